@@ -1,4 +1,4 @@
-//! Events: read once, at the edge, into facts that cannot be wrong.
+//! Events: read once, at the edge, into types that cannot hold an invalid one.
 //!
 //! An event is a hint to look. It says where to look and why; whatever is acted upon is looked up again. An event that
 //! is not understood is an outcome with a reason, never a failure.

@@ -106,8 +106,7 @@ pub fn asked(asking: &Asking<'_>, incident: &Incident, id: String) -> Notice {
     }
 }
 
-/// Writes the message that nobody has answered in time. It alerts nobody: the question itself has alerted whoever it
-/// should.
+/// Writes the message that nobody has answered in time. It alerts nobody, because the question itself already did.
 pub fn expired(
     subject: &str,
     plan: &Plan,

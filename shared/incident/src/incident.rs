@@ -38,7 +38,8 @@ pub struct Incident {
     pub id: String,
     /// When the first task failed.
     pub opened_at: Timestamp,
-    /// What failed, oldest first. More than one entry means that one cause hid another.
+    /// What failed, oldest first: one entry for each cause and container. Of several causes, one may have hidden
+    /// another.
     pub causes: Vec<CauseSeen>,
     /// The failed launches: when each was, and how many Docker Hub pulls it spent. If there are too many, neighbours
     /// are merged.

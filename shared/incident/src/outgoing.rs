@@ -135,7 +135,7 @@ impl Way {
         }
     }
 
-    /// Returns the way after a failure.
+    /// Returns how far the message has come on this way after a failure.
     #[must_use]
     pub fn after(&self, met: Met, why: String, now: Timestamp) -> Self {
         let since = match self {

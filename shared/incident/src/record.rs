@@ -28,7 +28,7 @@ pub struct Record {
     /// The incident under way, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Incident>,
-    /// When the last incident ended. A task that stopped before opens no new one.
+    /// When the last incident ended. A task that had stopped by then opens no new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
     /// The newest tasks seen, by their ids, with the version of their last event.
@@ -43,11 +43,11 @@ pub struct Record {
     /// The names that it waits for and for which the table has a row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) listed: Vec<String>,
-    /// The task definitions that were looked at ahead of a failure.
+    /// The task definition that was last dealt with when its deployment began, ahead of any failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepared: Option<String>,
-    /// The task definition that the service was moved away from before a pull limit ended, or would have been if AWS
-    /// had not refused.
+    /// The task definition that was last dealt with because the end of a pull limit was foretold: the service was moved
+    /// away from it, AWS refused that, or people were only told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foretold: Option<String>,
     /// The deployment that waits at the door, if one does.
@@ -70,8 +70,8 @@ pub struct Record {
     pub notices: u64,
 }
 
-/// A task that was seen: the version of its last event, and when it stopped, in seconds since 1970. It is a bare pair
-/// to keep a row small, which holds many of them.
+/// A task that was seen: the version of its last event, and when it stopped, in seconds since 1970. A row holds many of
+/// these, so each is a bare pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenTask(u64, i64);
 

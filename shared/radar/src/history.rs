@@ -77,7 +77,7 @@ impl History {
             let window = i64::from(other.window_seconds);
             let back = returned(&steps, one.at.plus_seconds(-window), other.at.plus_seconds(-window));
             let fell = f64::from(one.remaining) - f64::from(other.remaining);
-            // More may come back than is known, but fewer than no pulls cannot be made.
+            // Pulls that were never seen may have come back too, but the number of pulls made is never negative.
             steps.push((other.at, seconds, (fell + back).max(0.0)));
         }
         steps

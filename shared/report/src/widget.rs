@@ -2,10 +2,10 @@
 //! answer, then outbreaks, what will fail next, and the open incidents.
 //!
 //! The dashboard puts the fragment into its own page, so that it has no script, loads nothing from outside, and keeps
-//! every style rule under one class. It changes nothing and has no links. The only exception are the buttons that
-//! answer a question, which are there only if the stack turns them on: the dashboard then calls the function that takes
-//! answers, with the credentials of whoever looks. Errors are shown in the widget, because there is no other place for
-//! them.
+//! every style rule under one class. It changes nothing and has no links. The only exceptions are the buttons that
+//! answer a question, which are there only if the stack turns them on: with these, the dashboard calls the function
+//! that takes answers, with the credentials of whoever looks. Errors are shown in the widget, because there is no other
+//! place for them.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -206,7 +206,7 @@ fn outbreak(report: &OutbreakReport, picture: Option<String>) -> Markup {
     }
 }
 
-/// Draws what is known to fail within a week, what happens first being first; nothing where nothing is known.
+/// Draws what is known to fail within a week, the first to happen first; nothing where nothing is known.
 fn outages(outlooks: &[Outlook], now: Timestamp) -> Markup {
     let findings = outlooks.iter().flat_map(|outlook| outlook.findings.iter().map(move |finding| (outlook, finding)));
     let mut severe: Vec<_> = findings.filter(|(_, finding)| finding.severity(now) < Severity::Later).collect();

@@ -50,7 +50,7 @@ pub fn week(mut outlooks: Vec<Outlook>, unread: Vec<String>, now: Timestamp) -> 
     Some(notice(id, &headline, text, outlooks, unread))
 }
 
-/// Lists everything that is known for a person, what happens first being first; empty if nothing is known.
+/// Lists for a person everything that is known, the first to happen first; empty if nothing is known.
 pub fn page(outlooks: &[Outlook], now: Timestamp) -> String {
     let mut some: Vec<&Outlook> = outlooks.iter().filter(|outlook| !outlook.findings.is_empty()).collect();
     some.sort_by_key(|outlook| {

@@ -317,7 +317,7 @@ impl Finding {
 }
 
 impl Outlook {
-    /// Sorts the findings, so that what happens first is first.
+    /// Sorts the findings, the first to happen first.
     pub fn rank(&mut self) {
         let at = self.at;
         self.findings.sort_by_key(|finding| (finding.severity(at), finding.expected(), finding.key()));

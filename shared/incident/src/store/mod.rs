@@ -117,7 +117,7 @@ pub enum After {
 /// The outcome of asking for a lease.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Leased {
-    /// The lease is ours; with the record as it is now.
+    /// The lease is ours; this is the record as it is now.
     Held(Box<Record>),
     /// Somebody else holds it.
     Busy,
@@ -339,7 +339,7 @@ impl Table {
             .expression_attribute_names("#subject", "subject")
             .expression_attribute_names("#expires", "expires_at")
             .expression_attribute_names("#rev", "rev")
-            // Rows of earlier releases have this instead.
+            // Rows of earlier releases have this attribute instead of the moment of the next look.
             .expression_attribute_names("#open", "open")
             .expression_attribute_values(":doc", text(&json(record)))
             .expression_attribute_values(":subject", text(&json(subject)))
