@@ -17,7 +17,6 @@ pub const LONGEST_NO_SECONDS: i64 = 30 * 24 * 3600;
 /// What a person answers, and to which questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Yes or no.
     pub verdict: Verdict,
     /// The questions, by their codes.
     pub codes: Vec<String>,
@@ -38,7 +37,6 @@ pub enum Verdict {
 /// What a person says by invoking the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spoken {
-    /// An answer.
     Answer(Answer),
     /// A request to list the questions that wait: those like the one with this code, or all.
     List(Option<String>),

@@ -30,7 +30,6 @@ pub use envelope::{QueueRecord, parse, records};
 /// What an event is about.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A task stopped.
     TaskStopped(Box<TaskStopped>),
     /// A deployment of a service began, ended or failed, or the service reported a change of its own.
     ServiceChanged(ServiceChanged),
@@ -40,7 +39,6 @@ pub enum Event {
     ImageArrived(Arrival),
     /// The mirror has copied an image of Docker Hub.
     ImageMirrored(ImageMirrored),
-    /// A build failed.
     BuildFailed(Box<BuildFailed>),
     /// Look at everything that is open.
     Sweep,
@@ -79,7 +77,6 @@ pub enum Subject {
     Service(ServiceId),
     /// Tasks that belong to no service: the cluster's ARN and the family.
     Family {
-        /// The cluster's ARN.
         cluster_arn: String,
         /// The task definition's family, or the group that the tasks were started with.
         family: String,
@@ -88,7 +85,6 @@ pub enum Subject {
     Project {
         /// Region and account, as in the build's ARN.
         scope: String,
-        /// The project's name.
         name: String,
     },
 }
@@ -131,7 +127,7 @@ impl std::fmt::Display for Subject {
     }
 }
 
-/// A task that stopped.
+/// A task that stopped, and what it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskStopped {
     /// The service or family it belongs to.
@@ -179,7 +175,7 @@ pub struct ServiceChanged {
     pub at: Timestamp,
 }
 
-/// A build that failed.
+/// A build that failed, as the event of CodeBuild shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BuildFailed {
     pub project: Subject,

@@ -49,9 +49,7 @@ impl Container {
 /// A task, at the moment of the event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoppedTask {
-    /// The task's ARN.
     pub task_arn: String,
-    /// The cluster's ARN.
     pub cluster_arn: String,
     /// The task definition's ARN, with its revision.
     pub task_definition_arn: String,
@@ -77,7 +75,6 @@ pub struct StoppedTask {
     pub stopped_reason: Option<String>,
     /// The counter of changes to this task; equal means a duplicate, lower means older.
     pub version: u64,
-    /// When the task was created.
     pub created_at: Option<Timestamp>,
     /// When the first image pull began.
     pub pull_started_at: Option<Timestamp>,

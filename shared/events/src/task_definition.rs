@@ -65,7 +65,6 @@ impl TaskDefinition {
         self.text("taskDefinitionArn").unwrap_or_default()
     }
 
-    /// Returns the name of the family.
     pub fn family(&self) -> &str {
         self.text("family").unwrap_or_default()
     }

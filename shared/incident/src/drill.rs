@@ -76,7 +76,6 @@ pub struct Played<'a> {
     pub plan: Option<&'a Plan>,
     /// What would be waited for.
     pub waiting: Option<&'a WaitingFor>,
-    /// What was declined.
     pub declined: &'a [Declined],
     /// How long the looks and the decision took.
     pub took: Duration,

@@ -14,7 +14,7 @@ pub struct Entry {
     pub what: Happened,
 }
 
-/// What happened.
+/// What one line of the timeline tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Happened {

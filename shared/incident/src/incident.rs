@@ -98,7 +98,6 @@ pub struct Incident {
     /// Whether a message about this incident alone has gone out, which is what opens a ticket.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_opened: bool,
-    /// When it was resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Timestamp>,
 }
@@ -188,9 +187,7 @@ pub struct Act {
     pub cause: Cause,
     /// The remedy and its steps.
     pub plan: Plan,
-    /// When it was decided.
     pub decided_at: Timestamp,
-    /// How far it has come.
     pub state: ActState,
     /// The question that asked for it, in mode `ask`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

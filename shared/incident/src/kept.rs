@@ -29,7 +29,6 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.pulls.is_empty() && self.digests.is_empty()
     }

@@ -19,7 +19,6 @@ use pullsafe_events::Author;
 /// A message that still has to go out, and how far it has come on each way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outgoing {
-    /// The message.
     #[serde(flatten)]
     pub notice: Notice,
     /// How far it has come on the event bus.

@@ -16,7 +16,6 @@ const LONGEST_NAME: usize = 256;
 pub struct Question {
     /// What a person types to answer it.
     pub code: String,
-    /// When it was asked.
     pub asked_at: Timestamp,
     /// From then on a yes is too late.
     pub expires_at: Timestamp,

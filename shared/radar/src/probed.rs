@@ -57,7 +57,6 @@ impl Probed {
     }
 }
 
-/// Whether this is the id of a subnet.
 fn is_subnet(text: &str) -> bool {
     text.strip_prefix("subnet-")
         .is_some_and(|id| (8..=17).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit()))

@@ -85,7 +85,6 @@ impl State {
         }
     }
 
-    /// Whether it is over.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Resolved | Self::Closed)
     }
@@ -179,9 +178,7 @@ pub struct ActLine {
     pub remedy: RemedyName,
     /// The cause that it is to cure.
     pub cause: Cause,
-    /// When it was decided.
     pub decided_at: Timestamp,
-    /// How far it has come.
     pub state: ActState,
     /// What is done, in one sentence.
     pub summary: String,

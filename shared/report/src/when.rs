@@ -18,7 +18,6 @@ impl When {
         }
     }
 
-    /// Returns the day.
     pub(super) fn day(&self) -> &str {
         &self.day
     }

@@ -346,7 +346,6 @@ impl Outlook {
         }
     }
 
-    /// Returns the keys of its findings.
     pub fn keys(&self) -> BTreeSet<String> {
         self.findings.iter().map(Finding::key).collect()
     }

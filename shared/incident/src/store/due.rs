@@ -12,7 +12,6 @@ use pullsafe_aws::failure::{Failure, FailureKind};
 use pullsafe_aws::item::{Item, OPEN_INDEX, QUERY, each_row, number, parsed, text};
 use pullsafe_events::Subject;
 
-/// The name of the index.
 pub const DUE_INDEX: &str = "due-index";
 /// How many partitions the index is spread over.
 pub(super) const SHARDS: u32 = 4;

@@ -141,7 +141,6 @@ impl Table {
     }
 }
 
-/// The key of a row.
 pub(super) fn key(pk: &str, sk: &str) -> Item {
     [("pk", pk), ("sk", sk)].map(|(name, value)| (name.to_owned(), text(value))).into()
 }
