@@ -21,7 +21,7 @@ pub const BYTES_OF_ONE: usize = 4 * 1024 * 1024;
 
 /// What is left to spend on the logs of one stop or build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
+pub struct LogBudget {
     pub calls: u32,
     /// Bytes of messages.
     pub bytes: usize,
@@ -29,7 +29,7 @@ pub struct Budget {
 
 /// What an incident has spent on logs, and what they said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spent {
+pub struct LogsRead {
     /// The task definition revision of the last stop.
     revision: String,
     /// Calls spent on this revision.
@@ -44,7 +44,7 @@ pub struct Spent {
     settled: BTreeMap<Cause, (Timestamp, Vec<Settled>)>,
 }
 
-impl Spent {
+impl LogsRead {
     /// Begins the look at a stop of this revision (or at a build), and forgets what was known of another revision.
     pub fn begin(&mut self, revision: &str) {
         if self.revision != revision {
@@ -57,11 +57,11 @@ impl Spent {
     }
 
     /// Returns what may be spent on the logs of one stop.
-    pub fn budget(&self) -> Budget {
+    pub fn budget(&self) -> LogBudget {
         let left = CALLS_OF_A_REVISION
             .saturating_sub(self.of_revision)
             .min(CALLS_OF_AN_INCIDENT.saturating_sub(self.total));
-        Budget { calls: left.min(CALLS_OF_ONE), bytes: BYTES_OF_ONE }
+        LogBudget { calls: left.min(CALLS_OF_ONE), bytes: BYTES_OF_ONE }
     }
 
     /// Adds the calls that one stop took, and the diagnosis that they led to.

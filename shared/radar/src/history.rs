@@ -21,21 +21,21 @@ pub struct Reading {
 
 /// The readings of one source, the oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct History(Vec<Reading>);
+pub struct Readings(Vec<Reading>);
 
 /// The end of the time between two readings, its seconds, and the pulls in it.
-pub(crate) type Step = (Timestamp, i64, f64);
+pub(crate) type Interval = (Timestamp, i64, f64);
 
 /// How fast a limit is used.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Pace {
+pub(crate) struct UseRate {
     /// Pulls per second.
     pub rate: f64,
     /// How many pulls it was computed from.
     pub seen: f64,
 }
 
-impl FromIterator<Reading> for History {
+impl FromIterator<Reading> for Readings {
     fn from_iter<T: IntoIterator<Item = Reading>>(readings: T) -> Self {
         let mut history = Self::default();
         readings.into_iter().for_each(|reading| history.add(reading));
@@ -43,7 +43,7 @@ impl FromIterator<Reading> for History {
     }
 }
 
-impl History {
+impl Readings {
     /// Adds a reading. A reading that comes twice changes nothing, and one that comes late is put in its place.
     pub fn add(&mut self, reading: Reading) {
         let place = self.0.partition_point(|known| known.at < reading.at);
@@ -69,8 +69,8 @@ impl History {
     /// Returns how many pulls were made from each reading to the next, with the time in between; the oldest first.
     ///
     /// Pulls that leave the window come back, which hides new pulls. Those that are known to have come back are added.
-    pub(crate) fn used(&self) -> Vec<Step> {
-        let mut steps: Vec<Step> = Vec::new();
+    pub(crate) fn used(&self) -> Vec<Interval> {
+        let mut steps: Vec<Interval> = Vec::new();
         for pair in self.0.windows(2) {
             let (one, other) = (pair[0], pair[1]);
             let seconds = other.at.seconds_since(one.at).max(1);
@@ -86,7 +86,7 @@ impl History {
 
 /// Returns the pace of these steps: that of the newest, and of as many before it as agree with it; `None` where fewer
 /// than two agree. What began in the middle of the newest step shows its pace only with the next one.
-pub(crate) fn pace(steps: &[Step]) -> Option<Pace> {
+pub(crate) fn pace(steps: &[Interval]) -> Option<UseRate> {
     let (mut seconds, mut pulls, mut agreeing) = (0i64, 0.0f64, 0);
     for (_, length, used) in steps.iter().rev() {
         if agreeing > 0 {
@@ -101,12 +101,12 @@ pub(crate) fn pace(steps: &[Step]) -> Option<Pace> {
         pulls += used;
         agreeing += 1;
     }
-    (agreeing > 1).then(|| Pace { rate: pulls / seconds as f64, seen: pulls })
+    (agreeing > 1).then(|| UseRate { rate: pulls / seconds as f64, seen: pulls })
 }
 
 /// Returns how many pulls were made between two moments, as far as these steps cover them.
-pub(crate) fn returned(steps: &[Step], from: Timestamp, to: Timestamp) -> f64 {
-    let part = |(end, length, used): &Step| {
+pub(crate) fn returned(steps: &[Interval], from: Timestamp, to: Timestamp) -> f64 {
+    let part = |(end, length, used): &Interval| {
         let begin = end.plus_seconds(-length);
         let overlap = to.min(*end).seconds_since(from.max(begin));
         if overlap > 0 { used * overlap as f64 / *length as f64 } else { 0.0 }

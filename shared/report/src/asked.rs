@@ -16,7 +16,7 @@ const DIGITS: usize = 12;
 
 /// A question that waits for a person's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Asked {
+pub struct PendingQuestion {
     /// The code that a person types to answer.
     pub code: String,
     /// What the service would be, with a yes.
@@ -32,7 +32,7 @@ pub struct Asked {
     pub registry: Option<&'static str>,
 }
 
-impl Asked {
+impl PendingQuestion {
     /// Returns the question of an incident, if it can still be answered.
     pub(super) fn of(incident: &Incident, now: Timestamp) -> Option<Self> {
         let (act, question) = (incident.act.as_ref()?, incident.open_question()?);

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::when::When;
 use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
-use pullsafe_incident::quota::{CAVEAT, Quota};
+use pullsafe_incident::quota::{CAVEAT, QuotaWindow};
 
 // As wide as a phone, so that the labels can be read there.
 const WIDTH: i64 = 400;
@@ -25,7 +25,7 @@ const WORDS: i64 = 130;
 const GAP: i64 = 6;
 
 /// Draws the picture; `id` makes its names unique on the page.
-pub(super) fn draw(quota: &Quota, when: &When, id: &str) -> Markup {
+pub(super) fn draw(quota: &QuotaWindow, when: &When, id: &str) -> Markup {
     let span = quota.until.seconds_since(quota.from).max(1);
     // The scale leaves room at the top for the labels.
     let top = i64::from(quota.height()) * 9 / 8 + 1;
@@ -103,7 +103,7 @@ fn refusal(
 }
 
 /// Draws the tries in the window over time, in steps: up at a launch, down six hours later.
-fn curve(quota: &Quota, x: impl Fn(Timestamp) -> i64, y: impl Fn(u32) -> i64) -> String {
+fn curve(quota: &QuotaWindow, x: impl Fn(Timestamp) -> i64, y: impl Fn(u32) -> i64) -> String {
     let mut moments: Vec<Timestamp> = quota
         .launches
         .iter()
