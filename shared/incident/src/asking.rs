@@ -2,6 +2,7 @@
 //! answers.
 
 use pullsafe::arn::Arn;
+use pullsafe::count::{count, counted};
 use pullsafe::notice::{Notice, Severity};
 use serde_json::{Value, json};
 
@@ -52,8 +53,10 @@ pub fn asked(asking: &QuestionSubject<'_>, incident: &Incident, id: String) -> N
         text.line(&format!("It takes the place of question {before}: what would be done has changed since."));
     }
     text.line(&format!(
-        "Current blocker since {}, {} task(s), confidence {}.",
-        blocker.first_at, blocker.tasks, diagnosis.confidence
+        "Current blocker since {}, {}, confidence {}.",
+        blocker.first_at,
+        count(blocker.tasks, "task"),
+        diagnosis.confidence
     ));
     text.section("What would be done", [plan.summary.clone()]);
     text.section("What would change", changes(plan, asking.counts));
@@ -165,6 +168,11 @@ fn answers(word: &str, code: &str, function: &str, days: Option<i64>) -> Vec<Str
     lines
 }
 
+/// Says how many tasks run while the question is open.
+fn run_now(running: i64) -> String {
+    counted(running, "task", "runs now", "run now")
+}
+
 /// Lists what would change as a diff, in the order of the steps.
 fn changes(plan: &Plan, counts: Option<(i64, i64)>) -> Vec<String> {
     let mut lines = Vec::new();
@@ -210,9 +218,9 @@ fn changes(plan: &Plan, counts: Option<(i64, i64)>) -> Vec<String> {
         }
     }
     if let Some((desired, running)) = counts.filter(|_| !counted) {
-        lines.push(format!("desired count: stays {desired}; {running} task(s) run now"));
+        lines.push(format!("desired count: stays {desired}; {}", run_now(running)));
     } else if let Some((_, running)) = counts {
-        lines.push(format!("{running} task(s) run now"));
+        lines.push(run_now(running));
     }
     lines
 }

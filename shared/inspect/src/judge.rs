@@ -1,6 +1,7 @@
 //! What the looks mean. Not sure is said as such: what passes by itself, what a look could not see, and what somebody
 //! else's policy may allow are no certain failures.
 
+use pullsafe::count::count;
 use pullsafe::lookup::{Doubt, Lookup, PolicyVerdict, ResolvedImage, Storage};
 use pullsafe::reference::Registry;
 
@@ -291,8 +292,9 @@ fn quota(needs: &Needs, seen: &Seen, tasks: u64) -> Option<InspectFinding> {
             }
         },
         seen: format!(
-            "Docker Hub grants {left} more of {of} pulls, and {wanted} are needed ({} image(s), {tasks} time(s))",
-            hub.len()
+            "Docker Hub grants {left} more of {of} pulls, and {wanted} are needed ({}, {})",
+            count(hub.len(), "image"),
+            count(tasks, "time")
         ),
         advice: "Move the images to the mirror, or pull with an account.".to_owned(),
     })
