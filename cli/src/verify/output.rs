@@ -1,4 +1,4 @@
-//! What was found, for people, for programs, and at the lines of a pull request.
+//! Formats the findings: for people, for programs, and as annotations at the lines of a pull request.
 
 use pullsafe::count::count;
 use pullsafe::foreign;
@@ -18,7 +18,7 @@ fn word(finding: &InspectFinding) -> &'static str {
     }
 }
 
-/// What is certain first, then what is not, then what is not known.
+/// Sorts the findings: first what is certain, then what is not, then what is unknown.
 fn ordered(findings: &[InspectFinding]) -> Vec<&InspectFinding> {
     let mut ordered: Vec<&InspectFinding> = findings.iter().collect();
     ordered.sort_by_key(|finding| match finding.certainty {
