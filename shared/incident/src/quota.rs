@@ -217,7 +217,7 @@ impl QuotaWindow {
 /// What the picture and the text can tell; it is said wherever they are shown.
 pub const CAVEAT: &str = "An estimate, counted from what the failed launches (or builds) of this incident tried. \
     Docker Hub's own count is not known here: others may \
-                                 pull from the same address, and a refused try may not count.";
+    pull from the same address, and a refused try may not count.";
 
 fn is_within(launch: &FailedLaunch, moment: Timestamp) -> bool {
     launch.at <= moment && moment.seconds_since(launch.at) < WINDOW_SECONDS

@@ -74,9 +74,9 @@ pub struct WidgetContent<'a> {
 /// The description for whoever adds the widget, in Markdown.
 pub const DESCRIPTION: &str = "### pullsafe: open incidents\n\nThe questions that wait for a person's answer; the \
     outbreaks, and the services whose image pulls or \
-                               tasks fail right now: since when, the current blocker, what pullsafe did or waits for, \
-                               and an estimate of Docker Hub's quota; and what will \
-                               fail within a week. It takes no parameters and changes nothing.\n";
+    tasks fail right now: since when, the current blocker, what pullsafe did or waits for, \
+    and an estimate of Docker Hub's quota; and what will \
+    fail within a week. It takes no parameters and changes nothing.\n";
 
 /// Draws the widget.
 pub fn board(board: &WidgetContent<'_>, look: WidgetView) -> String {

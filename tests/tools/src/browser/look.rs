@@ -171,11 +171,11 @@ async fn fits(session: &mut BrowserSession, view: View) -> Result<()> {
     ensure(scrolled.as_array().is_some_and(Vec::is_empty), format!("to be scrolled sideways: {scrolled}"))?;
     let crossed = "[...document.querySelectorAll('svg')].flatMap(svg => \
         { const boxes = parts => [...svg.querySelectorAll(parts)].map(part => part.getBoundingClientRect()); \
-                   return boxes('text').filter(text => boxes('.now, .refused, .limit').some(line => line.left < text.right - 1 && line.right > text.left + 1 && line.top < text.bottom - 1 && line.bottom > text.top + 1)); }).length";
+        return boxes('text').filter(text => boxes('.now, .refused, .limit').some(line => line.left < text.right - 1 && line.right > text.left + 1 && line.top < text.bottom - 1 && line.bottom > text.top + 1)); }).length";
     ensure(session.evaluate(crossed).await? == 0, "a label of a drawing stands on a line")?;
     let outside = "[...document.querySelectorAll('svg')].flatMap(svg => { const box = svg.getBoundingClientRect(); \
-                   return [...svg.querySelectorAll('path,text')].map(part => part.getBoundingClientRect()) \
-                   .filter(part => part.left < box.left - 1 || part.right > box.right + 1 || part.top < box.top - 1 || part.bottom > box.bottom + 1); }).length";
+        return [...svg.querySelectorAll('path,text')].map(part => part.getBoundingClientRect()) \
+        .filter(part => part.left < box.left - 1 || part.right > box.right + 1 || part.top < box.top - 1 || part.bottom > box.bottom + 1); }).length";
     ensure(session.evaluate(outside).await? == 0, "a part of a drawing lies outside of it")
 }
 

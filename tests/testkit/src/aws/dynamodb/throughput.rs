@@ -71,7 +71,7 @@ fn refused(direction: Direction, charge: &Charge) -> ErrorAnswer {
     let resource = charge.place.index.as_ref().map_or(table.clone(), |index| format!("{table}/index/{index}"));
     let message = "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling \
         your table or index so \
-                   please try again shortly.";
+        please try again shortly.";
     let fields = Map::from_iter([("ThrottlingReasons".to_owned(), json!([{"reason": reason, "resource": resource}]))]);
     ErrorAnswer {
         error: AwsError::client("ThrottlingException", message),
