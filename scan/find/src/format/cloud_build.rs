@@ -86,7 +86,7 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
         }
         for written in steps {
             let value = fill(&written);
-            // What an earlier step has built is there under its name.
+            // An image that an earlier step has built is not pulled.
             if !commands.has_made(&value) {
                 analysis.found(Place::CloudBuild, &written, &value, Otherwise::Ignore);
             }
