@@ -1,4 +1,4 @@
-//! The mirror's configuration for what a repository pulls from Docker Hub.
+//! The mirror's configuration for the images that a repository pulls from Docker Hub.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -24,8 +24,8 @@ pub(crate) enum Otherwise {
 
 /// How many characters a message has at most: it may quote the file.
 const MESSAGE: usize = 400;
-/// How many bytes of neighbours are looked at for one file. It bounds a hostile file that names neighbours thousands of
-/// times.
+/// How many bytes of neighbours are looked at for one file. The limit is for a hostile file that names neighbours
+/// thousands of times.
 const NEIGHBOURS: usize = 16 << 20;
 /// How many embedded texts of one file are read.
 const EMBEDDED: usize = 10_000;
@@ -37,7 +37,7 @@ const START: Origin = Origin { source: 0, offset: 0 };
 pub(crate) struct Analysis<'a> {
     nearby: &'a Nearby<'a>,
     own: Source,
-    /// The sources that its neighbours are; each block is under the number of its first source.
+    /// The sources of its neighbours; each block is stored under the number of its first source.
     blocks: BTreeMap<usize, Arc<Block>>,
     findings: Vec<Finding>,
     problems: Vec<Problem>,

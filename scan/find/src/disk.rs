@@ -107,7 +107,7 @@ pub(crate) enum Unread {
 /// and was not.
 pub(crate) fn read(path: &Path, kind: Candidate, explicit: bool, disk: &Disk) -> Result<Option<String>, Unread> {
     let failed = Unread::Failed;
-    // The walk passes on only links that were given by name.
+    // A link gets here only if it was given by name.
     if path.is_symlink() && disk.within(path).is_none() {
         return Err(Unread::Skipped("a link to a file that is not below its own directory".to_owned()));
     }

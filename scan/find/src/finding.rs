@@ -269,9 +269,9 @@ pub struct FileScan {
     pub built: Vec<Built>,
     /// What the file deploys, if it is a kustomization.
     pub kustomization: Option<Kustomization>,
-    /// The format as which the file was read.
+    /// The name of the format that the file was read as.
     pub format: Option<&'static str>,
-    /// The kind of file, if it is one that pulls images and that the scan cannot read.
+    /// The kind of file, if it pulls images but is of a kind that the scan cannot read.
     pub unread: Option<&'static str>,
 }
 

@@ -60,7 +60,7 @@ pub struct Scanned {
     pub problems: Vec<Problem>,
     /// Files that were skipped.
     pub skipped: Vec<Skipped>,
-    /// For each kind of file that pulls images and that the scan cannot read, how many there are.
+    /// How many files pull images but are of a kind that the scan cannot read, for each such kind.
     pub unread: BTreeMap<&'static str, usize>,
     /// How many files were seen.
     pub seen: usize,

@@ -22,9 +22,9 @@ pub struct Summary {
     pub docker_hub: usize,
     /// How many have a registry that a variable without a value decides.
     pub undecided: usize,
-    /// Files that were seen.
+    /// How many files were seen.
     pub files_seen: usize,
-    /// Files that were read in full.
+    /// How many files were read in full.
     pub files_read: usize,
 }
 

@@ -20,7 +20,6 @@ pub enum Listed {
 }
 
 /// One line for each listed finding; then what could not be read; then the counts.
-///
 pub fn text(scanned: &Scanned, listed: Listed) -> String {
     let mut text = String::new();
     for finding in shown(scanned, listed) {

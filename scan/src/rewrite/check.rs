@@ -31,7 +31,7 @@ impl Failed {
     }
 }
 
-/// The files that would not pull what the plan says after the edits, and why.
+/// The files that would not pull what is planned after the edits, and why.
 pub(super) fn failed(
     findings: &[Finding],
     elsewhere: &[Elsewhere],
@@ -90,7 +90,7 @@ struct Before<'b> {
 }
 
 impl Before<'_> {
-    /// Why the file does not pull what is planned after the edits of these moves; `text` is the file after them.
+    /// Says why the file would not pull what is planned after the edits of these moves. `text` is the edited file.
     fn fault(&self, moves: &[Move<'_>], edited: &Edited<'_>, text: &str, nearby: &Nearby<'_>) -> Option<String> {
         let FileScan { findings: found, problems, .. } = scan_file(self.file, text, nearby);
         if problems.len() > self.problems {

@@ -1,6 +1,6 @@
 //! A Dockerfile as instructions. Directives, comments, continuation lines and heredocs are dealt with here.
 //!
-//! Read the way BuildKit reads it. Each instruction's text keeps the origin of every byte, across continuation lines.
+//! It is read as BuildKit reads it. Each instruction's text keeps the origin of every byte, across continuation lines.
 
 use crate::traced::Traced;
 
@@ -177,8 +177,8 @@ pub fn word_ranges(text: &str) -> Vec<(usize, usize)> {
     let mut start = None;
     let mut quote = None;
     let mut escaped = false;
-    // `inside` is where the current `$(...)` ends: all of it belongs to its word. `closed` is false after one without
-    // an end.
+    // `inside` is where the current `$(...)` ends: all of it belongs to its word. `closed` is false once a `$(` without
+    // an end was found.
     let mut inside = 0;
     let mut closed = true;
     for (index, character) in text.char_indices() {

@@ -2,7 +2,7 @@
 //!
 //! A value is often put together from pieces: a variable's default, a quoted scalar, a word of a shell command.
 //! Everything here takes and returns [`traced::Traced`] text, so that a parser's result can be traced to the bytes that
-//! somebody typed, in whichever file. Nothing here knows a file format, reads a file or asks for the time.
+//! somebody typed, in whichever file. Nothing here knows a file format, reads a file or a clock.
 
 #![warn(missing_docs)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]

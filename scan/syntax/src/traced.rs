@@ -217,7 +217,7 @@ impl Traced {
         text
     }
 
-    /// The texts that result from putting values in for unknown parts, at most `limit` of them. Where `values` returns
+    /// The texts that result when values replace the unknown parts, at most `limit` of them. Where `values` returns
     /// none, the unknown part stays.
     pub fn substituted(&self, limit: usize, values: impl Fn(&Unknown) -> Vec<Self>) -> Vec<Self> {
         let mut results = vec![Self::default()];

@@ -83,7 +83,7 @@ impl Commands {
 /// How many levels of nested lists of commands are followed: GitLab allows ten.
 const DEPTH: usize = 10;
 
-/// Whether a text is what comments and messages write in the place of an image.
+/// Whether a text is a placeholder that comments and messages have where an image would be.
 fn is_placeholder(text: &str) -> bool {
     text.is_empty() || text.starts_with(['.', '<', '>', '&'])
 }

@@ -49,7 +49,7 @@ fn scan_all(tree: &Tree, analysis: &mut Analysis<'_>) {
 
 /// How many values one expression may have.
 const LIMIT: usize = 64;
-/// How many rows of a matrix a script is followed for.
+/// For how many rows of a matrix a script is followed.
 const ROWS: usize = 8;
 
 /// Whether a document is a workflow or an action, by its content. The path is a surer sign.

@@ -23,7 +23,7 @@ pub(super) const FORMAT: Format = Format {
 
 /// How many levels of variables within variables are followed.
 const DEPTH: usize = 12;
-/// The length, in bytes, from which on a line's variables are not expanded any more.
+/// The length, in bytes, after which a line's variables are no longer expanded.
 const LENGTH: usize = 1 << 16;
 
 fn named(name: &Name<'_>) -> bool {

@@ -24,7 +24,7 @@ pub struct Trips {
     pub registry: Vec<String>,
 }
 
-/// Plays every kind of event, each in an account of its own.
+/// Plays every kind of event. Only events that follow from each other share an account.
 ///
 /// # Errors
 /// If an event does not lead to the expected outcome.

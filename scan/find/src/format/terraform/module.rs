@@ -260,7 +260,7 @@ impl Module {
                                 .push(&values.next().and_then(|value| one(value)).unwrap_or_else(|| self.unknown(at)));
                         }
                         Some('%') => result.push_computed("%"),
-                        // A width or another kind of value, which no image is written with.
+                        // A width or another kind of value: no image is written with one.
                         _ => return vec![self.unknown(at)],
                     }
                     copied = index + 2;
@@ -378,8 +378,8 @@ fn unknown(name: &str, assumed: Option<&'static str>) -> Traced {
 }
 
 impl Directory {
-    /// The Terraform files among `paths`. Variable files come first, so that no limit leaves them out; the one that
-    /// wins over the others comes last among them.
+    /// The Terraform files among `paths`. Variable files come first, so that no limit leaves them out; among them, a
+    /// file that overrides others comes after them.
     fn wanted(mut paths: Vec<String>) -> Vec<String> {
         paths.retain(|path| path.ends_with(".tf") || path.ends_with(".tofu") || is_variables(path));
         paths.sort_by_cached_key(|path| (!is_variables(path), path.ends_with(".auto.tfvars"), path.clone()));

@@ -34,7 +34,7 @@ const SINGLE: usize = 3;
 /// How many pushes are left to the sweep.
 const SWEPT: usize = 15;
 
-/// Plays the gate's part.
+/// Plays the gate's scenario.
 ///
 /// # Errors
 /// The first step that failed.

@@ -37,7 +37,7 @@ const RULE: &str = "MirrorFunctionPlan";
 /// How long to wait for the rule: the shortest rate is a minute, and the emulator looks every ten seconds.
 const UNTIL_IT_FIRES: Duration = Duration::from_secs(100);
 
-/// Plays the mirror's part.
+/// Plays the mirror's scenario.
 ///
 /// # Errors
 /// The first step that failed.

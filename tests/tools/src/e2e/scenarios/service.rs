@@ -35,7 +35,7 @@ pub struct Deployed {
     tasks: Vec<String>,
 }
 
-/// What ECS says of a service.
+/// What ECS says about a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// The task definition, with its revision.
