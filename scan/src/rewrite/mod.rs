@@ -92,7 +92,8 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, file
         let edits = if unnamed { Err(UNNAMED.to_owned()) } else { target.edits(finding) };
         match edits {
             Ok((mut edits, reference)) => {
-                // A kustomization selects an image by the name in the manifest, so the name there changes with it.
+                // A kustomization selects an image by the manifest's name for it, so the name in its entry changes with
+                // the image.
                 for selects in selectors
                     .iter()
                     .filter_map(|other| other.selects.as_ref())

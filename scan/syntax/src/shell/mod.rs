@@ -133,14 +133,14 @@ impl Shell {
             "nomad",
             "printf",
         ]) {
-            // A script that is only printed is not run. A manifest counts wherever it goes.
+            // A script that is only printed does not count. A manifest counts wherever it goes.
             let script = body.as_str().trim_start().starts_with("#!");
             if written || !script {
                 let quoted = words
                     .iter()
                     .any(|word| word.as_str().starts_with("<<") && word.as_str().contains(['\'', '"', '\\']));
-                // The shell puts its variables into a heredoc without quotes. A script is left alone: it escapes the
-                // variables that it needs itself.
+                // The shell puts its variables into a heredoc without quotes. A script is left as it is, because its
+                // own variables are escaped in the heredoc.
                 let body = if quoted || script { body } else { self.fill(&body) };
                 self.texts.push((body, if script { Embedded::Script } else { Embedded::Document }));
             }
