@@ -17,7 +17,7 @@ const PLACEHOLDER: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
 /// An image that a variable decides is listed as a comment. A digest is written with its tag where nothing else uses
 /// that tag.
 pub fn mirror_config(findings: &[Finding], registry: Option<&str>, prefix: &str) -> String {
-    let mut images: BTreeMap<&str, Images> = BTreeMap::new();
+    let mut images: BTreeMap<&str, WantedImages> = BTreeMap::new();
     let mut open: BTreeMap<&str, String> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.is_docker_hub()) {
         let Some(reference) = finding.parsed() else {
@@ -58,7 +58,7 @@ pub fn mirror_config(findings: &[Finding], registry: Option<&str>, prefix: &str)
 
 /// The tags and digests that the findings name in one repository.
 #[derive(Default)]
-struct Images<'f> {
+struct WantedImages<'f> {
     tags: BTreeMap<&'f str, Tag<'f>>,
     digests: BTreeSet<&'f Digest>,
 }
@@ -70,7 +70,7 @@ struct Tag<'f> {
     pins: BTreeSet<&'f Digest>,
 }
 
-impl Images<'_> {
+impl WantedImages<'_> {
     fn list(&self) -> Vec<String> {
         let mut list = Vec::new();
         let mut digests = self.digests.clone();

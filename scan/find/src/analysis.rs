@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pullsafe_syntax::embedded::Embedded;
-use pullsafe_syntax::reference::{self, Resolved, resolve, shown};
-use pullsafe_syntax::traced::{Origin, Traced};
-use pullsafe_syntax::yaml::{Node, Tree, Written as _, read};
+use pullsafe_syntax::reference::{self, ResolvedReference, resolve, shown};
+use pullsafe_syntax::traced::{ByteOrigin, Traced};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _, read};
 
-use crate::finding::{Along, Built, FileScan, Finding, Head, Kept, Kustomization, Level, Place, Problem, Selects};
-use crate::nearby::{Block, Made, Nearby, Source};
+use crate::finding::{
+    Along, Built, BuiltFor, FileScan, Finding, Kustomization, Level, PlaceKind, Problem, RegistryPart, Selects,
+};
+use crate::nearby::{Block, Made, Nearby, SourceFile};
 use crate::neighbours::parent;
 
 /// What to do with a text that is not an image reference.
@@ -31,12 +33,12 @@ const NEIGHBOURS: usize = 16 << 20;
 const EMBEDDED: usize = 10_000;
 
 /// The first byte of the scanned file.
-const START: Origin = Origin { source: 0, offset: 0 };
+const START: ByteOrigin = ByteOrigin { source: 0, offset: 0 };
 
 /// The state of one file's analysis.
 pub(crate) struct Analysis<'a> {
     nearby: &'a Nearby<'a>,
-    own: Source,
+    own: SourceFile,
     /// The sources of its neighbours; each block is stored under the number of its first source.
     blocks: BTreeMap<usize, Arc<Block>>,
     findings: Vec<Finding>,
@@ -58,7 +60,7 @@ impl<'a> Analysis<'a> {
     pub(crate) fn new(path: &str, text: &str, nearby: &'a Nearby<'a>) -> (Self, Traced) {
         let analysis = Self {
             nearby,
-            own: Source::of(path, text),
+            own: SourceFile::of(path, text),
             blocks: BTreeMap::new(),
             findings: Vec::new(),
             problems: Vec::new(),
@@ -87,7 +89,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// The documents of the file that `relative` names, seen from the scanned file's directory.
-    pub(crate) fn neighbour_tree(&mut self, relative: &str) -> Option<Arc<Made<Tree>>> {
+    pub(crate) fn neighbour_tree(&mut self, relative: &str) -> Option<Arc<Made<TracedTree>>> {
         let path = beside(self.path(), relative)?;
         self.made_of(&path, |text| read(text).0)
     }
@@ -120,7 +122,7 @@ impl<'a> Analysis<'a> {
         self.blocks.insert(block.first, Arc::clone(block)).is_none()
     }
 
-    fn source(&self, number: usize) -> &Source {
+    fn source(&self, number: usize) -> &SourceFile {
         let block = self.blocks.range(..=number).next_back();
         block.and_then(|(first, block)| block.sources.get(number - first)).unwrap_or(&self.own)
     }
@@ -184,7 +186,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// Records the name of an image that this file builds.
-    pub(crate) fn built(&mut self, name: &Traced, kept: Kept) {
+    pub(crate) fn built(&mut self, name: &Traced, kept: BuiltFor) {
         if name.unknowns().next().is_none() && !name.as_str().trim().is_empty() {
             self.built.push(Built { name: shown(name).trim().to_owned(), kept });
         }
@@ -193,7 +195,7 @@ impl<'a> Analysis<'a> {
     /// Records a reference: as it is written, and with its variables' values.
     pub(crate) fn found(
         &mut self,
-        place: Place,
+        place: PlaceKind,
         written: &Traced,
         value: &Traced,
         otherwise: Otherwise,
@@ -221,7 +223,7 @@ impl<'a> Analysis<'a> {
             file,
             line,
             column,
-            place: if self.embedded { Place::Embedded } else { place },
+            place: if self.embedded { PlaceKind::Embedded } else { place },
             written: as_written(written),
             reference: resolved.reference,
             registry: resolved.registry,
@@ -239,7 +241,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// Records a reference, unless the text is something else. The pull is only likely where `likely`, else certain.
-    pub(crate) fn found_where(&mut self, likely: bool, place: Place, written: &Traced, value: &Traced) {
+    pub(crate) fn found_where(&mut self, likely: bool, place: PlaceKind, written: &Traced, value: &Traced) {
         if likely {
             self.likely(|analysis| analysis.found(place, written, value, Otherwise::Ignore).is_some());
         } else {
@@ -248,14 +250,14 @@ impl<'a> Analysis<'a> {
     }
 
     /// Where the registry's part of a Docker Hub reference is written.
-    fn head(&self, value: &Traced, resolved: &Resolved) -> Option<Head> {
-        let reference::Head { host, repository, bare } = resolved.head.clone()?;
+    fn head(&self, value: &Traced, resolved: &ResolvedReference) -> Option<RegistryPart> {
+        let reference::RegistrySpan { host, repository, bare } = resolved.head.clone()?;
         let place = |range| value.written_at(range).map(|(source, range)| (self.source(source).path.clone(), range));
         let before = || place(repository..repository).map(|(file, range)| (file, range.start));
         let head = if host.is_empty() {
-            Head { host: None, repository: Some(before()?), bare }
+            RegistryPart { host: None, repository: Some(before()?), bare }
         } else {
-            Head {
+            RegistryPart {
                 host: Some(place(host)?),
                 repository: if bare { Some(before()?) } else { None },
                 bare,
@@ -271,7 +273,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// The file and the byte offset of an origin.
-    pub(crate) fn place_of(&self, origin: Origin) -> (String, usize) {
+    pub(crate) fn place_of(&self, origin: ByteOrigin) -> (String, usize) {
         (self.source(origin.source).path.clone(), origin.offset)
     }
 
@@ -282,7 +284,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// Records what is wrong with a node.
-    pub(crate) fn problem_at_node(&mut self, node: Node<'_>, message: String) {
+    pub(crate) fn problem_at_node(&mut self, node: TracedNode<'_>, message: String) {
         let origin = node.origin();
         self.problem_at(origin.unwrap_or(START), message);
     }
@@ -295,7 +297,7 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    fn problem_at(&mut self, origin: Origin, message: String) {
+    fn problem_at(&mut self, origin: ByteOrigin, message: String) {
         let (file, line, _) = self.position(origin);
         self.problems.push(Problem {
             file,
@@ -328,7 +330,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// File, line and column, the latter two from 1.
-    fn position(&self, origin: Origin) -> (String, usize, usize) {
+    fn position(&self, origin: ByteOrigin) -> (String, usize, usize) {
         let source = self.source(origin.source);
         let (line, column) = source.lines.position(origin.offset);
         (source.path.clone(), line, column)

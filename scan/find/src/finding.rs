@@ -8,7 +8,7 @@ use serde::Serialize;
 /// What kind of place names the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub enum PlaceKind {
     /// `FROM` of a Dockerfile.
     DockerfileFrom,
     /// `COPY --from=` of a Dockerfile.
@@ -83,7 +83,7 @@ pub enum Place {
     Embedded,
 }
 
-impl Place {
+impl PlaceKind {
     /// Whether an image in such a place is deployed: it then comes from a registry, not from the machine that built it.
     pub const fn is_deployed(self) -> bool {
         match self {
@@ -179,7 +179,7 @@ pub struct Finding {
     /// Column in characters, from 1.
     pub column: usize,
     /// What kind of place this is.
-    pub place: Place,
+    pub place: PlaceKind,
     /// The reference as its author wrote it.
     pub written: String,
     /// The full reference; a variable without a value stays as `${NAME}`.
@@ -199,7 +199,7 @@ pub struct Finding {
     pub services: Vec<String>,
     /// Where the registry's part of the reference is written, for a rewrite.
     #[serde(skip)]
-    pub head: Option<Head>,
+    pub head: Option<RegistryPart>,
     /// What else has to change when the image moves, so that the file means the same; or why it must not move.
     #[serde(skip)]
     pub along: Along,
@@ -242,14 +242,14 @@ pub struct Selects {
     /// The name, without tag and digest.
     pub name: String,
     /// Where the name's registry is written.
-    pub head: Head,
+    pub head: RegistryPart,
     /// Whether the entry replaces the name with another one.
     pub replaced: bool,
 }
 
 /// Where the registry's part of a Docker Hub reference is written: the bytes that a move to another registry changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct RegistryPart {
     /// The file and the byte range of the host; `None` where no host is written.
     pub host: Option<(String, Range<usize>)>,
     /// The file and the byte offset where the repository begins; `None` where nothing has to go before it.
@@ -293,20 +293,20 @@ pub struct Elsewhere {
     #[serde(flatten)]
     pub finding: Finding,
     /// Why nothing is pulled there.
-    pub why: Why,
+    pub why: WhyNotPulled,
 }
 
 /// Why an image that is named is not pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Why {
+pub enum WhyNotPulled {
     /// Another file builds it.
     Built,
     /// A kustomization replaces it.
     Overridden,
 }
 
-impl Why {
+impl WhyNotPulled {
     /// The reason in words, to follow `is not pulled: `.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -322,12 +322,12 @@ pub struct Built {
     /// The name as the file writes it.
     pub name: String,
     /// Who can use the image without a pull.
-    pub kept: Kept,
+    pub kept: BuiltFor,
 }
 
 /// Who can use a built image without a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kept {
+pub enum BuiltFor {
     /// Builds and runs on the same machine, under this name and tag.
     Locally,
     /// Everything that the tool deploys, under any tag: Skaffold puts its own tag in.

@@ -3,22 +3,22 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::finding::{Built, Elsewhere, FileScan, Finding, Kept, Kustomization, Place, Why};
+use crate::finding::{Built, BuiltFor, Elsewhere, FileScan, Finding, Kustomization, PlaceKind, WhyNotPulled};
 
 /// How many kustomizations in a chain are followed.
 const DEPTH: usize = 16;
 
 /// Separates the images that are pulled from those that only look so within their own file.
 pub(crate) fn settle(findings: Vec<Finding>, files: &[FileScan]) -> (Vec<Finding>, Vec<Elsewhere>) {
-    let names = Names::of(files.iter().flat_map(|file| &file.built));
+    let names = BuiltNames::of(files.iter().flat_map(|file| &file.built));
     let kustomizations = Kustomizations::of(files.iter().filter_map(|file| file.kustomization.as_ref()));
     let mut pulled = Vec::new();
     let mut elsewhere = Vec::new();
     for finding in findings {
         let why = if names.have(&finding) {
-            Some(Why::Built)
+            Some(WhyNotPulled::Built)
         } else if kustomizations.decide(&finding) {
-            Some(Why::Overridden)
+            Some(WhyNotPulled::Overridden)
         } else {
             None
         };
@@ -31,13 +31,13 @@ pub(crate) fn settle(findings: Vec<Finding>, files: &[FileScan]) -> (Vec<Finding
 }
 
 /// The names of the images that the files build, by who can use them.
-struct Names<'f> {
+struct BuiltNames<'f> {
     locally: HashSet<String>,
     everywhere: HashSet<&'f str>,
     contexts: HashSet<String>,
 }
 
-impl<'f> Names<'f> {
+impl<'f> BuiltNames<'f> {
     fn of(built: impl Iterator<Item = &'f Built>) -> Self {
         let mut names = Self {
             locally: HashSet::new(),
@@ -46,9 +46,9 @@ impl<'f> Names<'f> {
         };
         for built in built {
             match built.kept {
-                Kept::Locally => drop(names.locally.insert(with_tag(&built.name))),
-                Kept::Everywhere => drop(names.everywhere.insert(repository(&built.name))),
-                Kept::AsContext => drop(names.contexts.insert(built.name.to_lowercase())),
+                BuiltFor::Locally => drop(names.locally.insert(with_tag(&built.name))),
+                BuiltFor::Everywhere => drop(names.everywhere.insert(repository(&built.name))),
+                BuiltFor::AsContext => drop(names.contexts.insert(built.name.to_lowercase())),
             }
         }
         names
@@ -57,14 +57,16 @@ impl<'f> Names<'f> {
     fn have(&self, finding: &Finding) -> bool {
         let reference = finding.reference.strip_prefix("docker.io/").unwrap_or(&finding.reference);
         let short = reference.strip_prefix("library/").unwrap_or(reference);
-        let is_dockerfile =
-            matches!(finding.place, Place::DockerfileFrom | Place::DockerfileCopyFrom | Place::DockerfileMount);
+        let is_dockerfile = matches!(
+            finding.place,
+            PlaceKind::DockerfileFrom | PlaceKind::DockerfileCopyFrom | PlaceKind::DockerfileMount
+        );
         if self.everywhere.contains(repository(short))
             || is_dockerfile && self.contexts.contains(&finding.written.to_lowercase())
         {
             return true;
         }
-        if matches!(finding.place, Place::DockerfileSyntax | Place::GithubAction) {
+        if matches!(finding.place, PlaceKind::DockerfileSyntax | PlaceKind::GithubAction) {
             return false;
         }
         // A deployed image comes from a registry, unless its name has no namespace: nobody but Docker can push such a
@@ -109,7 +111,7 @@ impl<'f> Kustomizations<'f> {
 
     /// Whether every kustomization that deploys the manifest replaces this image.
     fn decide(&self, finding: &Finding) -> bool {
-        if finding.place != Place::Kubernetes || finding.selects.is_some() || self.includers.is_empty() {
+        if finding.place != PlaceKind::Kubernetes || finding.selects.is_some() || self.includers.is_empty() {
             return false;
         }
         let name = repository(&finding.written);

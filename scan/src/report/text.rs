@@ -8,11 +8,11 @@ use pullsafe_find::finding::{Finding, Level, Problem};
 use pullsafe_find::walk::Scanned;
 
 use super::{Summary, count};
-use crate::rewrite::Target;
+use crate::rewrite::NewRegistry;
 
 /// Which findings are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listed {
+pub enum FindingsShown {
     /// Pulls from Docker Hub, and images whose registry a variable leaves open.
     DockerHub,
     /// All pulls, and also what was looked at and is not pulled.
@@ -20,7 +20,7 @@ pub enum Listed {
 }
 
 /// One line for each listed finding; then what could not be read; then the counts.
-pub fn text(scanned: &Scanned, listed: Listed) -> String {
+pub fn text(scanned: &Scanned, listed: FindingsShown) -> String {
     let mut text = String::new();
     for finding in shown(scanned, listed) {
         // Writing to a string cannot fail.
@@ -29,7 +29,7 @@ pub fn text(scanned: &Scanned, listed: Listed) -> String {
     for problem in &scanned.problems {
         let _ = writeln!(text, "{}", problem_line(problem));
     }
-    if listed == Listed::All {
+    if listed == FindingsShown::All {
         for other in &scanned.elsewhere {
             let (file, line) = (log_line(&other.finding.file), other.finding.line);
             let _ = writeln!(
@@ -52,7 +52,7 @@ pub fn text(scanned: &Scanned, listed: Listed) -> String {
 
 /// The report for a terminal: the findings grouped by file, a table of the images, and what to do next. `target` is
 /// where the images should come from.
-pub fn terminal(scanned: &Scanned, listed: Listed, colours: Colours, target: Option<&Target>) -> String {
+pub fn terminal(scanned: &Scanned, listed: FindingsShown, colours: Colours, target: Option<&NewRegistry>) -> String {
     let mut text = String::new();
     let mut file = "";
     for finding in shown(scanned, listed) {
@@ -132,15 +132,15 @@ impl Colours {
     }
 }
 
-fn shown(scanned: &Scanned, listed: Listed) -> impl Iterator<Item = &Finding> {
+fn shown(scanned: &Scanned, listed: FindingsShown) -> impl Iterator<Item = &Finding> {
     scanned
         .findings
         .iter()
-        .filter(move |finding| listed == Listed::All || finding.is_docker_hub() || finding.registry.is_none())
+        .filter(move |finding| listed == FindingsShown::All || finding.is_docker_hub() || finding.registry.is_none())
 }
 
 /// A table with each Docker Hub image once: how often it is named, and where it should come from.
-fn table(scanned: &Scanned, colours: Colours, target: Option<&Target>) -> String {
+fn table(scanned: &Scanned, colours: Colours, target: Option<&NewRegistry>) -> String {
     let mut images: BTreeMap<&str, (usize, &Finding)> = BTreeMap::new();
     for finding in scanned.findings.iter().filter(|finding| finding.is_docker_hub()) {
         images.entry(&finding.reference).or_insert((0, finding)).0 += 1;

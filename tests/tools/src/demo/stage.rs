@@ -43,7 +43,7 @@ impl Paint {
 }
 
 /// Writes a story to an output, with pauses.
-pub struct Stage<'a> {
+pub struct DemoStage<'a> {
     out: &'a mut dyn Write,
     colours: bool,
     pause: &'a mut dyn FnMut(Duration),
@@ -51,7 +51,7 @@ pub struct Stage<'a> {
     progress: &'a mut dyn FnMut(&str),
 }
 
-impl<'a> Stage<'a> {
+impl<'a> DemoStage<'a> {
     /// Creates a stage that writes to `out`. It calls `pause` where a person needs time to read, and `progress` while a
     /// replay takes its time.
     pub fn new(

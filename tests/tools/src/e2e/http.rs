@@ -7,35 +7,35 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use super::{Context as _, Failure, Result};
+use super::{Result, StepFailure, WhatWasTried as _};
 
 /// An HTTP client.
 #[derive(Debug, Clone)]
-pub struct Http(Client<HttpConnector, Full<Bytes>>);
+pub struct EmulatorHttp(Client<HttpConnector, Full<Bytes>>);
 
 /// A response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     pub status: u16,
     pub headers: http::HeaderMap,
     /// The whole body.
     pub body: Bytes,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// A header's value; empty if there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
-impl Default for Http {
+impl Default for EmulatorHttp {
     fn default() -> Self {
         Self(Client::builder(TokioExecutor::new()).build_http())
     }
 }
 
-impl Http {
+impl EmulatorHttp {
     /// Sends one request. A response with any status is `Ok`.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Http {
         url: &str,
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
-    ) -> Result<Answer> {
+    ) -> Result<HttpAnswer> {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -54,14 +54,14 @@ impl Http {
         let request = request.body(Full::new(body.into())).context(url)?;
         let (parts, body) = self.0.request(request).await.context(url)?.into_parts();
         let body = body.collect().await.context(url)?.to_bytes();
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+        Ok(HttpAnswer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
     /// Sends a GET request.
     ///
     /// # Errors
     /// If there is no response.
-    pub async fn get(&self, url: &str) -> Result<Answer> {
+    pub async fn get(&self, url: &str) -> Result<HttpAnswer> {
         self.send(Method::GET, url, &[], Bytes::new()).await
     }
 
@@ -75,11 +75,11 @@ impl Http {
         url: &str,
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
-    ) -> Result<Answer> {
+    ) -> Result<HttpAnswer> {
         let answer = self.send(method.clone(), url, headers, body).await?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
-        Err(Failure(format!("{method} {url}: {} {}", answer.status, String::from_utf8_lossy(&answer.body))))
+        Err(StepFailure(format!("{method} {url}: {} {}", answer.status, String::from_utf8_lossy(&answer.body))))
     }
 }

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{Context as _, Result};
+use super::{Result, WhatWasTried as _};
 use testkit::aws::autoscaling::AutoScaling;
-use testkit::aws::service::Service as _;
+use testkit::aws::service::FakeService as _;
 use testkit::clock::VirtualClock;
 
 /// The environment variable with which the SDK finds this one service at another endpoint.
@@ -26,13 +26,13 @@ pub const VARIABLE: &str = "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING";
 
 /// A listening Application Auto Scaling. It stops when it is dropped.
 #[derive(Debug)]
-pub struct Scaling {
+pub struct PlayedScaling {
     endpoint: String,
     targets: AutoScaling,
     task: JoinHandle<()>,
 }
 
-impl Scaling {
+impl PlayedScaling {
     /// Starts the fake with one scalable target: the resource (`service/<cluster>/<service>`) and its least and
     /// greatest count.
     ///
@@ -69,7 +69,7 @@ impl Scaling {
     }
 }
 
-impl Drop for Scaling {
+impl Drop for PlayedScaling {
     fn drop(&mut self) {
         self.task.abort();
     }

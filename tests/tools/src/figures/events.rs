@@ -1,4 +1,4 @@
-//! The events of `events/`, changed so that they are about services of a [`super::account::Account`].
+//! The events of `events/`, changed so that they are about services of a [`super::account::PlayedAccount`].
 
 use pullsafe::arn::ServiceId;
 use pullsafe::timestamp::Timestamp;
