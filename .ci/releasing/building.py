@@ -23,7 +23,7 @@ def programs() -> list[str]:
 
 def _toolchain(target: str) -> dict[str, str]:
     """Which cargo and rustc have a standard library for a target: rustup's, or else the system's own."""
-    # Rust's own name for both is found on the path; Debian's are where Debian puts them.
+    # rustup's cargo and rustc are on the path; Debian's are in /usr/bin.
     for cargo, rustc in (("cargo", "rustc"), ("/usr/bin/cargo", "/usr/bin/rustc")):
         try:
             found = subprocess.run([rustc, "--print", "target-libdir", "--target", target], capture_output=True, text=True, check=True)
@@ -59,7 +59,7 @@ def build(architecture: str, folder: Path) -> dict[str, Path]:
     toolchain, linker = _toolchain(target), _linker(architecture)
     upper = target.upper().replace("-", "_")
     home = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
-    # Where this machine keeps the sources is no part of a program.
+    # The paths of this machine must not get into a program.
     places = {str(project.ROOT): "/pullsafe", home: "/cargo"}
     if not folder.is_relative_to(project.ROOT):
         places[str(folder)] = "/target"
@@ -74,7 +74,7 @@ def build(architecture: str, folder: Path) -> dict[str, Path]:
         f"CFLAGS_{target.replace('-', '_')}": " ".join(f"-ffile-prefix-map={here}={there}" for here, there in places.items()),
         "SOURCE_DATE_EPOCH": "315532800",
     }
-    # A toolchain file would have rustup choose for Debian's cargo, too.
+    # The flags above replace those of the caller.
     environment.pop("RUSTFLAGS", None)
     packages = [word for package in PACKAGES for word in ("--package", package)]
     command = [toolchain["cargo"], "build", "--release", "--locked", "--target", target, *packages]

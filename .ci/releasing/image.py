@@ -66,7 +66,7 @@ def libraries(program: elf.Program, search: list[Path]) -> list[tuple[str, Path]
         found[name] = path
         wanted += library.libraries
     loader = program.interpreter.rsplit("/", 1)[1]
-    # Where the loader looks by itself: one folder for everything, so that nothing has to be configured.
+    # /usr/lib is where the loader looks without configuration, so all libraries go into this one folder.
     return [(program.interpreter if name == loader else f"/usr/lib/{name}", path) for name, path in sorted(found.items())]
 
 

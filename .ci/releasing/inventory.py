@@ -41,7 +41,7 @@ def built_in(meta: dict) -> tuple[dict[str, dict], dict[str, set[str]]]:
         id = waiting.pop()
         if id in seen:
             continue
-        # A kind of null is a normal dependency; what is for another system than Linux does not count.
+        # A dependency with the kind null is a normal one. Dependencies for systems other than Linux do not count.
         seen[id] = {
             dep["pkg"]
             for dep in nodes[id]["deps"]
@@ -73,7 +73,7 @@ def bill(meta: dict, version: str, sums: dict[str, str]) -> dict:
         package = packages[id]
         crate = {"type": "library", "bom-ref": reference(id), "name": package["name"], "version": package["version"], "purl": reference(id)}
         if package["license"]:
-            # Cargo knows `/` as an old way to write OR.
+            # In Cargo, `/` is an old way to write OR.
             crate["licenses"] = [{"expression": package["license"].replace("/", " OR ")}]
         if sum := checksums.get((package["name"], package["version"])):
             crate["hashes"] = [{"alg": "SHA-256", "content": sum}]

@@ -42,7 +42,7 @@ def written(version: str) -> dict[str, str]:
         if count == 0:
             raise Fault(f"{name} does not name the version any more; see .ci/releasing/version.py")
     found["packages/cdk/package-lock.json"] = _npm(texts["packages/cdk/package-lock.json"], version)
-    # By its line: it is written by hand.
+    # Only the line is replaced, because this file is written by hand.
     found["packages/cdk/package.json"] = re.sub(
         rf'("version": ")({NUMBER})(")', rf"\g<1>{version}\g<3>", texts["packages/cdk/package.json"], count=1
     )
@@ -66,7 +66,7 @@ def take(version: str) -> str:
     for name, content in written(version).items():
         (ROOT / name).write_text(content)
     for name in LOCKS:
-        # Cargo itself writes our own packages' versions into the lock file, and leaves the others as they are.
+        # Cargo itself writes the versions of our own packages into the lock file, and leaves the others alone.
         command = ["cargo", "metadata", "--format-version", "1", "--offline", "--manifest-path", name]
         done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "CARGO_NET_OFFLINE": "true"}

@@ -1,5 +1,4 @@
-//! A scan without a command line around it: what `cargo figures scan` measures, for the rest of `pullsafe` takes long
-//! to build.
+//! A scan without the command line: `cargo figures scan` measures it, because all of `pullsafe` takes long to build.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,14 +1,14 @@
 //! A baseline: the Docker Hub images that a repository has today, so that only new ones fail.
 //!
-//! An image is known by its file and its reference, not by its line: edits elsewhere in the file change nothing. A
-//! second use of the same image in the same file is new.
+//! An image is known by its file and its reference, not by its line: an edit elsewhere in the file does not make it
+//! new. A second use of the same image in the same file is new.
 
 use std::collections::BTreeMap;
 
 use pullsafe_find::finding::Finding;
 use serde::{Deserialize, Serialize};
 
-/// What a baseline file holds.
+/// A baseline file: its version and, for each file and image, how often the image is used.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
@@ -50,7 +50,7 @@ impl Baseline {
     /// Reads a baseline file.
     ///
     /// # Errors
-    /// It is none, or of another version.
+    /// The text is not a baseline, or is one of another version.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let baseline: Self = serde_json::from_str(text)?;
         if baseline.version == VERSION {
@@ -65,7 +65,7 @@ impl Baseline {
         format!("{:#}\n", serde_json::json!(self))
     }
 
-    /// Takes what the baseline knows out of the findings, and gives how many that were.
+    /// Removes the findings that the baseline knows, and returns how many it removed.
     pub fn take_known(&self, findings: &mut Vec<Finding>) -> usize {
         let mut left: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
         for entry in &self.images {

@@ -1,6 +1,6 @@
-//! Names as keys of YAML that is written here.
+//! Names as keys in the YAML that this crate writes.
 
-/// A name as a YAML key: plain where nothing else can be meant.
+/// A name as a YAML key: unquoted only where YAML reads it as this very text.
 pub(crate) fn plain_or_quoted(name: &str) -> String {
     let plain = name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'.'))
@@ -8,6 +8,6 @@ pub(crate) fn plain_or_quoted(name: &str) -> String {
             name.to_ascii_lowercase().as_str(),
             "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
         );
-    // A text of JSON is one of YAML.
+    // A JSON string is also a YAML string.
     if plain { name.to_owned() } else { serde_json::json!(name).to_string() }
 }

@@ -1,8 +1,8 @@
-//! What is done with the images that a scan found ([`pullsafe_find`]): reports, the move to another registry, a
+//! What can be done with the images that a scan ([`pullsafe_find`]) found: reports, the move to another registry, a
 //! baseline, the mirror's configuration, and an audit of what a whole account pulls.
 //!
-//! Findings in, text and edits out: but for the writing of an edited file nothing here touches a disk, and nothing asks
-//! a network.
+//! Takes findings and returns text and edits. Only the writing of an edited file touches the disk; nothing uses the
+//! network.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! The mirror's configuration for what a repository pulls from Docker Hub.
+//! The mirror's configuration for the images that a repository pulls from Docker Hub.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,12 +8,14 @@ use pullsafe::foreign::log_line;
 use pullsafe::reference::Digest;
 use pullsafe_find::finding::Finding;
 
-/// What stands for the registry where none was given: a name that no reference can be pulled from by accident.
+/// Stands for the registry where none was given. No account has this number, so nothing is pulled from there by
+/// accident.
 const PLACEHOLDER: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
 
 /// The configuration as YAML: each Docker Hub repository with the tags and digests that the findings name.
 ///
-/// What a variable decides is listed as a comment. A digest goes with its tag where nothing else uses that tag.
+/// An image that a variable decides is listed as a comment. A digest is written with its tag where nothing else uses
+/// that tag.
 pub fn mirror_config(findings: &[Finding], registry: Option<&str>, prefix: &str) -> String {
     let mut images: BTreeMap<&str, WantedImages> = BTreeMap::new();
     let mut open: BTreeMap<&str, String> = BTreeMap::new();
@@ -54,14 +56,14 @@ pub fn mirror_config(findings: &[Finding], registry: Option<&str>, prefix: &str)
     text
 }
 
-/// What is wanted of one repository.
+/// The tags and digests that the findings name in one repository.
 #[derive(Default)]
 struct WantedImages<'f> {
     tags: BTreeMap<&'f str, Tag<'f>>,
     digests: BTreeSet<&'f Digest>,
 }
 
-/// How a tag is used: as it is, and with which digests.
+/// How a tag is used: without a digest (`floats`), and with which digests.
 #[derive(Default)]
 struct Tag<'f> {
     floats: bool,

@@ -1,4 +1,4 @@
-//! Cases B and E, and the whole corpus: scan, mirror configuration, fix, scan again.
+//! Cases B and E, and the whole corpus: scan, write the mirror's configuration, fix, scan again.
 
 use pullsafe_scan::rewrite::Official;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ fn disk(root: &Path) -> Disk {
     Disk::below(&[root.to_path_buf()], 8 << 20)
 }
 
-/// A copy of a directory of this package's tests, under a name of its own.
+/// Copies a directory of this package into the target's temporary directory, under `name`.
 fn copy(of: &str, name: &str) -> PathBuf {
     let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if to.exists() {
@@ -178,7 +178,7 @@ fn a_kustomization_names_an_image_as_the_manifest_does_after_a_move() {
         )
     );
     assert!(names("base/d.yaml").contains(&format!("image: {REGISTRY}/docker-hub/library/nginx}}")));
-    // Without the manifest nobody knows whether the name would still be found.
+    // Without the manifest, nobody knows whether the entry would still match.
     let alone = copy("find/tests/corpus/further/k8s-base/prod", "kustomization-alone");
     let left: Vec<String> = fix(&alone, &target).left.into_iter().map(|left| left.reference).collect();
     assert_eq!(left, ["docker.io/library/nginx:1.27.1"]);
@@ -217,7 +217,7 @@ fn the_corpus_is_adopted_but_for_what_has_a_reason() {
             now.iter().filter(|&&byte| byte == b'\r').count(),
             bytes.iter().filter(|&&byte| byte == b'\r').count()
         );
-        // Only GitLab's services get a line more, with the name that they had.
+        // Only GitLab's services get another line, with their old host name.
         if !file.to_string_lossy().contains("gitlab") {
             assert_eq!(
                 now.iter().filter(|&&byte| byte == b'\n').count(),

@@ -1,4 +1,4 @@
-//! The files of the corpus, damaged: whatever is cut, flipped or repeated, there is an answer, and soon.
+//! The files of the corpus, damaged: whatever is cut, flipped or repeated, the scan answers, and soon.
 
 use pullsafe_scan::rewrite::Official;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use pullsafe_find::detect::scan_text;
 use pullsafe_find::disk::text_of;
 use pullsafe_scan::rewrite::{NewRegistry, plan};
 
-/// Far more than the largest of these files takes unoptimised on a busy machine.
+/// Far more than the largest of these files takes in a debug build on a busy machine.
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn corpus() -> BTreeMap<String, String> {

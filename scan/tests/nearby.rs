@@ -1,4 +1,4 @@
-//! Files that belong to many others are read once in a scan, however many ask for them.
+//! A file that many others need is read once in a scan, however many ask for it.
 
 use pullsafe_scan::rewrite::Official;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ fn many(file: impl Fn(usize) -> (String, String), beside: &[(&str, &str)]) -> Co
     )
 }
 
-/// Trees in which many files have the same neighbours, each with an image that only these give.
+/// Trees in which many files have the same neighbours, each with an image that only the neighbours tell.
 fn trees() -> Vec<(&'static str, Counted, String)> {
     let image = |text: &str| format!("docker.io/library/{text}");
     vec![
@@ -191,8 +191,8 @@ fn a_plan_reads_a_neighbour_as_often_however_many_files_have_it() {
         let findings: Vec<_> = scans.into_iter().flat_map(|scan| scan.findings).collect();
         files.reads.lock().unwrap().clear();
         plan(&findings, &[], &target, &files);
-        // Each file for itself, as it is and as it would be; each neighbour for all that are as they are, and as they
-        // would be.
+        // Each file is read once as it is and once as it would be, and again in both states as a neighbour for all
+        // files.
         let (path, times) = files.most();
         assert!(times <= 4, "{name}: `{path}` was read {times} times");
     }

@@ -1,4 +1,4 @@
-//! What the documentation promises of a move and of a report, each once.
+//! What the documentation promises about moves and reports: one test for each promise.
 
 use pullsafe_scan::report::FindingsShown;
 use pullsafe_scan::rewrite::Official;

@@ -1,4 +1,4 @@
-//! What holds for every text: rewriting twice is rewriting once, and touches nothing but the registry's part.
+//! What holds for every text: a second rewrite changes nothing, and a rewrite touches only the registry's part.
 
 use pullsafe_scan::rewrite::Official;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ fn target() -> NewRegistry {
     NewRegistry::new(Some("123456789012.dkr.ecr.eu-west-1.amazonaws.com"), "docker-hub", Official::AsOthers).unwrap()
 }
 
-/// Lines of which many make a Dockerfile, with what tends to break parsers between them.
+/// Lines of Dockerfiles, with lines among them that tend to break parsers.
 fn dockerfile_line() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("FROM python:3.11-slim AS base".to_owned()),
@@ -57,7 +57,7 @@ fn check(path: &str, files: &BTreeMap<String, String>) {
     for (file, edits) in &first.edits {
         let before = files.read(file).unwrap();
         let moved = apply(before.as_bytes(), edits);
-        // Without the edits' text, and with the bytes that they replaced, the file is what it was.
+        // With the edits undone, the file is what it was.
         let mut back = Vec::new();
         let (mut old, mut new) = (0, 0);
         for edit in edits {

@@ -1,4 +1,4 @@
-//! What the author of scanned files must not reach: other files, devices, and the reader's terminal.
+//! The author of scanned files must not reach other files, devices, or the reader's terminal.
 
 #![cfg(unix)]
 
@@ -16,7 +16,7 @@ use pullsafe_scan::rewrite::{NewRegistry, compose_override, plan, replace, unifi
 
 const SECRET: &str = "s3cret-from-elsewhere";
 
-/// A tree to scan, with a directory beside it that is none of its affairs.
+/// A tree to scan, with a directory beside it that the scan must not read.
 fn tree(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if root.exists() {

@@ -67,7 +67,7 @@ class OnARunner(unittest.TestCase):
         self.bin, self.site = self.place / "bin", self.place / "site"
         for folder in (self.checkout, self.temp, self.bin, self.action / "packages"):
             folder.mkdir(parents=True)
-        # The action as a tag of this version has it.
+        # The files of the action, as a tag of this version has them.
         shutil.copy(ROOT / "action.yml", self.action)
         shutil.copy(ROOT / "Cargo.toml", self.action)
         shutil.copytree(ROOT / "packages/action", self.action / "packages/action")

@@ -58,7 +58,7 @@ class Runner:
         if condition is None:
             return job.status == 0
         parts = [part.strip() for part in EXPRESSION.fullmatch(condition)[1].split("&&")]
-        # A condition that asks for no status asks for success.
+        # A condition that names no status means success.
         return (job.status == 0 or "!cancelled()" in parts) and all(self._holds(part) for part in parts)
 
     def _holds(self, part: str) -> bool:
@@ -84,7 +84,7 @@ class Runner:
             **{name: str(path) for name, path in files.items()},
             **{name: self._text(value) for name, value in step.get("env", {}).items()},
         }
-        # As the runner starts `shell: bash`.
+        # The same command with which the runner starts `shell: bash`.
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", script]
         folder = self._text(step["working-directory"]) if "working-directory" in step else self.checkout
         done = subprocess.run(

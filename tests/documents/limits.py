@@ -21,7 +21,8 @@ WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 10: "te
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MIB, GIB = 1 << 20, 1 << 30
 
-# The page, the sentence with a place for each number, and for each: file, constant, what it is divided by, and how it is written.
+# The page, the sentence with a place for each number, and for each number: file, constant, what it is divided by, and
+# how it is written.
 LIMITS = [
     ("docs/RUNBOOK.md", "({} calls, {} MB a stop)", ("shared/incident/src/spent.rs", "CALLS_OF_ONE"), ("shared/incident/src/spent.rs", "BYTES_OF_ONE", MIB, str)),
     ("docs/RUNBOOK.md", "{} calls a revision and {} an incident", ("shared/incident/src/spent.rs", "CALLS_OF_A_REVISION"), ("shared/incident/src/spent.rs", "CALLS_OF_AN_INCIDENT")),

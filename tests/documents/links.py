@@ -107,7 +107,7 @@ def answer(url: str) -> str | None:
     try:
         urllib.request.urlopen(request, timeout=30)
     except urllib.error.HTTPError as error:
-        # Whoever refuses machines is there.
+        # A server that refuses programs is still there.
         return None if error.code in {401, 403, 405, 429} else f"{error.code}"
     except OSError as error:
         return str(error)

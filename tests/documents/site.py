@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "tests/documents"))
 import links  # noqa: E402
 
 BOOK = ROOT / ".e2e/site/book"
-# What a forge and an assistant read, each with a head of its own.
+# Files for a forge and for an assistant, which are no pages; each has a head of its own.
 NO_PAGES = {".github/pull_request_template.md", "packages/assistant/pullsafe/SKILL.md"}
 
 

@@ -8,7 +8,7 @@ import re
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-# IAM prefix -> what botocore calls the service, where that differs.
+# IAM prefix -> botocore's name of the service, where they differ.
 NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "tag": "resourcegroupstaggingapi"}
 _session = Session()
 _models = {}
@@ -30,7 +30,7 @@ def typed(value, shape):
     """A value as botocore takes it: forms have strings for all values, and JSON has text for bytes."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict):
-        # A payload is the body itself, and no text for bytes.
+        # A payload is the body itself: bytes, not base64 text.
         payload = shape.serialization.get("payload")
         value = {name: item.encode() if name == payload and isinstance(item, str) else item for name, item in value.items()}
         return {name: typed(item, shape.members[name]) if name in shape.members else item for name, item in value.items()}

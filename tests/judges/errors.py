@@ -11,20 +11,20 @@ from template import PROJECT
 
 ROW = re.compile(r"^\| ([a-z-]+) \| `([A-Za-z0-9]+)` \|", re.M)
 NAME = re.compile(r'"([A-Z][A-Za-z0-9]+(?:Exception|NotFound|NotMatch|Exists|Exceeded|NoSuchEntity|AuthorizationError))"')
-# Where answers of AWS are read. Tests, and the table itself, are not.
+# The code that reads AWS's answers. Tests, and the table itself, are left out.
 CODE = ("shared/**/*.rs", "functions/**/*.rs", "cli/src/**/*.rs")
 
 
-# What the functions may do, as the documents have it from the code's own lists.
+# The documents with the functions' permissions, generated from the code's own lists.
 PERMITTED = ("docs/permissions.md", "docs/mirror.md")
 ACTION = re.compile(r"`([a-z-]+):([A-Z][A-Za-z]+)`")
-# What is called for us: keys by the services that use them.
+# Services that AWS calls for us: the services that use our keys call KMS.
 FOR_US = {"kms"}
-# What Lambda itself calls under a function's role.
+# Actions that Lambda itself calls under a function's role.
 BY_LAMBDA = {"CreateLogStream", "PutLogEvents", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 BY_LAMBDA |= {"AssignPrivateIpAddresses", "CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"}
 BY_LAMBDA |= {"UnassignPrivateIpAddresses"}
-# What is done under the action of another name.
+# Operations that are allowed by an action of another name.
 SAME_ACTION = {("sqs", "SendMessage"): [("sqs", "SendMessageBatch")]}
 
 

@@ -17,9 +17,9 @@ from template import variants
 
 sys.setrecursionlimit(10_000)
 
-# Keys that every request carries, whatever the service.
+# Global condition keys that are allowed with every service.
 GLOBAL_KEYS = ("aws:TagKeys", "aws:SourceAccount", "aws:SourceArn", "aws:PrincipalOrgID", "aws:PrincipalAccount", "aws:ResourceAccount", "lambda:SourceFunctionArn")
-# Global keys that a service has to support are not in that list: aws:RequestTag, aws:ResourceTag.
+# Global keys that each service must support itself are not in that list: aws:RequestTag, aws:ResourceTag.
 ALWAYS_THERE = tuple(key for key in GLOBAL_KEYS if key not in ("aws:TagKeys", "lambda:SourceFunctionArn"))
 
 
@@ -110,7 +110,7 @@ def changes():
             for action in listed(statement["Action"]):
                 service, short = action.split(":")
                 level = get_action_data(service, short)[service][0]["access_level"]
-                # What it tells programs goes to the default bus, under its own name only.
+                # Events for other programs go to the default bus, only with pullsafe's own source.
                 told = statement.get("Condition", {}).get("StringEquals", {}).get("events:source") == "pullsafe"
                 foreign = [resource for resource in listed(statement["Resource"]) if not told and not own & set(re.split("[:/]", resource))]
                 if level not in ("Read", "List") and foreign:

@@ -13,7 +13,7 @@ COMMON = "One of the errors that every service of the protocol can answer; a mod
 
 ENTRY = "PutEvents is answered 200 and names this error within the answer, entry by entry: AWS documents the codes, and no model has them."
 
-# (judge, finding) -> reason. A finding is matched whole.
+# (judge, finding) -> reason. A finding must match as a whole.
 LISTED = {
     ("parliament", "RemediatorRole.ListTasks: Unnecessary use of Resource * ['ecs:ListTasks']"): LIST_TASKS,
     ("parliament", "MirrorRole.ListTasks: Unnecessary use of Resource * ['ecs:ListTasks']"): LIST_TASKS,
@@ -44,8 +44,8 @@ LISTED = {
     ("botocore", 'ecs:RegisterTaskDefinition: Unknown parameter in input: "fieldThatNobodyInventedYet"'): NOT_YET,
 }
 
-# What the emulator of the end-to-end run says and AWS does not: DescribeTaskDefinition answers with null and empty members, which AWS
-# leaves out, and a copy of a task definition keeps what it is given.
+# Findings that come from the emulator of the end-to-end run and not from AWS: its DescribeTaskDefinition answers with
+# null and empty members, which AWS leaves out, and a copy of a task definition keeps them.
 EMULATOR = {
     "ecs:RegisterTaskDefinition: .ipcMode is ``, which is not one of ['host', 'task', 'none']",
     "ecs:RegisterTaskDefinition: .pidMode is ``, which is not one of ['host', 'task']",

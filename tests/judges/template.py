@@ -131,7 +131,7 @@ class Template:
     def _arn(self, name):
         resource = self.document["Resources"].get(name)
         if resource is None:
-            # Made by the SAM transform for an event of a function.
+            # A rule that the SAM transform creates for an event of a function.
             return f"arn:aws:events:eu-west-1:123456789012:rule/{name}"
         return ARNS.get(resource["Type"], f"arn:aws:unknown:eu-west-1:123456789012:{{}}").format(name)
 

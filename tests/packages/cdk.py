@@ -56,7 +56,8 @@ class Synthesized(unittest.TestCase):
     def test_the_linter_of_aws_finds_nothing(self):
         synthesized(self.place, {"Architecture": "arm64"})
         lint = ROOT / ".e2e/lint/bin/cfn-lint"
-        # W8003: values that are filled in leave conditions that are decided; W3005: the CDK's own way with dependencies.
+        # W8003: with values filled in, some conditions always have the same result. W3005: the way the CDK writes
+        # dependencies.
         done = subprocess.run(
             [lint, "--ignore-checks", "W8003", "W3005", "--", *sorted(self.place.glob("*.template.json"))],
             capture_output=True,
@@ -77,7 +78,7 @@ class Synthesized(unittest.TestCase):
             templates = synthesized(self.place, parameters)
             stack.upload(aws)
             pullsafe = json.loads(templates["pullsafe"])
-            # The emulator knows no metric math.
+            # The emulator does not know metric math.
             del pullsafe["Resources"]["MirrorStaleAlarm"]
             outputs = aws.deploy("pullsafe", json.dumps(pullsafe), {})
             aws.start("shop", templates["shop"], {})
@@ -87,7 +88,7 @@ class Synthesized(unittest.TestCase):
             self.assertIn("shop", waiting)
             image = hub.Hub("shop", "1.4.3")
             aws.push(image)
-            # The emulator sends no event for a push; the sweep is what finds it then.
+            # The emulator sends no event for a push, so the sweep has to find it.
             sweep = (ROOT / "events/sweep.json").read_bytes()
             until(
                 "the sweep answers",

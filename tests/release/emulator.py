@@ -41,7 +41,7 @@ class Emulator:
             region_name=REGION,
             aws_access_key_id=ACCOUNT,
             aws_secret_access_key="local",
-            # Without it a slow answer would be asked for twice.
+            # Without this, a request with a slow answer would be sent twice.
             config=Config(read_timeout=120, retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
         )
 
@@ -174,7 +174,7 @@ def running():
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
-            # The emulator hands its environment on to the functions.
+            # The emulator passes its environment on to the functions.
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": scaler,
             "MINISTACK_REGION": REGION,

@@ -44,7 +44,7 @@ class Folder(unittest.TestCase):
                 self.assertLess(entry.file_size, 50 << 20, "larger than Lambda takes directly")
 
     def test_no_path_of_the_building_machine_is_in_a_program(self):
-        # What was built before is only packed here; then the statement names no tools.
+        # If the programs were built before, they are only packed here, and the statement names no tools.
         statement = json.loads((HERE / made.PROVENANCE).read_text())["predicate"]["buildDefinition"]
         built_here = bool(statement["internalParameters"]["tools"])
         for path in HERE.glob("*.zip") if built_here else []:

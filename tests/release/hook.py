@@ -55,7 +55,7 @@ class Wheel(unittest.TestCase):
         self.assertEqual(self.run_it(*git, "init", "--quiet").returncode, 0)
         sum = hashlib.sha256(WHEEL.read_bytes()).hexdigest()
         (repository / ".pre-commit-config.yaml").write_text(CONFIG.format(url=WHEEL.as_uri(), sum=sum))
-        # As docs/scan.md has it, but for where the wheel is.
+        # The same as in docs/scan.md, except for the place of the wheel.
         documented = (folder.ROOT / "docs/scan.md").read_text()
         for line in CONFIG.splitlines():
             if "additional_dependencies" not in line:

@@ -89,7 +89,7 @@ class Image(unittest.TestCase):
                 for layer in layers:
                     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(layer))) as tar:
                         tar.extractall(place, filter="data")
-                # As the kernel does in the container: the loader of the image with the libraries of the image.
+                # The same that the kernel does in the container: run the image's loader with the image's libraries.
                 [loader] = Path(place).glob("lib*/ld-linux-*")
                 program = f"{place}{config['config']['Entrypoint'][0]}"
                 command = [loader, "--library-path", f"{place}/usr/lib", program, "--version"]

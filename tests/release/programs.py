@@ -24,7 +24,7 @@ from folder import HERE, ROOT, made, project
 
 EMULATORS = {"arm64": ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"], "x86_64": ["qemu-x86_64", "-L", "/usr/x86_64-linux-gnu"]}
 MACHINES = {"aarch64": "arm64", "x86_64": "x86_64"}
-# Whatever it decides, none of these needs an answer from AWS.
+# Events that the functions can answer without an answer from AWS.
 EVENT = json.loads((ROOT / "events/task-running.json").read_text())
 EVENTS = {"widget": {"describe": True}}
 

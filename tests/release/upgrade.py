@@ -91,7 +91,8 @@ class Upgrade(unittest.TestCase):
             before = aws.deploy("pullsafe", stack.without_metric_math((PREVIOUS / made.TEMPLATE).read_text()), parameters)
             functions, dynamodb, ecr = aws.client("lambda"), aws.client("dynamodb"), aws.client("ecr")
 
-            # Something waits at the gate, and an incident is open (observed, for nothing may be changed).
+            # A stack waits at the gate, and an incident is open. It is only observed: pullsafe must not change
+            # anything.
             ecr.create_repository(repositoryName="shop")
             aws.start("shop-image", GATE, {"RepositoryName": f"{registry}/shop", "ImageTag": "1"})
             until("the gate is asked", lambda: self.rows(dynamodb, before["TableName"], "shop-image"))
@@ -101,7 +102,7 @@ class Upgrade(unittest.TestCase):
             self.assertEqual(json.loads(answer["Payload"].read())["outcome"], "observed")
             incident = self.rows(dynamodb, before["TableName"], "court-case-backend")
             self.assertTrue(incident)
-            # A service is paused until the image comes that the gate waits for, too.
+            # A service is paused until the image arrives for which the gate waits, too.
             early = Early(aws, f"{registry}/shop:1")
             answer = functions.invoke(FunctionName=before["RemediatorFunctionName"], Payload=json.dumps(early.stopped()).encode())
             said = json.loads(answer["Payload"].read())
@@ -117,7 +118,7 @@ class Upgrade(unittest.TestCase):
             code = functions.get_function_configuration(FunctionName=after["RemediatorFunctionName"])
             self.assertEqual(code["Environment"]["Variables"]["PULLSAFE_REGISTRY_ENDPOINTS"], parameters["RegistryEndpoints"])
             self.assertEqual(self.rows(dynamodb, after["TableName"], "court-case-backend"), incident)
-            # The new version knows the incident: the same event again is none.
+            # The new version knows the incident: the same event again opens no new one.
             answer = functions.invoke(FunctionName=after["RemediatorFunctionName"], Payload=stopped)
             self.assertEqual(json.loads(answer["Payload"].read())["outcome"], "ignored")
 

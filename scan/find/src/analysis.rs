@@ -1,4 +1,4 @@
-//! One file's analysis: the sources it draws on, and what was found so far.
+//! The analysis of one file: the sources that it takes values from, and what was found so far.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,48 +15,48 @@ use crate::finding::{
 use crate::nearby::{Block, Made, Nearby, SourceFile};
 use crate::neighbours::parent;
 
-/// What to do with a text that is no image reference.
+/// What to do with a text that is not an image reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Otherwise {
     /// The format allows nothing else there: report it.
     Report,
-    /// The place was found by its looks only: it is something else.
+    /// The place was found by its looks only, so it is something else.
     Ignore,
 }
 
-/// How many characters a message has at most: it may quote what the file says.
+/// How many characters a message has at most: it may quote the file.
 const MESSAGE: usize = 400;
-/// How many bytes of neighbours are looked at for one file: one that names the same neighbour thousands of times is no
-/// work of a person.
+/// How many bytes of neighbours are looked at for one file. The limit is for a hostile file that names neighbours
+/// thousands of times.
 const NEIGHBOURS: usize = 16 << 20;
-/// How many texts in one file's text are read.
+/// How many embedded texts of one file are read.
 const EMBEDDED: usize = 10_000;
 
-/// Where a file begins.
+/// The first byte of the scanned file.
 const START: ByteOrigin = ByteOrigin { source: 0, offset: 0 };
 
-/// What one file's analysis has and gives.
+/// The state of one file's analysis.
 pub(crate) struct Analysis<'a> {
     nearby: &'a Nearby<'a>,
     own: SourceFile,
-    /// The sources of its neighbours, by the first one's number.
+    /// The sources of its neighbours; each block is stored under the number of its first source.
     blocks: BTreeMap<usize, Arc<Block>>,
     findings: Vec<Finding>,
     problems: Vec<Problem>,
     built: Vec<Built>,
     kustomization: Option<Kustomization>,
-    /// Texts in this file's text that are still to be read.
+    /// Embedded texts of this file that are still to be read.
     waiting: Vec<(Traced, Embedded)>,
     /// How many bytes of neighbours may still be looked at.
     left: usize,
-    /// What is found is only likely to be an image, or to be pulled: it is found by its looks.
+    /// Whether what is found now is recognised by its looks, so that it is only likely an image, or only likely pulled.
     likely: bool,
-    /// What is found is text in another file's text.
+    /// Whether an embedded text is being read.
     embedded: bool,
 }
 
 impl<'a> Analysis<'a> {
-    /// An analysis of the file at `path`, and its text.
+    /// Begins the analysis of the file at `path`, and returns it with the file's text.
     pub(crate) fn new(path: &str, text: &str, nearby: &'a Nearby<'a>) -> (Self, Traced) {
         let analysis = Self {
             nearby,
@@ -79,7 +79,7 @@ impl<'a> Analysis<'a> {
         &self.own.path
     }
 
-    /// What is made of the paths of a directory's files, which come in order.
+    /// Returns what `make` makes of the sorted paths of a directory's files.
     pub(crate) fn made_of_list<T: Send + Sync + 'static>(
         &self,
         directory: &str,
@@ -94,7 +94,7 @@ impl<'a> Analysis<'a> {
         self.made_of(&path, |text| read(text).0)
     }
 
-    /// What is made of another file's text: once for all files that ask for it.
+    /// Returns what `make` makes of another file's text. It is made once for all files that ask for it.
     pub(crate) fn made_of<T: Send + Sync + 'static>(
         &mut self,
         path: &str,
@@ -104,7 +104,8 @@ impl<'a> Analysis<'a> {
         (!self.attach(&made.block) || self.spend(made.bytes)).then_some(made)
     }
 
-    /// What is made of the files of the scanned file's directory: once for all of them.
+    /// Returns what `make` makes of the `wanted` files of the scanned file's directory, at most `most` bytes of them.
+    /// It is made once for all files there.
     pub(crate) fn made_of_directory<T: Send + Sync + 'static>(
         &mut self,
         most: usize,
@@ -116,7 +117,7 @@ impl<'a> Analysis<'a> {
         Some(made)
     }
 
-    /// Knows sources from here on; gives whether it did not before.
+    /// Adds sources; returns whether they are new to this analysis.
     fn attach(&mut self, block: &Arc<Block>) -> bool {
         self.blocks.insert(block.first, Arc::clone(block)).is_none()
     }
@@ -145,7 +146,7 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// Does something of which all that is found is only likely: it is found by its looks.
+    /// Runs `action`; all that it finds is only likely.
     pub(crate) fn likely<T>(&mut self, action: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::replace(&mut self.likely, true);
         let result = action(self);
@@ -153,7 +154,7 @@ impl<'a> Analysis<'a> {
         result
     }
 
-    /// Does something with a text in this file's text: a script, or another format's document.
+    /// Runs `action` on an embedded text: a script, or another format's document.
     pub(crate) fn embedded<T>(&mut self, action: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::replace(&mut self.embedded, true);
         let result = self.likely(action);
@@ -172,14 +173,14 @@ impl<'a> Analysis<'a> {
         self.kustomization = Some(Kustomization { path, resources, names });
     }
 
-    /// Keeps a text in this file's text for its own format, when this one is done.
+    /// Keeps an embedded text, to be read as its own format when this one is done.
     pub(crate) fn embed(&mut self, text: Traced, kind: Embedded) {
         if self.waiting.len() < EMBEDDED {
             self.waiting.push((text, kind));
         }
     }
 
-    /// The texts that were kept so far.
+    /// Takes the embedded texts that were kept so far.
     pub(crate) fn take_embedded(&mut self) -> Vec<(Traced, Embedded)> {
         std::mem::take(&mut self.waiting)
     }
@@ -191,7 +192,7 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// Records a reference: as written, and with its variables' values in.
+    /// Records a reference: as it is written, and with its variables' values.
     pub(crate) fn found(
         &mut self,
         place: PlaceKind,
@@ -205,7 +206,7 @@ impl<'a> Analysis<'a> {
             Ok(resolved) => resolved,
             Err(message) => {
                 if otherwise == Otherwise::Report && !self.likely {
-                    // What another file gives a variable is not repeated unless it is an image: it may be a secret.
+                    // A value from another file is repeated only if it is an image: it may be a secret.
                     let message = if value.sources().any(|source| source != origin.source) {
                         format!("`{}` is no image reference with the values that other files give", as_written(written))
                     } else {
@@ -239,7 +240,7 @@ impl<'a> Analysis<'a> {
         self.findings.last_mut()
     }
 
-    /// Records a reference that may be something else, and that is only `likely` to be pulled, or certain.
+    /// Records a reference, unless the text is something else. The pull is only likely where `likely`, else certain.
     pub(crate) fn found_where(&mut self, likely: bool, place: PlaceKind, written: &Traced, value: &Traced) {
         if likely {
             self.likely(|analysis| analysis.found(place, written, value, Otherwise::Ignore).is_some());
@@ -265,13 +266,13 @@ impl<'a> Analysis<'a> {
         Some(head)
     }
 
-    /// The name by which an entry of a kustomization finds its image in the manifests.
+    /// The name by which a kustomization's entry selects its image in the manifests.
     pub(crate) fn selects(&self, name: &Traced, replaced: bool) -> Option<Selects> {
         let head = resolve(name).ok().and_then(|resolved| self.head(name, &resolved))?;
         Some(Selects { name: name.as_str().to_owned(), head, replaced })
     }
 
-    /// The file and the byte of a place.
+    /// The file and the byte offset of an origin.
     pub(crate) fn place_of(&self, origin: ByteOrigin) -> (String, usize) {
         (self.source(origin.source).path.clone(), origin.offset)
     }
@@ -306,7 +307,7 @@ impl<'a> Analysis<'a> {
         });
     }
 
-    /// Everything found, in the order of the file, each place once.
+    /// Ends the analysis and returns everything found, in the order of the file, each place once.
     pub(crate) fn finish(mut self) -> FileScan {
         self.findings.sort_by(|a, b| {
             (&a.file, a.line, a.column, &a.reference, a.place).cmp(&(&b.file, b.line, b.column, &b.reference, b.place))
@@ -336,7 +337,7 @@ impl<'a> Analysis<'a> {
     }
 }
 
-/// A message without the middle of what it quotes, where that is long.
+/// A message; where it is too long, without its middle.
 fn shortened(message: String) -> String {
     let count = message.chars().count();
     if count <= MESSAGE {

@@ -1,4 +1,4 @@
-//! Which format a file has, by its name and by its content.
+//! Recognises a file's format, by its name and by its content.
 
 use pullsafe_syntax::template;
 use pullsafe_syntax::traced::Traced;
@@ -12,18 +12,18 @@ use crate::name::Name;
 use crate::nearby::Nearby;
 use crate::neighbours::Neighbours;
 
-/// How much of a file has to be read to see whether it is worth more.
+/// How much of a file to read, as far as its name tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadAmount {
-    /// All of it: its name is one that a format has.
+    /// All of it: its name is one that a format uses.
     Whole,
-    /// Its first lines: its name says nothing.
+    /// Its first bytes: the name does not tell, so the content decides whether more is read.
     Begin,
-    /// Nothing.
+    /// Nothing: the name says that it is of no format.
     No,
 }
 
-/// What a path's name says.
+/// How much of the file at this path to read.
 pub fn candidate(path: &str) -> ReadAmount {
     let name = Name::of(path);
     if name.is_document() || FORMATS.iter().any(|format| (format.named)(&name)) || is_unread(&name) {
@@ -41,13 +41,13 @@ pub fn sniff(begin: &str) -> bool {
         || is_document(begin)
 }
 
-/// Finds what one file pulls. The name of the file, its content and its neighbours decide; nothing else is looked at.
+/// Finds what one file pulls. Only the file's name, its content and its neighbours decide.
 pub fn scan_text(path: &str, text: &str, neighbours: &dyn Neighbours) -> (Vec<Finding>, Vec<Problem>) {
     let scan = scan_file(path, text, &Nearby::of(neighbours));
     (scan.findings, scan.problems)
 }
 
-/// As [`scan_text`], with everything that the file says.
+/// Like [`scan_text`], with everything that the file tells: also what it builds and deploys.
 pub fn scan_file(path: &str, text: &str, nearby: &Nearby<'_>) -> FileScan {
     let name = Name::of(path);
     let has_marks = |format: &Format| format.marks.is_empty() || format.marks.iter().any(|mark| text.contains(mark));
@@ -89,7 +89,7 @@ fn is_document(begin: &str) -> bool {
             && ["ontainerDefinitions", "AWSTemplateFormatVersion"].iter().any(|word| begin.contains(word))
 }
 
-/// Words without one of which no document here names an image.
+/// Whether a document has one of the words that every document with an image has.
 fn may_name_images(text: &str) -> bool {
     [
         "image",
@@ -108,7 +108,7 @@ fn may_name_images(text: &str) -> bool {
     .any(|word| text.contains(word))
 }
 
-/// Reads YAML or JSON, and gives the format that it was.
+/// Reads YAML or JSON, and returns the name of the format that it was.
 fn document(name: &Name<'_>, text: &Traced, analysis: &mut Analysis<'_>) -> Option<&'static str> {
     let json = name.has_extension(&["jsonc"]) || name.file.contains("devcontainer");
     let plain = match text.origin(0).filter(|_| json) {
@@ -119,7 +119,7 @@ fn document(name: &Name<'_>, text: &Traced, analysis: &mut Analysis<'_>) -> Opti
     let Some(broken) = broken else {
         return documents(name, &tree, analysis);
     };
-    // A chart's template is YAML only once it is rendered; so is a task definition with `${cpu}` in it.
+    // A chart's template is YAML only once it is rendered. The same is true of a task definition with `${cpu}` in it.
     let mut format = None;
     let is_template = ["{{", "{%", "${", "%{", "[["].iter().any(|mark| text.as_str().contains(mark));
     if is_template {
@@ -137,10 +137,10 @@ fn document(name: &Name<'_>, text: &Traced, analysis: &mut Analysis<'_>) -> Opti
     format
 }
 
-/// How deep texts in texts are read.
+/// How many levels of embedded texts are read.
 const DEPTH: usize = 3;
 
-/// Reads the texts in the file's text: manifests in a ConfigMap, scripts in user data.
+/// Reads the file's embedded texts: manifests in a ConfigMap, scripts in user data.
 fn embedded(analysis: &mut Analysis<'_>) {
     for _ in 0..DEPTH {
         for (text, kind) in analysis.take_embedded() {
@@ -159,7 +159,7 @@ fn embedded(analysis: &mut Analysis<'_>) {
     }
 }
 
-/// Whether a file that cannot be read would have been of a format that is looked for: only then is it worth a word.
+/// Whether a file that cannot be read probably has one of the formats here: only then is it reported.
 fn is_ours(name: &Name<'_>, text: &str) -> bool {
     ["compose", "buildspec", "task", "template", "deployment", "devcontainer"]
         .iter()

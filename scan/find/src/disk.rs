@@ -1,7 +1,7 @@
-//! Files from the disk: bounded, regular, and below the paths that were given and nowhere else.
+//! Reads files from the disk: only regular files, of bounded size, below the given paths.
 //!
-//! Whoever wrote the scanned files must not get at others: a `.env` that is a link to somebody's home, an `extends`
-//! with an absolute path, a device that never ends.
+//! The author of the scanned files must not get at other files. They may try: a `.env` that is a link to somebody's
+//! home, an `extends` with an absolute path, a device that never ends.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,15 +11,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::detect::{ReadAmount, sniff};
 use crate::neighbours::Neighbours;
 
-/// How much of a file without a known name is read to see whether it is of a format.
+/// How many bytes of a file without a known name are read to recognise its format.
 const SNIFF: usize = 4096;
 /// How many bytes of neighbours are read in one scan, all files together.
 const NEIGHBOURS: u64 = 512 << 20;
 
-/// The files below the paths that were given.
+/// The files below the given paths.
 #[derive(Debug)]
 pub struct Disk {
-    /// Without links in them.
+    /// The real paths of the directories, without symbolic links.
     roots: Vec<PathBuf>,
     max_bytes: u64,
     /// How many bytes of neighbours may still be read.
@@ -27,10 +27,10 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// The files below these paths: of a directory everything in it, of a file everything in its directory.
+    /// The files below these paths: everything in a given directory, and everything in the directory of a given file.
     pub fn below(paths: &[PathBuf], max_bytes: u64) -> Self {
         let root = |path: &PathBuf| {
-            // A link that is given by name stands where the link is, not where it points to.
+            // For a link that is given by name, the directory of the link counts, not that of its target.
             let directory = if path.is_dir() {
                 path.clone()
             } else {
@@ -46,7 +46,7 @@ impl Disk {
         }
     }
 
-    /// Where a path really is, if that is below the paths that were given.
+    /// The real path of `path`, if that is below the given paths.
     pub fn within(&self, path: &Path) -> Option<PathBuf> {
         let real = path.canonicalize().ok()?;
         self.roots.iter().any(|root| real.starts_with(root)).then_some(real)
@@ -58,8 +58,7 @@ impl Neighbours for Disk {
         let real = self.within(Path::new(path))?;
         let metadata = std::fs::metadata(&real).ok()?;
         let length = metadata.len();
-        // A file without a length is empty, or the kernel's. To open a pipe would be to wait for whoever writes into
-        // it.
+        // A file of length 0 is empty or a kernel file. Opening a pipe would wait for somebody to write to it.
         if !metadata.is_file() || length > self.max_bytes || length == 0 {
             return None;
         }
@@ -86,7 +85,7 @@ impl Neighbours for Disk {
     }
 }
 
-/// A path as it is shown: with `/`, and without `./` at its beginning.
+/// A path as it is shown: with `/`, and without a leading `./`.
 pub(crate) fn shown(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
     let mut text = text.as_str();
@@ -98,22 +97,23 @@ pub(crate) fn shown(path: &Path) -> String {
 
 /// Why a file that could be one of the formats was not read.
 pub(crate) enum UnreadFile {
-    /// It is left out on purpose.
+    /// It was left out on purpose, for this reason.
     Skipped(String),
     /// It could not be read.
     Failed(std::io::Error),
 }
 
-/// The text of a file; `None` where it is of no format, an error where it should have been read and was not.
+/// Reads the text of a file. `None` means that it has none of the formats; an error means that it should have been read
+/// and was not.
 pub(crate) fn read(path: &Path, kind: ReadAmount, explicit: bool, disk: &Disk) -> Result<Option<String>, UnreadFile> {
     let failed = UnreadFile::Failed;
-    // Only a link that was given by name gets here.
+    // A link gets here only if it was given by name.
     if path.is_symlink() && disk.within(path).is_none() {
         return Err(UnreadFile::Skipped("a link to a file that is not below its own directory".to_owned()));
     }
     let metadata = std::fs::metadata(path).map_err(failed)?;
     let length = metadata.len();
-    // A file without a length is empty, or the kernel's, some of which never end. A pipe is not even opened.
+    // A file of length 0 is empty or a kernel file, and some of those never end. A pipe is not even opened.
     if length == 0 || !metadata.is_file() {
         return Ok(Some(String::new()));
     }
@@ -132,7 +132,7 @@ pub(crate) fn read(path: &Path, kind: ReadAmount, explicit: bool, disk: &Disk) -
     if length > max_bytes {
         return Err(UnreadFile::Skipped(format!("{length} bytes, more than {max_bytes}")));
     }
-    // The limit holds for a file that grows while it is read, too.
+    // The limit also holds for a file that grows while it is read.
     file.take(max_bytes).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         return Err(UnreadFile::Skipped("UTF-16 is not supported".to_owned()));
@@ -154,7 +154,7 @@ fn fill(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(count)
 }
 
-/// Text with every byte in its place: one that is not UTF-8 becomes `?`, so that offsets hold in the file as it is.
+/// Text with every byte in its place: a byte that is not UTF-8 becomes `?`, so that offsets are those of the file.
 pub fn text_of(bytes: Vec<u8>) -> String {
     let mut bytes = match String::from_utf8(bytes) {
         Ok(text) => return text,

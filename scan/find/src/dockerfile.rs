@@ -1,7 +1,7 @@
 //! What a Dockerfile pulls.
 //!
-//! `FROM` (with global `ARG`s and their defaults in it), `COPY --from=` and `RUN --mount=...,from=` where they name no
-//! stage, and the frontend of `# syntax=`. `FROM scratch` and earlier stages pull nothing.
+//! These are `FROM` (with the values of global `ARG`s), `COPY --from=` and `RUN --mount=...,from=` where they do not
+//! name a stage, and the frontend of `# syntax=`. `FROM scratch` and earlier stages pull nothing.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(crate) struct Outside {
     pub(crate) contexts: Vec<String>,
 }
 
-/// Among how many stages one of an unknown name is looked for.
+/// How many stages are compared with a name that is partly unknown.
 const STAGES: usize = 500;
 
 const PLATFORM_ARGUMENTS: [&str; 8] = [
@@ -91,7 +91,7 @@ pub(crate) fn scan(text: &Traced, outside: &Outside, analysis: &mut Analysis<'_>
     }
 }
 
-/// Whether a Dockerfile names an image by a bare word, which may be a context that its build is given.
+/// Whether a Dockerfile names an image by a bare word, which may be a named context of its build.
 pub(crate) fn names_a_word(text: &Traced) -> bool {
     let bare = |word: &str| !word.is_empty() && !word.contains(['/', ':', '@', '$', '.']);
     parse(text).instructions.iter().any(|instruction| {
@@ -128,8 +128,8 @@ pub(crate) fn named(relative: &str, analysis: &mut Analysis<'_>) -> Option<Arc<M
     analysis.made_of(&path, BaseInstructions::of)
 }
 
-/// Records what a neighbour's `FROM` lines pull because of arguments from outside; the rest is found in the Dockerfile
-/// itself.
+/// Records the images of a neighbour's `FROM` lines whose names come from outside arguments. The rest is found in the
+/// Dockerfile itself.
 pub(crate) fn scan_arguments(
     dockerfile: &Made<BaseInstructions>,
     outside: &Outside,
@@ -160,7 +160,7 @@ pub(crate) fn scan_arguments(
     }
 }
 
-/// Whether a text of unknown name is a Dockerfile: it begins as only a Dockerfile does, and has a `FROM`.
+/// Whether a text without a known file name is a Dockerfile: it begins as only a Dockerfile does, and has a `FROM`.
 pub(crate) fn looks_like(text: &str) -> bool {
     let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     let first = lines.by_ref().find(|line| !line.is_empty() && (!line.starts_with('#') || is_syntax(line)));
@@ -169,7 +169,7 @@ pub(crate) fn looks_like(text: &str) -> bool {
             && line[keyword.len()..].starts_with([' ', '\t'])
     };
     let from = |line: &str| {
-        // Small letters begin many a text: a file that has neither name nor capitals is none.
+        // Many texts begin with `from` in small letters, so without a known file name `FROM` must be in capitals.
         line.starts_with("FROM") && word(line, "FROM") && {
             let mut words = line.split_whitespace().skip(1).skip_while(|word| word.starts_with("--"));
             let image = words.next().is_some_and(|image| {
@@ -203,9 +203,9 @@ fn stage_name(instruction: &Instruction) -> Option<String> {
 
 struct StageReader<'a> {
     outside: &'a Outside,
-    /// `ARG`s before the first `FROM`. `None` has no default.
+    /// `ARG`s before the first `FROM`; `None` for one without a value.
     global: HashMap<String, Option<Traced>>,
-    /// `ARG`s of the stage at hand.
+    /// `ARG`s of the current stage.
     stage: HashMap<String, Option<Traced>>,
     /// Names of the stages so far.
     stages: HashSet<String>,
@@ -263,7 +263,7 @@ impl StageReader<'_> {
         self.stage.clear();
     }
 
-    /// The image that a `FROM` pulls, as written and with values in; `None` for a stage, a context and `scratch`.
+    /// The image that a `FROM` pulls, as it is written and with values; `None` for a stage, a context and `scratch`.
     fn base(&self, instruction: &Instruction) -> Option<(Traced, Traced)> {
         let line = instruction.arguments.as_str();
         let (start, end) = word_ranges(line).into_iter().find(|&(start, end)| !line[start..end].starts_with("--"))?;
@@ -301,7 +301,7 @@ impl StageReader<'_> {
         }
     }
 
-    /// An image that another instruction than `FROM` names, unless it is a stage, by name or by number.
+    /// Records an image that `COPY` or `RUN` names, unless it is a stage, by name or by number.
     fn other_image(&self, place: PlaceKind, written: &Traced, names: &HashSet<String>, analysis: &mut Analysis<'_>) {
         let image = self.expand_stage(written);
         let text = image.as_str();
@@ -316,8 +316,8 @@ impl StageReader<'_> {
         self.outside.contexts.iter().any(|name| name.eq_ignore_ascii_case(image.as_str()))
     }
 
-    /// Whether an image is an earlier stage: by name, or for `FROM base-${TARGETARCH}` by the part of the name that is
-    /// known.
+    /// Whether an image is an earlier stage, by its name; for `FROM base-${TARGETARCH}` the known part of the name
+    /// decides.
     fn is_stage(&self, image: &Traced) -> bool {
         let image = image.as_str().to_lowercase();
         let parts: Vec<&str> = image.split(HOLE).collect();
@@ -327,7 +327,7 @@ impl StageReader<'_> {
     }
 }
 
-/// What the build sets itself, where no file says it.
+/// An argument that the build itself sets; no file has its value.
 fn platform(name: &str) -> Option<Traced> {
     PLATFORM_ARGUMENTS.contains(&name).then(|| {
         Traced::unknown(Unknown {

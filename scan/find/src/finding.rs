@@ -37,7 +37,7 @@ pub enum PlaceKind {
     GithubContainer,
     /// `services:` of a GitHub Actions job.
     GithubService,
-    /// `docker://` of a GitHub Actions step, or of an action.
+    /// `docker://` in a GitHub Actions step or in an action.
     GithubAction,
     /// `image:` of GitLab CI.
     GitlabImage,
@@ -79,13 +79,12 @@ pub enum PlaceKind {
     Skaffold,
     /// A context or an argument of a bake file.
     Bake,
-    /// Text in another file's text: a manifest in a ConfigMap, a script in a string.
+    /// A text embedded in another file: a manifest in a ConfigMap, a script in a string.
     Embedded,
 }
 
 impl PlaceKind {
-    /// Whether an image of this place is deployed, so that it comes from a registry and not from the machine that built
-    /// it.
+    /// Whether an image in such a place is deployed: it then comes from a registry, not from the machine that built it.
     pub const fn is_deployed(self) -> bool {
         match self {
             Self::Kubernetes
@@ -183,31 +182,31 @@ pub struct Finding {
     pub place: PlaceKind,
     /// The reference as its author wrote it.
     pub written: String,
-    /// The reference with everything filled in; what has no value stays as `${NAME}`.
+    /// The full reference; a variable without a value stays as `${NAME}`.
     pub reference: String,
-    /// Whose registry it is pulled from; `None` where a variable decides.
+    /// The registry that it is pulled from; `None` where a variable decides.
     pub registry: Option<Registry>,
     /// Whether it is a Docker Official Image.
     pub official: bool,
     /// Whether a digest fixes what is pulled.
     pub pinned: bool,
-    /// Whether every part of the reference is known, and the place can be nothing but a pull.
+    /// Whether every part of the reference is known, and the place can only be a pull.
     pub certain: bool,
     /// The variables without a value.
     pub variables: Vec<String>,
-    /// The compose services that use it: an anchor may serve several.
+    /// The compose services that use the image: several may share an anchor.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<String>,
-    /// Where the registry's part of the reference is written, for the rewriting.
+    /// Where the registry's part of the reference is written, for a rewrite.
     #[serde(skip)]
     pub head: Option<RegistryPart>,
-    /// What else has to change where it moves, so that it means the same; or why it must not move.
+    /// What else has to change when the image moves, so that the file means the same; or why it must not move.
     #[serde(skip)]
     pub along: Along,
-    /// In a kustomization: the name by which the entry finds its image in the manifests.
+    /// In a kustomization: the name by which the entry selects its image in the manifests.
     #[serde(skip)]
     pub selects: Option<Selects>,
-    /// The reference as a value, where everything is known.
+    /// The parsed reference, where everything is known.
     #[serde(skip)]
     pub(crate) parsed: Option<Reference>,
 }
@@ -218,60 +217,61 @@ impl Finding {
         self.registry == Some(Registry::DockerHub)
     }
 
-    /// The reference as a value, where every part of it is known.
+    /// The parsed reference, where every part of it is known.
     pub fn parsed(&self) -> Option<&Reference> {
         self.parsed.as_ref()
     }
 }
 
-/// What a move of an image needs besides its new registry.
+/// What else has to change when an image moves to another registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Along {
     /// Nothing.
     #[default]
     Nothing,
-    /// Text at places of files: each its file, the byte, and the text.
+    /// Texts to insert: for each its file, the byte offset, and the text.
     Texts(Vec<(String, usize, String)>),
-    /// It must stay, because of this.
+    /// The image must stay, for this reason.
     Stays(&'static str),
 }
 
-/// How an entry of a kustomization finds its image: it has to name it as the manifests do, before a move and after.
+/// How a kustomization's entry selects its image. The entry must use the manifests' name for it, before a move and
+/// after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selects {
     /// The name, without tag and digest.
     pub name: String,
     /// Where the name's registry is written.
     pub head: RegistryPart,
-    /// Whether the entry puts another name in its place.
+    /// Whether the entry replaces the name with another one.
     pub replaced: bool,
 }
 
-/// The registry's part of a Docker Hub reference, where it was written: what a move to another registry changes.
+/// Where the registry's part of a Docker Hub reference is written: the bytes that a move to another registry changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryPart {
-    /// The file and the bytes of the host, where one is written.
+    /// The file and the byte range of the host; `None` where no host is written.
     pub host: Option<(String, Range<usize>)>,
-    /// The file and the byte where the repository begins, where something has to go before it.
+    /// The file and the byte offset where the repository begins; `None` where nothing has to go before it.
     pub repository: Option<(String, usize)>,
     /// Whether the repository is written without its `library/`.
     pub bare: bool,
 }
 
-/// What one file gave.
+/// What the scan of one file found.
 #[derive(Debug, Default)]
 pub struct FileScan {
-    /// The images that it pulls.
+    /// The images that the file pulls.
     pub findings: Vec<Finding>,
-    /// What kept it from being read in full.
+    /// What kept the file from being read in full.
     pub problems: Vec<Problem>,
-    /// The names of images that it builds.
+    /// The names of the images that the file builds.
     pub built: Vec<Built>,
-    /// What it deploys, if it is a kustomization.
+    /// What the file deploys, if it is a kustomization.
     pub kustomization: Option<Kustomization>,
-    /// The format that it was read as.
+    /// The name of the format that the file was read as.
     pub format: Option<&'static str>,
-    /// The kind that it is of, if that pulls images and is not read.
+    /// The kind of file, if it pulls images but is of a kind that the scan cannot read.
     pub unread: Option<&'static str>,
 }
 
@@ -280,16 +280,16 @@ pub struct FileScan {
 pub struct Kustomization {
     /// Path of the file.
     pub path: String,
-    /// Paths of the files and directories that it takes.
+    /// Paths of the files and directories that it includes.
     pub resources: Vec<String>,
-    /// The names of images that it gives another name, tag or digest.
+    /// The names of the images to which it gives another name, tag or digest.
     pub names: Vec<String>,
 }
 
 /// An image that is named and not pulled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Elsewhere {
-    /// The place.
+    /// The place that names the image.
     #[serde(flatten)]
     pub finding: Finding,
     /// Why nothing is pulled there.
@@ -302,12 +302,12 @@ pub struct Elsewhere {
 pub enum WhyNotPulled {
     /// Another file builds it.
     Built,
-    /// A kustomization puts something in its place.
+    /// A kustomization replaces it.
     Overridden,
 }
 
 impl WhyNotPulled {
-    /// In words, after `is not pulled: `.
+    /// The reason in words, to follow `is not pulled: `.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Built => "another file builds it",
@@ -316,23 +316,23 @@ impl WhyNotPulled {
     }
 }
 
-/// The name of an image that a file builds: elsewhere it is no pull.
+/// The name of an image that a file builds: another file that uses it does not pull it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Built {
-    /// As it is written there.
+    /// The name as the file writes it.
     pub name: String,
-    /// For whom it is there.
+    /// Who can use the image without a pull.
     pub kept: BuiltFor,
 }
 
-/// For whom an image that is built is there.
+/// Who can use a built image without a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BuiltFor {
-    /// For builds and runs on the same machine, under this name and tag.
+    /// Builds and runs on the same machine, under this name and tag.
     Locally,
-    /// For everything that the tool deploys, whatever the tag: Skaffold puts its own in.
+    /// Everything that the tool deploys, under any tag: Skaffold puts its own tag in.
     Everywhere,
-    /// For the Dockerfiles of a build, as a named context.
+    /// The Dockerfiles of a build, as a named context.
     AsContext,
 }
 
@@ -342,7 +342,7 @@ pub enum BuiltFor {
 pub enum Level {
     /// The file is of a known format and could not be read: images may be missed.
     Unreadable,
-    /// A part is odd; the rest was read.
+    /// A part could not be understood; the rest was read.
     Warning,
 }
 

@@ -1,8 +1,8 @@
 //! Finds every container image that a repository's files pull: text in, findings out.
 //!
-//! [`detect::scan_text`] reads one text, [`walk::scan`] files and directories. What a file draws on beside itself it
-//! asks of [`neighbours::Neighbours`]; but for the walk nothing here reads a file, and nothing asks a network. A
-//! finding knows every byte that its reference was written with, so that whoever moves the image can change just these.
+//! [`detect::scan_text`] reads one text; [`walk::scan`] reads files and directories. The other files that a text needs
+//! come from [`neighbours::Neighbours`]. Only [`walk`] and [`disk`] read files, and nothing uses the network. A finding
+//! knows which bytes its reference was written with, so that a move of the image can change only these.
 
 #![warn(missing_docs)]
 

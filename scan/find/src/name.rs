@@ -1,14 +1,14 @@
 //! What a file's path says about it.
 
-/// A path, and the parts of it that formats are known by.
+/// A path, and the parts of it by which formats are recognised.
 pub(crate) struct Name<'p> {
-    /// The path, with `/`.
+    /// The whole path, with `/`.
     pub(crate) path: &'p str,
     /// The file's name in lower case, without the ending of a template (`.j2`, `.jinja`, `.erb`, `.eex`).
     pub(crate) file: String,
 }
 
-/// Extensions of files that are none of the formats, nor may be: they are not opened.
+/// Extensions of files that cannot have any of the formats: such files are not opened.
 const OTHER: &str = " 7z a adoc avi avif bin bmp bz2 c cc class cmake cpp crt css csv cxx dart db dll dockerignore \
     doc docx dylib eot erl ex exe \
      exs flac gif graphql gz h hpp hs htm html hxx ico ini jar jpeg jpg key less lock log lua m map md mdx mod mov \
@@ -32,7 +32,7 @@ impl<'p> Name<'p> {
         Self { path, file }
     }
 
-    /// What follows the name's last dot; of `Makefile` nothing.
+    /// What follows the name's last dot; empty for `Makefile`.
     pub(crate) fn extension(&self) -> &str {
         self.file.rsplit_once('.').map_or("", |(_, extension)| extension)
     }
@@ -60,13 +60,13 @@ impl<'p> Name<'p> {
         })
     }
 
-    /// Whether this lies in a directory of this name itself, not further below.
+    /// Whether the file lies directly in a directory of this name.
     pub(crate) fn is_in(&self, directory: &str) -> bool {
         let parent = self.path.rsplit_once('/').map_or("", |(parent, _)| parent);
         parent.strip_suffix(directory).is_some_and(|before| before.is_empty() || before.ends_with('/'))
     }
 
-    /// Whether the name says that this is no format at all.
+    /// Whether the name says that the file has none of the formats.
     pub(crate) fn is_other(&self) -> bool {
         let extension = self.extension();
         !extension.is_empty() && OTHER.split(' ').any(|other| other == extension)

@@ -1,9 +1,9 @@
-//! What the files of one scan read beside themselves: each neighbour is read once, and what is made of it is kept for
-//! the other files that ask.
+//! The neighbours that the files of one scan ask for. Each is read once, and the result of parsing it is kept for the
+//! other files that ask.
 //!
 //! Thousands of Terraform files in one directory have the same neighbours, and thousands of compose files the same
-//! `.env`. What is kept is bounded: files come in the order of their paths, so that what was kept for a directory is
-//! seldom asked for again once the scan has left it.
+//! `.env`. What is kept is bounded. Files come in the order of their paths, so what was kept for a directory is seldom
+//! asked for again once the scan has left it.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -15,14 +15,14 @@ use pullsafe_syntax::traced::{ByteOrigin, Traced};
 
 use crate::neighbours::Neighbours;
 
-/// How many bytes of neighbours are kept, as texts; what is made of them takes several times that.
+/// How many bytes of neighbours are kept, counted as text; what is made of them takes several times as much memory.
 const KEPT: usize = 8 << 20;
 
 /// The neighbours of one scan's files.
 pub struct Nearby<'n> {
     files: &'n dyn Neighbours,
     kept: Mutex<ParsedFiles>,
-    /// The number of the next source; 0 is the scanned file, whichever it is.
+    /// The number of the next source; 0 always is the file being scanned.
     next: AtomicUsize,
     read: AtomicUsize,
 }
@@ -35,7 +35,7 @@ struct ParsedFiles {
 
 type Cell = Arc<OnceLock<Option<Arc<dyn Any + Send + Sync>>>>;
 
-/// Sources with numbers one after the other.
+/// Sources with consecutive numbers.
 pub(crate) struct Block {
     pub(crate) first: usize,
     pub(crate) sources: Vec<SourceFile>,
@@ -53,16 +53,16 @@ impl SourceFile {
     }
 }
 
-/// What was made of neighbours, and the sources that it names.
+/// What was made of neighbours, and the sources that its origins refer to.
 pub(crate) struct Made<T> {
     pub(crate) value: T,
     pub(crate) block: Arc<Block>,
-    /// How long the texts are together.
+    /// The length of all its texts together.
     pub(crate) bytes: usize,
 }
 
 impl<'n> Nearby<'n> {
-    /// The neighbours that these files have.
+    /// Neighbours that are read from `files`.
     pub fn of(files: &'n dyn Neighbours) -> Self {
         Self {
             files,
@@ -77,7 +77,7 @@ impl<'n> Nearby<'n> {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// What is made of the paths of a directory's files, which come in order.
+    /// Returns what `make` makes of the sorted paths of a directory's files.
     pub(crate) fn made_of_list<T: Send + Sync + 'static>(
         &self,
         directory: &str,
@@ -91,7 +91,7 @@ impl<'n> Nearby<'n> {
         })
     }
 
-    /// What is made of a file's text, or `None` where there is no such file.
+    /// Returns what `make` makes of a file's text, or `None` where there is no such file.
     pub(crate) fn made_of<T: Send + Sync + 'static>(
         &self,
         path: &str,
@@ -104,7 +104,7 @@ impl<'n> Nearby<'n> {
         })
     }
 
-    /// What is made of those of a directory's files that are wanted, up to so many bytes.
+    /// Returns what `make` makes of the `wanted` files of a directory, at most `most` bytes of them.
     pub(crate) fn made_of_directory<T: Send + Sync + 'static>(
         &self,
         directory: &str,
@@ -145,7 +145,7 @@ impl<'n> Nearby<'n> {
         })
     }
 
-    /// Texts as sources of their own.
+    /// Gives each text a source number.
     fn block(&self, files: Vec<(String, String)>) -> (Arc<Block>, Vec<Traced>) {
         let first = self.next.fetch_add(files.len(), Ordering::Relaxed);
         let texts = files
@@ -157,7 +157,8 @@ impl<'n> Nearby<'n> {
         (Arc::new(Block { first, sources }), texts)
     }
 
-    /// Something that is made once, with how many bytes it holds. Whoever asks meanwhile waits for it.
+    /// Returns what is kept under `key`, or makes it: `make` also says how many bytes it counts for. Other threads that
+    /// ask meanwhile wait for it.
     fn once<T: Send + Sync + 'static>(&self, key: &str, make: impl FnOnce() -> Option<(T, usize)>) -> Option<Arc<T>> {
         let cell = {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

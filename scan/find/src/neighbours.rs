@@ -1,4 +1,4 @@
-//! The files beside a scanned one, wherever they come from.
+//! The files beside a scanned one, from the disk or from memory.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub trait Neighbours: Sync {
     /// The text of a file.
     fn read(&self, path: &str) -> Option<String>;
-    /// The paths of the files of a directory.
+    /// The paths of the files in a directory, in any order.
     fn list(&self, directory: &str) -> Vec<String>;
 }
 

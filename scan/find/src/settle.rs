@@ -1,13 +1,14 @@
-//! What files say of each other's images: one builds what another names, and a kustomization decides for its manifests.
+//! Decides which images are pulled when all files are known: one file may build what another names, and a kustomization
+//! may replace the images of its manifests.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::finding::{Built, BuiltFor, Elsewhere, FileScan, Finding, Kustomization, PlaceKind, WhyNotPulled};
 
-/// How many kustomizations one after the other are followed.
+/// How many kustomizations in a chain are followed.
 const DEPTH: usize = 16;
 
-/// Takes apart what is pulled and what only looks so in its own file.
+/// Separates the images that are pulled from those that only look so within their own file.
 pub(crate) fn settle(findings: Vec<Finding>, files: &[FileScan]) -> (Vec<Finding>, Vec<Elsewhere>) {
     let names = BuiltNames::of(files.iter().flat_map(|file| &file.built));
     let kustomizations = Kustomizations::of(files.iter().filter_map(|file| file.kustomization.as_ref()));
@@ -29,7 +30,7 @@ pub(crate) fn settle(findings: Vec<Finding>, files: &[FileScan]) -> (Vec<Finding
     (pulled, elsewhere)
 }
 
-/// The names of what the files build.
+/// The names of the images that the files build, by who can use them.
 struct BuiltNames<'f> {
     locally: HashSet<String>,
     everywhere: HashSet<&'f str>,
@@ -68,7 +69,8 @@ impl<'f> BuiltNames<'f> {
         if matches!(finding.place, PlaceKind::DockerfileSyntax | PlaceKind::GithubAction) {
             return false;
         }
-        // What is deployed comes from a registry, unless its name is none that a registry has for other people.
+        // A deployed image comes from a registry, unless its name has no namespace: nobody but Docker can push such a
+        // name.
         let is_local = !short.contains('/') || !finding.place.is_deployed();
         is_local && self.locally.contains(&with_tag(short))
     }
@@ -88,10 +90,10 @@ fn with_tag(name: &str) -> String {
     }
 }
 
-/// Which kustomization takes what from where.
+/// Which kustomizations include which files.
 struct Kustomizations<'f> {
     by_path: HashMap<&'f str, &'f Kustomization>,
-    /// For a file, or a directory, the kustomizations that name it.
+    /// For the path of a file or directory, the kustomizations that include it.
     includers: HashMap<&'f str, Vec<&'f Kustomization>>,
 }
 
@@ -107,7 +109,7 @@ impl<'f> Kustomizations<'f> {
         kustomizations
     }
 
-    /// Whether every kustomization that deploys a manifest puts something in the place of this image.
+    /// Whether every kustomization that deploys the manifest replaces this image.
     fn decide(&self, finding: &Finding) -> bool {
         if finding.place != PlaceKind::Kubernetes || finding.selects.is_some() || self.includers.is_empty() {
             return false;

@@ -1,7 +1,8 @@
-//! The walk over files: parallel, aware of ignore files, bounded in memory.
+//! Walks over files: in parallel, aware of ignore files, with bounded memory.
 //!
-//! Only files whose name can be one of the formats are opened, and a file of no known name only for its first bytes.
-//! Each thread holds one file at a time. Nothing here follows symbolic links or opens anything but regular files.
+//! A file is opened only if its name allows one of the formats; of a file without a known name only the first bytes are
+//! read. Each thread holds one file at a time. Only regular files are opened. The walk follows no symbolic link, except
+//! one that is given by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,19 +18,19 @@ use crate::finding::{Elsewhere, FileScan, Finding, Level, Problem};
 use crate::nearby::Nearby;
 use crate::settle::settle;
 
-/// Stack of a scanning thread: the parsers' own limits on depth were made for the main thread's.
+/// Stack of a scanning thread, in bytes: the parsers' limits on depth were made for the main thread's stack.
 const STACK: usize = 16 << 20;
 /// Name of the ignore file that only this scan reads.
 pub const IGNORE_FILE: &str = ".pullsafeignore";
 
-/// How to walk.
+/// How to walk over the files.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Whether `.gitignore`, `.ignore` and the like are respected.
     pub respect_ignore_files: bool,
-    /// Larger files are skipped.
+    /// Files larger than this many bytes are skipped.
     pub max_bytes: u64,
-    /// Threads; 0 is one for each processor.
+    /// Number of threads; 0 means one for each processor.
     pub threads: usize,
 }
 
@@ -39,31 +40,31 @@ impl Default for Options {
     }
 }
 
-/// A file that was not read although its name is one of the formats'.
+/// A file that was not read, although its name is one that a format uses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Skipped {
     /// Path of the file.
     pub file: String,
-    /// Why.
+    /// Why it was not read.
     pub reason: String,
 }
 
 /// What a walk found.
 #[derive(Debug, Default)]
 pub struct Scanned {
-    /// In the order of files, lines and columns.
+    /// What is pulled, in the order of files, lines and columns.
     pub findings: Vec<Finding>,
-    /// Images that are named and not pulled: another file builds them, or decides what is there instead.
+    /// Images that are named but not pulled: another file builds them or replaces them.
     pub elsewhere: Vec<Elsewhere>,
     /// What kept files from being read in full.
     pub problems: Vec<Problem>,
-    /// Files that were not read.
+    /// Files that were skipped.
     pub skipped: Vec<Skipped>,
-    /// How many files there are of kinds that pull images and are not read.
+    /// How many files pull images but are of a kind that the scan cannot read, for each such kind.
     pub unread: BTreeMap<&'static str, usize>,
-    /// Files that were seen.
+    /// How many files were seen.
     pub seen: usize,
-    /// Files that were read in full.
+    /// How many files were read in full.
     pub read: usize,
 }
 
@@ -78,7 +79,8 @@ pub struct BadPath {
 /// Scans files and directories.
 ///
 /// # Errors
-/// A path does not exist. What goes wrong below the given paths is in the result instead.
+/// A given path does not exist, or is neither a file nor a directory. Problems below the given paths are in the result
+/// instead.
 pub fn scan(paths: &[PathBuf], options: Options) -> Result<Scanned, BadPath> {
     for path in paths {
         let bad = |why: String| BadPath { path: path.display().to_string(), why };
@@ -105,7 +107,7 @@ pub fn scan(paths: &[PathBuf], options: Options) -> Result<Scanned, BadPath> {
         for _ in 0..threads(options).min(files.len()) {
             let spawned = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
             if spawned.is_err() {
-                // No further thread: those that run, or else this one, do the work.
+                // No further thread can start, so this thread does its share of the work.
                 work();
             }
         }
@@ -121,7 +123,7 @@ pub fn scan(paths: &[PathBuf], options: Options) -> Result<Scanned, BadPath> {
     problems.append(&mut unread_problems);
     let key = |finding: &Finding| (finding.file.clone(), finding.line, finding.column, finding.reference.clone());
     findings.sort_by_cached_key(key);
-    // A value of a `.env` file or of a neighbouring module is found from each file that uses it.
+    // A value of a `.env` file or of a neighbouring module is found once from each file that uses it.
     findings.dedup_by(|a, b| key(a) == key(b));
     problems.sort_by(|a, b| (&a.file, a.line, &a.message).cmp(&(&b.file, b.line, &b.message)));
     problems.dedup();
@@ -131,11 +133,11 @@ pub fn scan(paths: &[PathBuf], options: Options) -> Result<Scanned, BadPath> {
     Ok(scanned)
 }
 
-/// What the threads bring together.
+/// What the threads have found together.
 #[derive(Default)]
 struct Collected {
     findings: Vec<Finding>,
-    /// What files say of others: what they build, and what they deploy.
+    /// The scans that matter to other files: they say what a file builds and deploys.
     files: Vec<FileScan>,
     problems: Vec<Problem>,
     skipped: Vec<Skipped>,
@@ -163,7 +165,7 @@ fn threads(options: Options) -> usize {
     }
 }
 
-/// Paths that are worth opening, each with whether it was given by name.
+/// The paths worth opening, each with whether it was given by name; the number of files seen; and problems.
 fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usize, Vec<Problem>) {
     let Some((first, rest)) = paths.split_first() else {
         return (Vec::new(), 0, Vec::new());
@@ -172,7 +174,7 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
     rest.iter().for_each(|path| {
         walk.add(path);
     });
-    // The lists of the given folders, and of those above them, are read before any folder is entered.
+    // The walker reads the ignore files of the given folders, and of those above them, before it enters any folder.
     let above = |path: &PathBuf| {
         path.canonicalize().ok()?.ancestors().find_map(|folder| odd_list(folder, &Disk::below(paths, 0)))
     };
@@ -245,8 +247,8 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
     (files, seen.into_inner(), problems)
 }
 
-/// A folder's list of files to ignore that is not read: behind a link out of the given paths it would be another's, and
-/// a device never ends.
+/// Finds an ignore file of a folder that must not be read: a link that leads out of the given paths, or a device, which
+/// may never end.
 fn odd_list(folder: &Path, disk: &Disk) -> Option<Problem> {
     let lists = [".gitignore", ".ignore", IGNORE_FILE].map(|name| folder.join(name));
     let is_odd = |list: &PathBuf| match std::fs::symlink_metadata(list) {
@@ -263,7 +265,7 @@ fn odd_list(folder: &Path, disk: &Disk) -> Option<Problem> {
     })
 }
 
-/// A directory that cannot be looked into, as far as the walk says which.
+/// The problem of an entry that cannot be read, with its path where the walk tells it.
 fn unreadable(error: &ignore::Error) -> Problem {
     let (mut inner, mut file) = (error, String::new());
     while let ignore::Error::WithPath { err, .. }

@@ -1,4 +1,4 @@
-//! What is called certain: only what can be nothing but a pull.
+//! A finding is certain only where it can be nothing but a pull.
 
 use pullsafe_find::detect::scan_text;
 use pullsafe_find::neighbours::NoNeighbours;

@@ -1,8 +1,8 @@
-//! The corpus: files as repositories have them, by format, each format with what a scan of it has to find.
+//! The corpus: files as repositories have them, by format. For each format, `expected.txt` says what a scan has to
+//! find.
 //!
-//! `expected.txt` has one line for each finding: `file:line:column place registry reference [official] [pinned]
-//! [?VARIABLE]`, and one for each problem: `! file:line: part of the message`. `-` stands for a registry that a
-//! variable decides.
+//! It has one line for each finding: `file:line:column place registry reference [official] [pinned] [?VARIABLE]`, and
+//! one for each problem: `! file:line: part of the message`. `-` stands for a registry that a variable decides.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,6 @@
-//! What `docs/scan.md` says of the formats is made from their rows, and this test fails when it is stale.
+//! What `docs/scan.md` says about the formats is generated from their rows. This test fails when the document is stale.
 //!
-//! To write it anew: `UPDATE_DOCS=1 cargo test -p pullsafe-find --test document`.
+//! To write the document anew: `UPDATE_DOCS=1 cargo test -p pullsafe-find --test document`.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn the_document_says_what_the_rows_say() {
     if written == wanted {
         return;
     }
-    // The one way to change the document; a test run without the variable never writes.
+    // This is the only way to change these sections; a test run without the variable never writes.
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, wanted).unwrap();
     } else {
@@ -22,7 +22,7 @@ fn the_document_says_what_the_rows_say() {
     }
 }
 
-/// The text with what stands between a section's marks replaced.
+/// The text with the content between a section's marks replaced.
 fn with(text: &str, section: &str, content: &str) -> String {
     let (begin, end) = (
         format!("<!-- {section}: made from the rows of scan/find/src/format -->\n"),

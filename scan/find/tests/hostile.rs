@@ -1,4 +1,4 @@
-//! Input that means harm or is merely broken: an answer in bounded time, never a panic, and a word that names the file.
+//! Hostile or broken input: the scan answers in bounded time, never panics, and names the file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use pullsafe_find::detect::scan_text;
 use pullsafe_find::neighbours::NoNeighbours;
 use pullsafe_find::walk::{Options, scan};
 
-/// Names that lead to each of the parsers.
+/// File names that lead to each of the parsers.
 const NAMES: [&str; 27] = [
     "main.nomad.hcl",
     "Jenkinsfile",
@@ -57,7 +57,7 @@ fn nothing_hangs_or_panics() {
         bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![format!("*a{before}"); 9].join(", ")));
     }
     bomb.push_str("services: {x: {<<: [*a59], image: *a59, build: *a58}}\n");
-    // A list of mappings that many others merge: the square of the text, for whoever follows all of it.
+    // A list of mappings that many others merge: following all of it costs the square of the text's length.
     let bases: String = (0..1_500).map(|at| format!("- &b{at} {{image: redis:{at}, k{at}: x}}\n")).collect();
     let list: String = (0..1_500).map(|at| format!("*b{at}, ")).collect();
     let merged = format!("bases:\n{bases}list: &list [{list}]\nservices:\n{}", repeated("- {<<: *list}\n", 1_500));
@@ -107,7 +107,7 @@ fn nothing_hangs_or_panics() {
     }
 }
 
-/// Values made of values made of values, and aliases that lead back to where they stand.
+/// Values made of values made of values, and YAML aliases that lead back to a node above them.
 fn doubled() -> Vec<String> {
     let levels = |line: &dyn Fn(usize) -> String| (0..30).map(line).collect::<String>();
     let task = |image: &str| {
@@ -191,8 +191,8 @@ fn files_that_are_not_text_or_too_large_are_named() {
     assert_eq!(found, ["Dockerfile.latin:2:6", "compose.yml:3:12"]);
 }
 
-/// Trees that cost more than they should: the same neighbour again and again, and stages without end. Each with its
-/// bound.
+/// Trees that would cost more than they should: the same neighbour again and again, or thousands of stages. Each must
+/// be scanned within a minute.
 #[test]
 fn hostile_trees_take_no_longer_than_they_may() {
     let stages: String = (0..20_000).map(|at| format!("FROM a{at} AS s{at}\nCOPY --from=s{} x y\n", at / 2)).collect();
@@ -259,7 +259,7 @@ fn hostile_trees_take_no_longer_than_they_may() {
         let start = Instant::now();
         scan(&[root], Options::default()).unwrap();
         let taken = start.elapsed();
-        // A debug build on a busy machine; optimised it is a tenth of it.
+        // The limit is for a debug build on a busy machine; an optimised build takes a tenth.
         if taken > Duration::from_secs(60) {
             slow.push(format!("{name}: {taken:?}"));
         }

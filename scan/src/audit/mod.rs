@@ -1,7 +1,7 @@
 //! What runs in an account, and how exposed it is to Docker Hub's pull quota.
 //!
-//! A pure function over an [`AccountInventory`]: whoever fills that asks AWS. The numbers are estimates from above, and
-//! each says what it is: a task on Fargate pulls every image anew, an instance of EC2 may have it in its cache.
+//! A pure function over an [`AccountInventory`]: whoever fills the inventory asks AWS. The numbers are upper bounds: a
+//! task on Fargate pulls every image anew, but an EC2 instance may have it in its cache.
 
 mod render;
 
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pullsafe::reference::{Reference, Registry, pull_quota};
 use serde::Serialize;
 
-/// Anonymous pulls that Docker Hub grants an address in six hours.
+/// How many anonymous pulls Docker Hub grants an address in six hours.
 pub const ANONYMOUS_QUOTA: u32 = pull_quota::ANONYMOUS;
 /// How often ECS tries one image's manifest within one task launch before it gives up.
 pub const TRIES_PER_LAUNCH: u32 = 7;
@@ -24,7 +24,8 @@ pub struct AccountInventory {
     pub region: String,
     /// The active services.
     pub services: Vec<AuditedService>,
-    /// What the mirror was asked for, by full Docker Hub reference; what is not there was not asked for.
+    /// What the mirror has, by full Docker Hub reference. For an image that is not in this map, the mirror was not
+    /// asked.
     pub mirror: BTreeMap<String, Mirrored>,
     /// What could not be looked up, in words.
     pub unknown: Vec<String>,
@@ -37,24 +38,24 @@ pub struct AuditedService {
     pub cluster: String,
     /// Name of the service.
     pub name: String,
-    /// Tasks that one deployment starts.
+    /// How many tasks one deployment starts.
     pub desired_count: u32,
     /// Family and revision, or ARN.
     pub task_definition: String,
     /// The containers of a task.
     pub containers: Vec<AuditedContainer>,
-    /// Subnets of the tasks: services with the same ones share the address that Docker Hub counts by.
+    /// Subnets of the tasks. Services with the same subnets share the address by which Docker Hub counts.
     pub subnets: BTreeSet<String>,
 }
 
 /// A container of a task definition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditedContainer {
-    /// Its name.
+    /// Its name in the task definition.
     pub name: String,
-    /// Its image, as the task definition has it.
+    /// Its image, as the task definition writes it.
     pub image: String,
-    /// Whether the pull uses `repositoryCredentials`: it counts for their account, not for the address.
+    /// Whether the pull uses `repositoryCredentials`: it then counts for their account, not for the address.
     pub has_credentials: bool,
 }
 
@@ -62,12 +63,12 @@ pub struct AuditedContainer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum Mirrored {
-    /// A copy.
+    /// The mirror has a copy.
     Held {
-        /// Its digest.
+        /// The copy's digest.
         digest: String,
     },
-    /// No copy.
+    /// The mirror was asked and has no copy.
     Missing,
 }
 
@@ -78,13 +79,13 @@ pub struct Audit {
     pub account: String,
     /// The region.
     pub region: String,
-    /// Services that were looked at.
+    /// How many services were looked at.
     pub services_seen: usize,
-    /// Those that pull from Docker Hub, the most exposed first.
+    /// The services that pull from Docker Hub, the most exposed first.
     pub exposed: Vec<Exposed>,
-    /// Services that share an address, and what a deployment of all of them costs.
+    /// The services that share an address, and what a deployment of all of them costs.
     pub addresses: Vec<EgressAddress>,
-    /// Task definitions with an image that is no reference.
+    /// Task definitions with an image that is not a valid reference.
     pub unreadable: Vec<String>,
     /// What could not be looked up.
     pub unknown: Vec<String>,
@@ -101,7 +102,7 @@ pub struct Exposed {
     pub task_definition: String,
     /// Its Docker Hub images.
     pub images: Vec<AuditedImage>,
-    /// Pulls that one deployment costs at most, by address and by credentials.
+    /// Pulls that one deployment costs at most, anonymous ones and those with credentials together.
     pub pulls_per_deployment: u32,
     /// Pulls that one failing task launch costs at most.
     pub pulls_per_failing_launch: u32,
@@ -122,24 +123,25 @@ pub struct AuditedImage {
     pub pinned: bool,
     /// Whether the pull has credentials.
     pub has_credentials: bool,
-    /// What the mirror has; `None` where it was not asked.
+    /// What the mirror has; `None` where the mirror was not asked.
     pub mirror: Option<Mirrored>,
 }
 
 /// Services behind one address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EgressAddress {
-    /// The subnets that they have in common; empty where they are not known.
+    /// The subnets that the services have in common; empty where they are not known.
     pub subnets: BTreeSet<String>,
-    /// `cluster/service` of each.
+    /// `cluster/service` of each service.
     pub services: Vec<String>,
-    /// Anonymous pulls that a deployment of all of them costs at most.
+    /// Anonymous pulls that a deployment of all these services costs at most.
     pub pulls_per_deployment_of_all: u32,
-    /// The quota that they share.
+    /// The quota that the services share.
     pub quota: u32,
 }
 
-/// Judges an inventory. `quota` is what the address is granted, [`ANONYMOUS_QUOTA`] unless known better.
+/// Judges an inventory. `quota` is what Docker Hub grants the address: [`ANONYMOUS_QUOTA`] unless the caller knows
+/// better.
 pub fn audit(inventory: &AccountInventory, quota: u32) -> Audit {
     let mut unreadable = Vec::new();
     let mut exposed = Vec::new();

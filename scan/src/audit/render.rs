@@ -10,10 +10,10 @@ impl Audit {
         !self.exposed.is_empty()
     }
 
-    /// One JSON document.
+    /// The audit as one JSON document.
     ///
     /// # Errors
-    /// None in practice: every key is a text.
+    /// None in practice: every key is a string.
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
     }

@@ -38,7 +38,7 @@ pub fn github(scanned: &Scanned) -> String {
     text
 }
 
-/// One annotation at a place of a file.
+/// One annotation at a line and column of a file.
 pub fn annotation(level: &str, file: &str, (line, column): (usize, usize), title: &str, message: &str) -> String {
     format!(
         "::{level} file={},line={line},col={column},title={}::{}",
@@ -48,7 +48,7 @@ pub fn annotation(level: &str, file: &str, (line, column): (usize, usize), title
     )
 }
 
-/// A command's message: line ends and the sign that begins an escape are escaped.
+/// A command's message, with `%` and line ends escaped.
 fn data(text: &str) -> String {
     foreign::visible(&text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")).replace("##", "# #")
 }

@@ -13,23 +13,23 @@ pub use json::json;
 pub use sarif::sarif;
 pub use text::{Colours, FindingsShown, terminal, text};
 
-/// Counts that every report gives.
+/// The counts that every report gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Summary {
-    /// Places that pull an image.
+    /// How many places pull an image.
     pub findings: usize,
-    /// Those that pull from Docker Hub.
+    /// How many of them pull from Docker Hub.
     pub docker_hub: usize,
-    /// Those of which a variable decides the registry.
+    /// How many have a registry that a variable without a value decides.
     pub undecided: usize,
-    /// Files that were seen.
+    /// How many files were seen.
     pub files_seen: usize,
-    /// Files that were read in full.
+    /// How many files were read in full.
     pub files_read: usize,
 }
 
 impl Summary {
-    /// Counts.
+    /// Counts what a scan found.
     pub fn of(scanned: &Scanned) -> Self {
         Self {
             findings: scanned.findings.len(),
@@ -41,12 +41,12 @@ impl Summary {
     }
 }
 
-/// A number with its noun.
+/// A number with its noun, which gets an `s` unless the number is 1.
 pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// What a finding means to the one who reads it.
+/// What a finding means, in words for the reader of a report.
 fn advice(finding: &Finding) -> String {
     let variables = finding.variables.join(", ");
     match (finding.is_docker_hub(), finding.certain) {

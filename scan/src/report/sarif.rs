@@ -17,8 +17,8 @@ const ODD: &str = "odd-part";
 const HELP: &str = "https://docs.docker.com/docker-hub/usage/pulls/";
 const SYNTAX: &str = "https://docs.docker.com/reference/compose-file/interpolation/";
 
-/// One run: each pull from Docker Hub is a warning, what a variable decides a note, a file that cannot be read an
-/// error. With a `target` a pull comes with its fix.
+/// One run: each pull from Docker Hub is a warning, an image that a variable decides is a note, and a file that cannot
+/// be read is an error. With a `target`, each pull comes with its fix.
 pub fn sarif(scanned: &Scanned, target: Option<&NewRegistry>) -> String {
     let mut results: Vec<Value> = Vec::new();
     for finding in &scanned.findings {
@@ -36,7 +36,7 @@ pub fn sarif(scanned: &Scanned, target: Option<&NewRegistry>) -> String {
             "pinned": finding.pinned,
             "certain": finding.certain,
         });
-        // The line may move and the finding is still the same.
+        // The line is left out: a finding stays the same when its line moves.
         result["partialFingerprints"] = json!({"image/v1": format!("{}:{}", finding.file, finding.reference)});
         if let Some(fix) = target.and_then(|target| fix(finding, target)) {
             result["fixes"] = json!([fix]);
@@ -108,7 +108,7 @@ fn result(rule: &str, level: &str, message: &str, file: &str, line: usize, colum
     })
 }
 
-/// A message is plain text, but for links in brackets.
+/// Escapes brackets, which are a link in a SARIF message. All else there is plain text.
 fn plain(text: &str) -> String {
     foreign::log_line(text).replace('[', "\\[").replace(']', "\\]")
 }

@@ -13,15 +13,13 @@ use crate::rewrite::NewRegistry;
 /// Which findings are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingsShown {
-    /// What concerns Docker Hub, and what a variable leaves open.
+    /// Pulls from Docker Hub, and images whose registry a variable leaves open.
     DockerHub,
-    /// All, and what was looked at and is none.
+    /// All pulls, and also what was looked at and is not pulled.
     All,
 }
 
-/// One line for each finding; then what could not be read; then the counts.
-///
-/// What is listed is what concerns Docker Hub, and what a variable leaves open; or all.
+/// One line for each listed finding; then what could not be read; then the counts.
 pub fn text(scanned: &Scanned, listed: FindingsShown) -> String {
     let mut text = String::new();
     for finding in shown(scanned, listed) {
@@ -52,8 +50,8 @@ pub fn text(scanned: &Scanned, listed: FindingsShown) -> String {
     text
 }
 
-/// The same for a terminal: grouped by file, a table of the images, and what to do next. `target` is where they should
-/// come from.
+/// The report for a terminal: the findings grouped by file, a table of the images, and what to do next. `target` is
+/// where the images should come from.
 pub fn terminal(scanned: &Scanned, listed: FindingsShown, colours: Colours, target: Option<&NewRegistry>) -> String {
     let mut text = String::new();
     let mut file = "";
@@ -103,9 +101,9 @@ pub fn terminal(scanned: &Scanned, listed: FindingsShown, colours: Colours, targ
 /// Whether to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colours {
-    /// As a terminal understands them.
+    /// With the escape codes that a terminal understands.
     Some,
-    /// Only text.
+    /// Text only.
     None,
 }
 
@@ -141,7 +139,7 @@ fn shown(scanned: &Scanned, listed: FindingsShown) -> impl Iterator<Item = &Find
         .filter(move |finding| listed == FindingsShown::All || finding.is_docker_hub() || finding.registry.is_none())
 }
 
-/// Each Docker Hub image once: how often it is named, and where it should come from.
+/// A table with each Docker Hub image once: how often it is named, and where it should come from.
 fn table(scanned: &Scanned, colours: Colours, target: Option<&NewRegistry>) -> String {
     let mut images: BTreeMap<&str, (usize, &Finding)> = BTreeMap::new();
     for finding in scanned.findings.iter().filter(|finding| finding.is_docker_hub()) {
@@ -163,7 +161,7 @@ fn table(scanned: &Scanned, colours: Colours, target: Option<&NewRegistry>) -> S
     table
 }
 
-/// How wide the first column of the table is at most.
+/// The greatest width of the table's first column, in characters.
 const WIDTH: usize = 70;
 
 fn summary(scanned: &Scanned) -> String {

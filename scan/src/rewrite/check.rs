@@ -1,4 +1,4 @@
-//! Whether files pull the same images from the new registry after their edits, and nothing else.
+//! Checks that the edited files pull the same images from the new registry, and that nothing else changes.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,13 +10,13 @@ use pullsafe_find::neighbours::Neighbours;
 
 use super::{FileEdit, MovedFinding, apply, edits};
 
-/// How many bytes are scanned again to tell the images of files apart; after that a file is left alone as a whole.
+/// How many bytes are scanned again to find out which images are at fault. After that, a file is left alone as a whole.
 const AGAIN: usize = 16 << 20;
 
 /// Why a file cannot be changed as planned.
 pub(super) struct Failed {
     pub(super) why: String,
-    /// The images that cannot move; empty where it is the file as a whole.
+    /// The images that cannot move; empty where the file as a whole cannot.
     images: BTreeSet<Key>,
 }
 
@@ -25,13 +25,13 @@ impl Failed {
         Self { why: why.into(), images: BTreeSet::new() }
     }
 
-    /// Whether a move is one of those that cannot be.
+    /// Whether a move is one of those that fail.
     pub(super) fn names(&self, step: &MovedFinding<'_>) -> bool {
         self.images.is_empty() || self.images.contains(&key(step.finding))
     }
 }
 
-/// The files that would not be as planned, and why.
+/// The files that would not pull what is planned after the edits, and why.
 pub(super) fn failed(
     findings: &[Finding],
     elsewhere: &[Elsewhere],
@@ -51,7 +51,7 @@ pub(super) fn failed(
     let (now, then) = (Nearby::of(files), Nearby::of(&planned));
     let again = Cell::new(AGAIN);
     let mut failed = BTreeMap::new();
-    // A file is touched by its own edits, and by those of files that it draws values from.
+    // A file changes by its own edits, and by those of the files that it takes values from.
     for (file, own) in of_file {
         let fault = match (files.read(file), planned.read(file)) {
             (Some(text), Some(after)) => {
@@ -81,7 +81,7 @@ pub(super) fn failed(
     failed
 }
 
-/// A file as it is.
+/// A file before the edits, and what a scan found in it.
 struct Before<'b> {
     file: &'b str,
     text: String,
@@ -90,7 +90,7 @@ struct Before<'b> {
 }
 
 impl Before<'_> {
-    /// Why the file is not as planned after the edits of these moves, with which it has this text.
+    /// Says why the file would not pull what is planned after the edits of these moves. `text` is the edited file.
     fn fault(
         &self,
         moves: &[MovedFinding<'_>],
@@ -120,7 +120,7 @@ impl Before<'_> {
         (wanted != real).then(|| "would not name the same images afterwards".to_owned())
     }
 
-    /// Which moves are at fault: those that do not work alone, with the others that need the same bytes changed.
+    /// Which moves are at fault. Each is tried alone, together with the moves that change only the same bytes.
     fn blame(&self, own: &[&MovedFinding<'_>], why: String, files: &dyn Neighbours, again: &Cell<usize>) -> Failed {
         let mut images = BTreeSet::new();
         for step in own {
@@ -138,7 +138,7 @@ impl Before<'_> {
             if fault {
                 images.insert(key(step.finding));
             }
-            // Each move is held against each other one, too.
+            // The comparison of each move with every other one costs time, too.
             let Some(left) = again.get().checked_sub(self.text.len() + nearby.read() + 64 * own.len()) else {
                 return Failed::whole(why);
             };
@@ -148,7 +148,7 @@ impl Before<'_> {
     }
 }
 
-/// The lines behind which edits insert one.
+/// The lines after which edits insert a line; a line is listed once for each line inserted.
 fn inserted_lines(text: &str, edits: Option<&Vec<FileEdit>>) -> Vec<usize> {
     let line_of = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
     let inserting = edits.into_iter().flatten().filter(|edit| edit.text.contains('\n'));
@@ -163,7 +163,7 @@ fn key(finding: &Finding) -> Key {
     (finding.file.clone(), finding.line, finding.place, finding.reference.clone())
 }
 
-/// Files as they are after the edits.
+/// Reads files as they would be after the edits.
 struct Edited<'e> {
     files: &'e dyn Neighbours,
     edits: &'e BTreeMap<String, Vec<FileEdit>>,

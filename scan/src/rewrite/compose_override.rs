@@ -1,4 +1,4 @@
-//! A compose override: the images of services from the new registry, without a change of the compose file itself.
+//! A compose override: it takes the services' images from the new registry and leaves the compose file itself alone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use super::{NewRegistry, Unmoved};
 pub struct Override {
     /// YAML, for `docker compose -f FILE -f OVERRIDE`.
     pub text: String,
-    /// What has to be moved otherwise.
+    /// What has to be moved in another way.
     pub left: Vec<Unmoved>,
 }
 
@@ -31,7 +31,7 @@ pub fn compose_override(findings: &[Finding], target: &NewRegistry) -> Override 
         });
     };
     for finding in findings.iter().filter(|finding| finding.is_docker_hub()) {
-        // A variable stays one: whoever sets it means the override, too.
+        // A variable stays a variable: whoever sets it means the override, too.
         let kept = target.moved_as_written(finding).filter(|_| finding.written.contains('$'));
         let Some(image) = kept.or_else(|| target.moved(finding)) else {
             leave(finding, "its repository or its new registry is not known".to_owned());
@@ -58,6 +58,6 @@ pub fn compose_override(findings: &[Finding], target: &NewRegistry) -> Override 
         // Writing to a string cannot fail.
         let _ = write!(text, "  {}:\n    image: \"{image}\"\n", plain_or_quoted(service));
     }
-    // What the files say is in double quotes, in which an escape means the same.
+    // Text from the scanned files stands in double quotes here, where a JSON escape means the same in YAML.
     Override { text: foreign::json(&text), left }
 }

@@ -5,9 +5,9 @@ use similar::TextDiff;
 
 use super::{FileEdit, apply};
 
-/// The diff of one file; none where a line of it would be more than text to a terminal, or a command to a CI system. A
-/// patch has to have its lines as they are, so that nothing can be escaped; lines around the change are left out where
-/// that helps.
+/// The diff of one file, or `None` where one of its lines would be more than text to a terminal, or a command to a CI
+/// system. Nothing can be escaped, for a patch needs its lines as they are. Instead lines around the change are left
+/// out where that helps.
 pub fn unified(path: &str, before: &str, edits: &[FileEdit]) -> Option<String> {
     let after = apply(before.as_bytes(), edits);
     let after = String::from_utf8_lossy(&after);
@@ -19,14 +19,14 @@ pub fn unified(path: &str, before: &str, edits: &[FileEdit]) -> Option<String> {
     (least..=most).rev().map(with).find(|text| text.split('\n').all(is_text))
 }
 
-/// Whether a file has the values of variables, of which only images are shown: `git apply` takes its diff with
-/// `--unidiff-zero`.
+/// Whether a file holds the values of variables. Only its images are shown, without the lines around them: `git apply`
+/// takes such a diff with `--unidiff-zero`.
 fn is_environment(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.starts_with(".env") || name.ends_with(".env")
 }
 
-/// How many lines are shown around a change.
+/// How many lines are shown around a change at most.
 const AROUND: usize = 3;
 
 fn is_text(line: &str) -> bool {
@@ -34,7 +34,7 @@ fn is_text(line: &str) -> bool {
     foreign::github(line) == line
 }
 
-/// A path as git writes it in a header: in quotes where it has signs that are not seen, or that end it.
+/// A path as git writes it in a header: in quotes where it has invisible characters, or characters that would end it.
 fn quoted(path: &str) -> String {
     if !path.contains(['"', '\\']) && foreign::visible(path) == path && !path.contains('\n') {
         return path.to_owned();

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use pullsafe_find::finding::{Finding, PlaceKind};
 
-/// What to add, for each system whose files have images that move. Which role or secret it is only the reader knows, so
-/// that nothing is written by itself.
+/// What to add, for each system whose files have images that move. Nothing is written into the files: only the reader
+/// knows which role or secret to use.
 pub fn logins<'f>(moved: impl Iterator<Item = &'f Finding>, registry: &str) -> Vec<String> {
     let kinds: BTreeSet<&str> = moved.filter_map(step).collect();
     kinds.into_iter().map(|step| step.replace("REGISTRY", registry)).collect()

@@ -1,9 +1,9 @@
-//! Moving a repository's images to another registry, by edits of single bytes.
+//! Moves a repository's images to another registry, by the smallest possible edits.
 //!
 //! An edit replaces the registry's part of a reference, or puts one before it: tags, digests, comments, line endings
-//! and everything else stay byte for byte. The edits are checked before anything is written: each file is scanned as it
-//! would be afterwards, and has to pull the same images from the new registry and nothing else. A file that does not is
-//! left alone and reported.
+//! and everything else stay byte for byte. The edits are checked before anything is written: each edited text is
+//! scanned, and must pull the same images from the new registry and change nothing else. Images whose edits fail this
+//! check are left alone and reported.
 
 mod check;
 mod compose_override;
@@ -24,14 +24,14 @@ pub use login::logins;
 pub use target::{DEFAULT_PREFIX, InvalidTarget, NewRegistry, Official};
 pub use write::replace;
 
-/// Bytes of a file and what takes their place.
+/// A range of a file's bytes, and the text that replaces it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileEdit {
-    /// First byte.
+    /// Offset of the first byte.
     pub start: usize,
-    /// The byte after the last.
+    /// Offset of the byte after the last.
     pub end: usize,
-    /// What takes their place.
+    /// The new text.
     pub text: String,
 }
 
@@ -42,28 +42,27 @@ pub struct Unmoved {
     pub file: String,
     /// Line, from 1.
     pub line: usize,
-    /// The reference.
+    /// The image's full reference.
     pub reference: String,
-    /// Why.
+    /// Why the image stays.
     pub why: String,
 }
 
-/// What to write, and what is left.
+/// What to write, and which images stay.
 #[derive(Debug, Default)]
 pub struct Rewrite {
-    /// Edits by file, in order and without overlaps.
+    /// The edits of each file, in order and without overlaps.
     pub edits: BTreeMap<String, Vec<FileEdit>>,
     /// Docker Hub images that stay where they are.
     pub left: Vec<Unmoved>,
     /// How many findings move.
     pub moved: usize,
-    /// Those that move.
+    /// The findings that move.
     pub moves: Vec<Finding>,
 }
 
-/// Plans the move of every Docker Hub image among the findings. `elsewhere` are the images that are named and not
-/// pulled: they stay, unless a kustomization finds them by their name. `files` gives the scanned files and their
-/// neighbours.
+/// Plans the move of every Docker Hub image among the findings. The images in `elsewhere` are named but not pulled:
+/// they stay, unless a kustomization selects them by their name. `files` reads the scanned files and their neighbours.
 pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &NewRegistry, files: &dyn Neighbours) -> Rewrite {
     let mut moves: Vec<MovedFinding<'_>> = Vec::new();
     let mut plan = Rewrite::default();
@@ -92,7 +91,8 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &NewRegistry,
         let edits = if unnamed { Err(UNNAMED.to_owned()) } else { target.edits(finding) };
         match edits {
             Ok((mut edits, reference)) => {
-                // A kustomization finds an image by the name that the manifest has.
+                // A kustomization selects an image by the manifest's name for it, so the name in its entry changes with
+                // the image.
                 for selects in selectors
                     .iter()
                     .filter_map(|other| other.selects.as_ref())
@@ -119,7 +119,7 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &NewRegistry,
             plan.edits = edits(&good);
             break;
         }
-        // Without the edits of what failed nothing that shares them may stay either.
+        // A move that shares an edit with a failed one has to stay out as well.
         let tainted: BTreeSet<_> = good
             .iter()
             .filter(|step| failed.get(&step.finding.file).is_some_and(|failed| failed.names(step)))
@@ -138,7 +138,7 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &NewRegistry,
     plan
 }
 
-/// A file's bytes after its edits.
+/// Returns a file's bytes after its edits.
 pub fn apply(bytes: &[u8], edits: &[FileEdit]) -> Vec<u8> {
     let mut result = Vec::with_capacity(bytes.len());
     let mut copied = 0;
@@ -151,10 +151,10 @@ pub fn apply(bytes: &[u8], edits: &[FileEdit]) -> Vec<u8> {
     result
 }
 
-/// Why a tag that a kustomization gives stays: with another name it would be no manifest's any more.
+/// Why a tag that a kustomization sets is left alone: under another name the entry would match no manifest.
 const UNNAMED: &str = "no manifest that was scanned has this image: give the entry a `newName`";
 
-/// Whether a manifest's image is the one that an entry of a kustomization names.
+/// Whether a manifest's image is the one that a kustomization's entry names.
 fn is_selected(finding: &Finding, selects: &Selects) -> bool {
     let rest = finding.written.strip_prefix(selects.name.as_str());
     finding.place == PlaceKind::Kubernetes
@@ -165,9 +165,9 @@ fn is_selected(finding: &Finding, selects: &Selects) -> bool {
 #[derive(Clone)]
 struct MovedFinding<'f> {
     finding: &'f Finding,
-    /// Each with its file.
+    /// The edits, each with the path of its file.
     edits: Vec<(String, FileEdit)>,
-    /// What the finding's reference is afterwards.
+    /// The finding's reference after the move.
     reference: String,
 }
 

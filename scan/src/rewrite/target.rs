@@ -22,7 +22,7 @@ pub struct NewRegistry {
 pub enum Official {
     /// To the registry, as all others.
     AsOthers,
-    /// To ECR Public, which has the same.
+    /// To ECR Public, which has copies of them.
     ToEcrPublic,
 }
 
@@ -44,7 +44,7 @@ pub enum InvalidTarget {
 }
 
 impl NewRegistry {
-    /// A target. Without a registry only official images move, to ECR Public.
+    /// A target. Without a registry, only official images move, to ECR Public.
     ///
     /// # Errors
     /// The registry or the prefix is malformed, or there is nowhere to move to.
@@ -73,14 +73,14 @@ impl NewRegistry {
         }
     }
 
-    /// Where a Docker Hub reference is after the move, if it moves.
+    /// The full reference after the move; `None` where the image does not move.
     pub fn moved(&self, finding: &Finding) -> Option<String> {
         let base = self.base_for(finding)?;
         let rest = finding.reference.strip_prefix(DOCKER_HUB)?;
         Some(format!("{base}{rest}"))
     }
 
-    /// The reference after the move as it is written in its file: with the variables that it has there.
+    /// The reference after the move, with the variables that its file writes in it.
     pub(crate) fn moved_as_written(&self, finding: &Finding) -> Option<String> {
         let head = finding.head.as_ref()?;
         let written = finding.written.as_str();
@@ -88,7 +88,7 @@ impl NewRegistry {
             .split_once('/')
             .filter(|(host, _)| head.host.is_some() && !host.contains('$'))
             .map_or(written, |(_, rest)| rest);
-        // Where a variable begins the name, its value is what moves.
+        // Where a variable begins the name, the variable's value moves instead.
         if name.starts_with('$')
             || name.contains(['"', '\\', '\''])
             || head.host.is_some() && name.len() == written.len()
@@ -107,7 +107,7 @@ impl NewRegistry {
         }
     }
 
-    /// The edits that move a finding, each with its file, and the reference afterwards; or why it stays.
+    /// The edits that move a finding, each with its file, and the reference after the move; or why the image stays.
     pub(crate) fn edits(&self, finding: &Finding) -> Result<(Vec<(String, FileEdit)>, String), String> {
         let Some(base) = self.base_for(finding) else {
             return Err("not an official image: ECR Public has no copy of it; give --registry".to_owned());
@@ -126,7 +126,7 @@ impl NewRegistry {
             Along::Nothing => {}
             Along::Texts(texts) => {
                 for (file, at, text) in texts {
-                    // What stands before the registry goes in with it.
+                    // Text that goes in where the reference begins is put before the registry, in one edit.
                     match edits.iter_mut().find(|(other, edit)| other == file && edit.start == *at) {
                         Some((_, edit)) => edit.text.insert_str(0, text),
                         None => edits.push((file.clone(), FileEdit { start: *at, end: *at, text: text.clone() })),
@@ -141,13 +141,13 @@ impl NewRegistry {
         Ok((edits, reference))
     }
 
-    /// The edits that move a name with the image that it stands for.
+    /// The edits that move a name along with the image that it stands for.
     pub(super) fn edits_at(&self, head: &RegistryPart, finding: &Finding) -> Vec<(String, FileEdit)> {
         self.base_for(finding).map(|base| edits_at(head, &base)).unwrap_or_default()
     }
 }
 
-/// Why an image stays whose name means more to its reader than where it is pulled from.
+/// Why an image has to stay whose name means more to its tool than where it is pulled from.
 fn stays(finding: &Finding) -> Option<&'static str> {
     let repository = finding.reference.strip_prefix(DOCKER_HUB).unwrap_or_default().trim_start_matches('/');
     let runner = finding.file.contains(".drone") || finding.file.contains(".woodpecker");

@@ -1,4 +1,4 @@
-//! Writing a file so that a reader sees the old text or the new one, never a part.
+//! Writes a file so that a reader sees the old text or the new one, never a part.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 /// Replaces a file's content through a temporary file in the same directory, with the file's permissions.
 ///
-/// Nothing is written through a symbolic link: it is not for the scanned files to say where.
+/// It never writes through a symbolic link: the scanned repository must not choose which file is written.
 ///
 /// # Errors
-/// The path is a link; or as for any write. The file is then as it was.
+/// The path is a symbolic link, or a write failed. The file then still has its old content.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     if path.is_symlink() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a symbolic link, which is not written through"));

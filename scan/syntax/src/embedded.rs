@@ -1,6 +1,6 @@
-//! Texts in other texts: a script in a manifest, a manifest that a script writes.
+//! Files inside other files: a script in a manifest, a manifest that a script writes.
 
-/// What a text in another file's text is.
+/// What kind of file is embedded in another file's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Embedded {
     /// YAML or JSON.
@@ -12,7 +12,7 @@ pub enum Embedded {
 }
 
 impl Embedded {
-    /// A name that a file of it would have.
+    /// A file name under which such a text is scanned.
     pub const fn file_name(self) -> &'static str {
         match self {
             Self::Document => "embedded.yaml",

@@ -1,25 +1,25 @@
-//! A Dockerfile as instructions: directives, comments, continuation lines and heredocs taken care of.
+//! A Dockerfile as instructions. Directives, comments, continuation lines and heredocs are dealt with here.
 //!
-//! Read the way BuildKit reads it. Each instruction's text keeps the origin of every byte, across continuation lines.
+//! It is read as BuildKit reads it. Each instruction's text keeps the origin of every byte, across continuation lines.
 
 use crate::traced::Traced;
 
 /// One instruction.
 pub struct Instruction {
-    /// Upper case.
+    /// The keyword, in upper case.
     pub keyword: String,
     /// What follows the keyword, on one line.
     pub arguments: Traced,
-    /// Byte offset of its first line in the text.
+    /// Byte offset of the instruction's first line in the text.
     pub offset: usize,
 }
 
-/// A Dockerfile in its parts.
+/// A Dockerfile, taken apart.
 #[derive(Default)]
 pub struct Parsed {
     /// The value of `# syntax=`.
     pub syntax: Option<Traced>,
-    /// In order. An `ONBUILD` gives the instruction that it holds.
+    /// The instructions in order. For an `ONBUILD`, this is the instruction that it holds.
     pub instructions: Vec<Instruction>,
     /// Heredocs without an end: byte offset and delimiter.
     pub unterminated: Vec<(usize, String)>,
@@ -76,7 +76,7 @@ impl InstructionLines<'_> {
     }
 }
 
-/// Reads `# name=value` lines at the top; the first line of any other form ends them. Gives the escape character.
+/// Reads the `# name=value` lines at the top; the first line of any other form ends them. Returns the escape character.
 fn directives(lines: &mut InstructionLines<'_>, parsed: &mut Parsed) -> char {
     let mut escape = '\\';
     if lines.text.as_str()[lines.at..].starts_with("#!") {
@@ -97,7 +97,7 @@ fn directives(lines: &mut InstructionLines<'_>, parsed: &mut Parsed) -> char {
         };
         match name.trim().to_ascii_lowercase().as_str() {
             "syntax" => {
-                // What follows the reference on the line is the frontend's affair.
+                // What follows the reference on the line is for the frontend.
                 let value_start = end - value.len() + (value.len() - value.trim_start().len());
                 let length = value.split_whitespace().next().map_or(0, str::len);
                 parsed.syntax.get_or_insert_with(|| lines.text.slice(value_start..value_start + length));
@@ -171,13 +171,14 @@ pub fn heredocs(arguments: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// The words of a line as ranges: white space separates, quotes hold together.
+/// The words of a line as ranges: white space separates words, quotes hold one together.
 pub fn word_ranges(text: &str) -> Vec<(usize, usize)> {
     let mut words = Vec::new();
     let mut start = None;
     let mut quote = None;
     let mut escaped = false;
-    // Where a `$(...)` ends, which is a part of its word; and whether the last one searched for has an end.
+    // `inside` is where the current `$(...)` ends: all of it belongs to its word. `closed` is false once a `$(` without
+    // an end was found.
     let mut inside = 0;
     let mut closed = true;
     for (index, character) in text.char_indices() {
@@ -246,7 +247,7 @@ pub fn substitution_end(text: &str, start: usize) -> Option<usize> {
     None
 }
 
-/// A word without the quotes around it, or within it as in `--from="image"`.
+/// A word without its quotes, around it or within it as in `--from="image"`.
 pub fn unquoted(word: &Traced) -> Traced {
     let mut plain = Traced::default();
     let text = word.as_str();

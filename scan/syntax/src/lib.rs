@@ -1,8 +1,8 @@
-//! The syntaxes in which files name images, read so that every byte keeps the place where it was written.
+//! Parsers for the syntaxes in which files name images. Every byte keeps the place where it was written.
 //!
-//! A value is seldom in one piece: a variable's default, a quoted scalar, a word of a shell command. Everything here
-//! takes and gives [`traced::Traced`] text, so that what comes out of a parser can be traced to the bytes that somebody
-//! typed, in whichever file. Nothing here knows a file format, reads a file or asks for the time.
+//! A value is often put together from pieces: a variable's default, a quoted scalar, a word of a shell command.
+//! Everything here takes and returns [`traced::Traced`] text, so that a parser's result can be traced to the bytes that
+//! somebody typed, in whichever file. Nothing here knows a file format, reads a file or a clock.
 
 #![warn(missing_docs)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]

@@ -1,6 +1,6 @@
 //! Line and column of a byte.
 
-/// Where the lines of a text begin, and the characters that take more than one byte.
+/// Where the lines of a text begin, and which bytes do not begin a character.
 pub struct LineStarts {
     starts: Vec<usize>,
     /// Offsets of continuation bytes of UTF-8: subtracted from byte columns to get characters.
@@ -8,7 +8,7 @@ pub struct LineStarts {
 }
 
 impl LineStarts {
-    /// The lines of a text.
+    /// Finds the lines of a text.
     pub fn of(text: &str) -> Self {
         let mut starts = vec![0];
         let mut continuations = Vec::new();

@@ -1,4 +1,5 @@
-//! From the text of a reference to what it pulls: registry, official or not, and where to rewrite it.
+//! Finds out what the text of a reference pulls: from which registry, whether the image is official, and where to
+//! rewrite it.
 //!
 //! A reference with unknown parts still tells a lot: `python:${VERSION}` is Docker Hub's whatever the version is.
 //! The rules are those of `docs/scan.md`.
@@ -13,25 +14,25 @@ use crate::traced::{HOLE, Traced, Unknown, join};
 /// What a reference resolves to.
 #[derive(Debug, Clone)]
 pub struct ResolvedReference {
-    /// In full; what has no value stays as `${NAME}`.
+    /// The full reference; a variable without a value stays as `${NAME}`.
     pub reference: String,
-    /// Whose registry it names; `None` where a variable decides.
+    /// The registry that it names; `None` where a variable decides.
     pub registry: Option<Registry>,
     /// Whether it is a Docker Official Image.
     pub official: bool,
     /// Whether a digest fixes what is pulled.
     pub pinned: bool,
-    /// Whether every part is known.
+    /// Whether every part of the reference is known.
     pub certain: bool,
     /// The variables without a value.
     pub variables: Vec<String>,
-    /// As a value, where every part is known.
+    /// The parsed reference, where every part is known.
     pub parsed: Option<Reference>,
     /// What a move to another registry changes, for a reference of Docker Hub that can be moved.
     pub head: Option<RegistrySpan>,
 }
 
-/// Where the registry's part of a reference is in its text.
+/// The byte ranges of a reference's text that a move to another registry changes.
 #[derive(Debug, Clone)]
 pub struct RegistrySpan {
     /// The host; empty where none is written.
@@ -42,7 +43,7 @@ pub struct RegistrySpan {
     pub bare: bool,
 }
 
-/// Reads the text of a reference. The error says why no value of its variables makes it one.
+/// Reads the text of a reference. The error says why the text is no reference, whatever values its variables have.
 pub fn resolve(text: &Traced) -> Result<ResolvedReference, String> {
     let mut variables: Vec<String> = Vec::new();
     for (_, unknown) in text.unknowns() {
@@ -51,7 +52,7 @@ pub fn resolve(text: &Traced) -> Result<ResolvedReference, String> {
         }
     }
     let certain = variables.is_empty();
-    // A digest that is not known says nothing of the rest.
+    // A digest that is not known tells nothing about the rest.
     let name_end = text
         .as_str()
         .find('@')
@@ -81,7 +82,7 @@ pub fn resolve(text: &Traced) -> Result<ResolvedReference, String> {
             (Some(parsed), true) => repository_known && parsed.is_official(),
             _ => without_unset(text).is_some_and(|parsed| parsed.is_official()),
         };
-    // A bare name that is not known might have a namespace: where `library/` belongs is open.
+    // A variable without a value that is the whole name may hold a namespace, so `library/` cannot be put before it.
     let head = (on_hub && (certain || known) && (repository_known || !bare)).then(|| RegistrySpan {
         host: shape.host.clone(),
         repository: shape.repository.start,
@@ -108,7 +109,7 @@ fn registry_of(parsed: &Reference, host: &str) -> Registry {
     }
 }
 
-/// What is pulled where an unset variable is the empty text (Docker and compose), if that is a reference at all.
+/// What is pulled where unset variables are empty (Docker and compose), if the text is then a reference.
 fn without_unset(text: &Traced) -> Option<Reference> {
     if text.unknowns().any(|(_, unknown)| !unknown.empty_if_unset && unknown.assumed.is_none()) {
         return None;
@@ -116,7 +117,7 @@ fn without_unset(text: &Traced) -> Option<Reference> {
     text.filled(|unknown| Cow::Borrowed(unknown.assumed.unwrap_or_default())).parse().ok()
 }
 
-/// Whether some value of the unknown parts makes this a reference: no white space or other character that none has.
+/// Whether some value of the unknown parts can make this a reference: it has only characters that references have.
 fn could_be(text: &Traced) -> bool {
     text.as_str().chars().all(|character| {
         character.is_ascii_alphanumeric()
@@ -125,7 +126,7 @@ fn could_be(text: &Traced) -> bool {
     })
 }
 
-/// The text for people: an unknown part as `${NAME}`.
+/// The text for people: an unknown part is shown as `${NAME}`.
 pub fn shown(text: &Traced) -> String {
     text.filled(|unknown: &Unknown| Cow::Owned(format!("${{{}}}", unknown.name)))
 }
@@ -180,7 +181,7 @@ impl ReferenceShape {
         let assumed_only = |range: Range<usize>| {
             text.unknowns().filter(|(at, _)| range.contains(at)).all(|(_, unknown)| unknown.assumed.is_some())
         };
-        // `${HOST:...}.example.com/app` is no Docker Hub host, whatever the variable holds.
+        // A host such as `registry.${X}.com` is not Docker Hub's, whatever the variable holds.
         if !self.host.is_empty() {
             return assumed_only(self.host.clone())
                 || self.host(text).contains('.') && !self.host(text).starts_with(HOLE)
@@ -200,8 +201,7 @@ pub fn looks_like_reference(text: &str) -> bool {
     last.contains(':') || text.contains('@') || text.split_once('/').is_some_and(|(host, _)| host.contains('.'))
 }
 
-/// Whether a text under a key `image` is more likely an image than a word or a picture, where images are to be
-/// expected.
+/// Whether a text under a key `image` is more likely an image reference than a word or a picture's path.
 pub fn is_plausible(text: &str) -> bool {
     let picture = ["png", "jpg", "jpeg", "svg", "gif", "ico", "webp"]
         .iter()
@@ -209,7 +209,7 @@ pub fn is_plausible(text: &str) -> bool {
     !picture && !text.starts_with(['/', '.']) && (looks_like_reference(text) || text.contains('/'))
 }
 
-/// A reference from a repository and a tag that are written apart.
+/// Puts a reference together from parts that are written apart.
 pub fn assembled(registry: Option<Traced>, repository: Traced, tag: Option<Traced>, digest: Option<Traced>) -> Traced {
     let mut value = match registry {
         Some(registry) => join(&[registry, repository], "/"),
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
     use crate::traced::ByteOrigin;
 
-    /// `<NAME>` is an unknown that is empty where unset, `<!NAME>` one that is not.
+    /// Reads a pattern: `<NAME>` is an unknown that is empty where unset, `<!NAME>` an unknown that is not.
     fn text(pattern: &str) -> Traced {
         let mut built = Traced::default();
         let mut rest = pattern;

@@ -1,5 +1,4 @@
-//! Go, Jinja and HCL templates around other formats: `{{ ... }}`, `{% ... %}` and `${...}` that are filled in
-//! elsewhere.
+//! Go, Jinja and HCL templates of other formats: their `{{ ... }}`, `{% ... %}` and `${...}` are filled in elsewhere.
 
 use std::ops::Range;
 
@@ -10,13 +9,13 @@ pub fn mark_templates(text: &Traced) -> Traced {
     mark(text, &[("{{", "}}"), ("${", "}"), ("<%=", "%>")])
 }
 
-/// The text of a Go or Jinja template as the document that it makes: lines that only steer it are blank, values
-/// unknown.
+/// A Go or Jinja template as the document that it makes: lines with only control statements become blank, values become
+/// unknown parts.
 pub fn without_steering(text: &Traced) -> Traced {
     mark(&without_steering_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("${", "}")])
 }
 
-/// The same for a text whose `${...}` are its own.
+/// Like [`without_steering`], for a text whose `${...}` belong to the text itself and not to the template.
 pub fn without_steering_of(text: &Traced) -> Traced {
     mark(&without_steering_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%=", "%>"), ("<%", "%>")])
 }
@@ -52,12 +51,12 @@ fn without_steering_lines(text: &Traced) -> Traced {
     kept
 }
 
-/// The text with what stands between each pair of marks as an unknown part.
+/// The text with everything from a pair's first mark to its second as an unknown part, or as the default that it gives.
 pub fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
     let whole = text.as_str();
     let mut marked = Traced::default();
     let mut copied = 0;
-    // Where each kind begins next; looked for again only when it has been passed.
+    // Where each kind of mark comes next. It is searched for again only when it has been passed.
     let find = |begin: &str, from: usize| whole[from..].find(begin).map_or(usize::MAX, |at| from + at);
     let mut next: Vec<usize> = pairs.iter().map(|(begin, _)| find(begin, 0)).collect();
     while let Some((kind, &start)) = next.iter().enumerate().min_by_key(|(_, start)| **start)
@@ -99,8 +98,8 @@ pub fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
     marked
 }
 
-/// The text that an expression gives where its value is not set, as a part of the expression: `.a | default "text"` and
-/// `default "text" .a` of Helm, `a | default('text')` of Jinja, ``env `A` `text` `` of ecspresso.
+/// The range of the default that an expression gives where its value is not set: `.a | default "text"` and `default
+/// "text" .a` of Helm, `a | default('text')` of Jinja, ``env `A` `text` `` of ecspresso.
 fn default_of(expression: &str) -> Option<Range<usize>> {
     let literal = |from: usize| {
         let rest = expression[from..].trim_start_matches(['(', ' ']);
@@ -120,7 +119,7 @@ fn default_of(expression: &str) -> Option<Range<usize>> {
     Some(range).filter(|range| !range.is_empty())
 }
 
-/// JSON with comments as JSON: each byte of a comment is a space, so that everything else stays in its place.
+/// JSON with comments as plain JSON: each byte of a comment becomes a space, so that everything else keeps its offset.
 pub fn without_comments(text: &str) -> String {
     let mut kept = text.as_bytes().to_vec();
     let bytes = text.as_bytes();
@@ -151,7 +150,7 @@ pub fn without_comments(text: &str) -> String {
             .for_each(|byte| *byte = b' ');
         at += length;
     }
-    // Comments begin and end at characters of one byte, so that what is left is text.
+    // Comments begin and end at characters of one byte, so what is left is valid UTF-8.
     String::from_utf8(kept).unwrap_or_else(|_| text.to_owned())
 }
 

@@ -1,14 +1,14 @@
 //! Text that knows where each of its bytes was written.
 //!
-//! A reference is seldom in one piece: `FROM ${BASE:-python}:${TAG}` is a default, a literal and an `ARG` of another
-//! line. Each format puts its references together as [`Traced`] text, so that whoever rewrites one afterwards finds
-//! the bytes that its author typed, in this file or in the `.env` file beside it. What has no value stays in the text
-//! as an [`Unknown`], under its name.
+//! A reference often has several pieces: `FROM ${BASE:-python}:${TAG}` is a default, a literal and an `ARG` of another
+//! line. Each format puts its references together as [`Traced`] text. Code that rewrites a reference then finds the
+//! bytes that its author typed, in this file or in the `.env` file beside it. A variable without a value stays in the
+//! text as an [`Unknown`] with its name.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Stands in the text where a value is not known. It is a private-use character, which no reference has.
+/// Stands in the text where a value is not known: a private-use character, which no reference has.
 pub const HOLE: &str = "\u{E000}";
 
 /// Where a byte was written.
@@ -16,20 +16,20 @@ pub const HOLE: &str = "\u{E000}";
 pub struct ByteOrigin {
     /// Number of the source; 0 is the scanned file.
     pub source: usize,
-    /// Byte offset there.
+    /// Byte offset in the source.
     pub offset: usize,
 }
 
 /// A value that the files do not give.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
-    /// What it is called where it is used.
+    /// The variable's name where it is used.
     pub name: String,
-    /// How it is written there, if not as `${NAME}`.
+    /// How the variable is written there, if not as `${NAME}`.
     pub written: Option<String>,
     /// A value of the same form, where the registry follows from the form alone (`AWS::AccountId`).
     pub assumed: Option<&'static str>,
-    /// Whether the tool that reads the file puts in nothing where no value is set.
+    /// Whether the tool that reads the file puts in an empty string where no value is set.
     pub empty_if_unset: bool,
 }
 
@@ -60,14 +60,14 @@ impl AsRef<str> for Traced {
 }
 
 impl Traced {
-    /// Text that stands at `origin`, byte for byte.
+    /// Text that is written at `origin`, byte for byte.
     pub fn written(text: &str, origin: ByteOrigin) -> Self {
         let mut traced = Self::default();
         traced.push_run(text, From::Written(origin));
         traced
     }
 
-    /// Text that no file has as it is.
+    /// Text that is written in no file.
     pub fn computed(text: &str) -> Self {
         let mut traced = Self::default();
         traced.push_computed(text);
@@ -79,14 +79,14 @@ impl Traced {
         Self::unknown_at(unknown, None)
     }
 
-    /// A value that the files do not give, and where it is asked for.
+    /// A value that the files do not give, and where it is used.
     pub fn unknown_at(unknown: Unknown, origin: Option<ByteOrigin>) -> Self {
         let mut traced = Self::default();
         traced.push_run(HOLE, From::Unknown(Arc::new(unknown), origin));
         traced
     }
 
-    /// The same text, its unknown parts asked for at `origin` where they do not say otherwise.
+    /// The same text, with `origin` as the place of those unknown parts that have none.
     pub fn asked_at(mut self, origin: Option<ByteOrigin>) -> Self {
         for run in &mut self.runs {
             if let From::Unknown(_, place @ None) = &mut run.from {
@@ -106,7 +106,7 @@ impl Traced {
         self.text.is_empty()
     }
 
-    /// Appends text that no file has as it is.
+    /// Appends text that is written in no file.
     pub fn push_computed(&mut self, text: &str) {
         self.push_run(text, From::Computed);
     }
@@ -118,7 +118,7 @@ impl Traced {
         }
     }
 
-    /// A part of the text with its origins. The range has to lie on character boundaries.
+    /// A part of the text with its origins. The range must lie on character boundaries.
     pub fn slice(&self, range: Range<usize>) -> Self {
         let mut part = Self::default();
         let first = self.runs.partition_point(|run| run.start <= range.start).saturating_sub(1);
@@ -159,7 +159,7 @@ impl Traced {
         starts.into_iter().zip(ends).map(|(start, end)| self.slice(start..end))
     }
 
-    /// The sources that its bytes were written in.
+    /// The numbers of the sources in which its bytes were written.
     pub fn sources(&self) -> impl Iterator<Item = usize> {
         self.runs.iter().filter_map(|run| match &run.from {
             From::Written(origin) => Some(origin.source),
@@ -167,7 +167,7 @@ impl Traced {
         })
     }
 
-    /// Where the byte at `offset` was written, or else the first one after it that was written anywhere.
+    /// Where the byte at `offset` was written; or, if it was computed, the next byte that has an origin.
     pub fn origin(&self, offset: usize) -> Option<ByteOrigin> {
         let first = self.runs.partition_point(|run| run.start <= offset).saturating_sub(1);
         self.runs.iter().skip(first).find_map(|run| match &run.from {
@@ -180,8 +180,8 @@ impl Traced {
         })
     }
 
-    /// The bytes in a source that are this range, if it was written in one piece. An empty range is the place before
-    /// `start`.
+    /// The source, and the bytes there, of this range, if it was written in one piece. An empty range is the place
+    /// before `start`.
     pub fn written_at(&self, range: Range<usize>) -> Option<(usize, Range<usize>)> {
         let index = self.runs.partition_point(|run| run.start <= range.start).checked_sub(1)?;
         let extent = self.extent(index);
@@ -197,7 +197,7 @@ impl Traced {
         }
     }
 
-    /// The values that are not known, each with its place in the text.
+    /// The values that are not known, each with its byte offset in the text.
     pub fn unknowns(&self) -> impl Iterator<Item = (usize, &Arc<Unknown>)> {
         self.runs.iter().filter_map(|run| match &run.from {
             From::Unknown(unknown, _) => Some((run.start, unknown)),
@@ -205,7 +205,7 @@ impl Traced {
         })
     }
 
-    /// The text with `fill` of each unknown in its place.
+    /// The text with each unknown replaced by what `fill` returns for it.
     pub fn filled<'a>(&'a self, fill: impl Fn(&'a Unknown) -> std::borrow::Cow<'a, str>) -> String {
         let mut text = String::with_capacity(self.text.len());
         for (index, run) in self.runs.iter().enumerate() {
@@ -217,7 +217,8 @@ impl Traced {
         text
     }
 
-    /// The texts that come of putting values in for unknown parts; `values` gives none for one that stays.
+    /// The texts that result when values replace the unknown parts, at most `limit` of them. Where `values` returns
+    /// none, the unknown part stays.
     pub fn substituted(&self, limit: usize, values: impl Fn(&Unknown) -> Vec<Self>) -> Vec<Self> {
         let mut results = vec![Self::default()];
         for (index, run) in self.runs.iter().enumerate() {
@@ -269,7 +270,7 @@ impl Traced {
     }
 }
 
-/// Joins texts with a separator that no file has.
+/// Joins texts with a separator that counts as computed.
 pub fn join(parts: &[Traced], separator: &str) -> Traced {
     let mut joined = Traced::default();
     for (index, part) in parts.iter().enumerate() {
@@ -281,10 +282,10 @@ pub fn join(parts: &[Traced], separator: &str) -> Traced {
     joined
 }
 
-/// How a source writes a text down.
+/// How a source quotes a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quoting {
-    /// As it is, but for white space (plain and block scalars, heredocs).
+    /// Not at all: only white space may differ (plain and block scalars, heredocs).
     None,
     /// A single quote is written twice.
     Single,
@@ -292,10 +293,10 @@ pub enum Quoting {
     Backslash,
 }
 
-/// Aligns a value that a parser gave with the source text that it came from.
+/// Aligns a value that a parser returned with the source text that it came from.
 ///
-/// White space in the value stands for any white space in the source (folding, indentation). What cannot be aligned is
-/// computed: it can be shown, but not rewritten.
+/// White space in the value stands for any white space in the source (folding, indentation). What cannot be aligned
+/// counts as computed: it can be shown, but not rewritten.
 pub fn align(value: &str, source: &Traced, quoting: Quoting) -> Traced {
     let text = source.as_str();
     if value == text {

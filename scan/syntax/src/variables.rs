@@ -2,11 +2,11 @@
 
 use crate::traced::{ByteOrigin, Traced, Unknown};
 
-/// How deep defaults in defaults are followed.
+/// How many levels of defaults within defaults are followed.
 const DEPTH: usize = 16;
-/// By how many bytes values may make a text longer: one that doubles another again and again is no image.
+/// By how many bytes values may make a text longer. Variables that double each other again and again are not an image.
 const GROWTH: usize = 1 << 16;
-/// Longer values are not taken apart by patterns.
+/// The greatest length, in bytes, of a value with its pattern to which `#`, `%` and `/` are applied.
 const PATTERN: usize = 256;
 
 /// What differs between the tools that know `${...}`.
@@ -16,13 +16,13 @@ pub enum Dialect {
     Docker,
     /// Compose: `$$` is a dollar sign; a variable without a value is empty.
     Compose,
-    /// GitLab CI: `$$` is a dollar sign; a variable without a value stays.
+    /// GitLab CI: `$$` is a dollar sign; a variable without a value stays as it is written.
     Gitlab,
     /// POSIX shell: `\$` is a dollar sign, `$(...)` a command.
     Shell,
 }
 
-/// Puts values in. `value` gives a variable's value, or `None` where it has none.
+/// Puts the values of variables in. `value` returns a variable's value, or `None` where it has none.
 pub fn expand(text: &Traced, dialect: Dialect, value: &dyn Fn(&str) -> Option<Traced>) -> Traced {
     expand_within(text, dialect, value, 0)
 }
@@ -200,7 +200,7 @@ fn unknown(name: &str, dialect: Dialect, place: Option<ByteOrigin>) -> Traced {
     )
 }
 
-/// A value without which the tool stops: nothing takes its place.
+/// A value without which the tool stops, so it is never taken as empty.
 fn required(name: &str, place: Option<ByteOrigin>) -> Traced {
     Traced::unknown_at(
         Unknown {

@@ -1,7 +1,7 @@
-//! YAML and JSON of a file, each scalar with the bytes that its author typed.
+//! A file's YAML or JSON, each scalar with the bytes that its author typed.
 //!
-//! The tree is that of [`pullsafe_yaml`]; what is added here is the way from one of its scalars to
-//! [`Traced`] text, through quotes, tags and blocks.
+//! The tree is that of [`pullsafe_yaml`]. This module turns a scalar of it into [`Traced`] text, through quotes, tags
+//! and block styles.
 
 use pullsafe_yaml as yaml;
 use pullsafe_yaml::Style;
@@ -14,9 +14,9 @@ pub type TracedTree = yaml::Tree<Traced>;
 /// A node of such a tree.
 pub type TracedNode<'t> = yaml::Node<'t, Traced>;
 
-/// Reads a text; where it is broken, once more with its flow collections and quoted texts indented.
+/// Reads a text. If it is broken, it is read once more with its flow collections and quoted texts indented.
 ///
-/// `command: [` with its `]` on a line of its own at the column of the key is YAML for everybody but the parser.
+/// Other tools accept `command: [` with its `]` on a line of its own at the column of the key; this parser does not.
 pub fn read(text: Traced) -> (TracedTree, Option<yaml::YamlError>) {
     let (tree, broken) = TracedTree::read(text);
     let Some(first) = broken else { return (tree, None) };
@@ -31,10 +31,10 @@ pub fn read(text: Traced) -> (TracedTree, Option<yaml::YamlError>) {
 
 /// Where a node's content was written.
 pub trait WrittenAt {
-    /// A scalar's value with its origin; of anything else, null included, none.
+    /// A scalar's value with its origin; `None` for anything else, null included.
     fn text(self) -> Option<Traced>;
 
-    /// Where it begins.
+    /// Where the node begins.
     fn origin(self) -> Option<ByteOrigin>;
 }
 
@@ -48,7 +48,7 @@ impl WrittenAt for TracedNode<'_> {
             Style::Plain | Style::Literal | Style::Folded => Quoting::None,
         };
         let mut start = content_start(source.as_str(), quoting);
-        // The span of a block scalar begins at its content, but at its tag or anchor where it has one.
+        // The span of a block scalar begins at its tag or anchor, or at its content where it has neither.
         if start > 0 && matches!(style, Style::Literal | Style::Folded) {
             start += source.as_str()[start..].find('\n').map_or(0, |end| end + 1);
         }
@@ -61,7 +61,7 @@ impl WrittenAt for TracedNode<'_> {
     }
 }
 
-/// Where the content begins in a span that may begin with a tag, an anchor and a quote.
+/// Offset of the content in a span that may begin with a tag, an anchor and a quote.
 fn content_start(span: &str, quoting: Quoting) -> usize {
     let mut start = 0;
     while span[start..].starts_with(['!', '&']) {

@@ -1,12 +1,12 @@
-//! Valid YAML that the parser refuses, made such that it does not: the lines of flow collections and quoted texts are
+//! Changes YAML that the parser refuses so that it accepts it: the lines of flow collections and quoted texts are
 //! indented.
 //!
-//! YAML asks that they are indented more than their parent, and everybody writes the closing bracket at its column.
-//! White space at the beginning of such a line means nothing, so that more of it changes nothing.
+//! YAML demands that these lines are indented more than their parent, but many people write the closing bracket at the
+//! parent's column. White space at the beginning of such a line has no meaning, so adding more of it changes nothing.
 
 use crate::traced::Traced;
 
-/// The text with its flow collections and quoted texts indented; `None` where it has none of several lines.
+/// The text with its flow collections and quoted texts indented; `None` where none of them has several lines.
 pub(crate) fn indented(text: &Traced) -> Option<Traced> {
     let mut reader = FlowReader::default();
     let mut result = Traced::default();
@@ -29,13 +29,13 @@ pub(crate) fn indented(text: &Traced) -> Option<Traced> {
 
 #[derive(Default)]
 struct FlowReader {
-    /// The flow brackets that are open.
+    /// How many flow brackets are open.
     depth: usize,
     /// The quote that is open.
     quote: Option<u8>,
-    /// Where the outermost of them begins.
+    /// The column where the outermost open bracket or quote begins.
     column: usize,
-    /// The indentation that ends a block scalar.
+    /// The indentation of a block scalar's parent: a line with no more than this ends the block scalar.
     block: Option<usize>,
 }
 
@@ -55,7 +55,7 @@ impl FlowReader {
         }
         let mut at = 0;
         let mut begins = true;
-        // Where the key of a block mapping begins, behind the dashes of sequences.
+        // Where the key of a block mapping begins, after the dashes of sequences.
         let mut key = spaces;
         while at < bytes.len() {
             let byte = bytes[at];

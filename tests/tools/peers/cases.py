@@ -8,7 +8,7 @@ import tools
 from measure import Failed, measure
 from servers import Servers
 
-# The tools that take a minute or more for N over a line, and so do it once.
+# Tools that take a minute or more for N over a line are measured only once there.
 ONCE = ["skopeo", "oras", "oci-client", "cdk-ecr-deployment"]
 
 

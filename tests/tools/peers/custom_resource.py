@@ -23,7 +23,7 @@ class Invocations:
             while not api.finished.wait(0.05) and started.is_running():
                 pass
             seconds = time.monotonic() - started.began
-            # It waits for the next event, so it is ended here.
+            # The function waits for the next event, so it is ended here.
             started.end()
             answers = api.answers
         failed = [answer["Reason"] for answer in answers if answer["Status"] != "SUCCESS"]
@@ -76,7 +76,7 @@ class Api:
             def do_GET(self):
                 event = api.next()
                 if event is None:
-                    # All are done; the function waits for an event that does not come.
+                    # All events are done. The request for the next one never gets an answer.
                     threading.Event().wait()
                 self.reply(200, json.dumps(event).encode(), event["RequestId"])
 
@@ -117,7 +117,7 @@ class Api:
 
     def __exit__(self, *_):
         self.server.shutdown()
-        # Not `server_close`: it would wait for the handler of an event that does not come.
+        # Not `server_close`: that would wait for the handler of the request that never gets an answer.
         self.server.socket.close()
 
     def next(self):

@@ -13,7 +13,7 @@ from place import IMAGES
 OCI = "application/vnd.oci.image."
 MB = 1_000_000
 
-# Where the content of an image is changed in one byte.
+# The same images, with one byte of an image's content changed.
 CORRUPT = IMAGES / "corrupt"
 # The same images with one tag of N moved on.
 CHANGED = IMAGES / "changed"
@@ -160,7 +160,7 @@ def write(folder, make):
     (folder / "images.txt").write_text("\n".join(dict.fromkeys(maker.lines)) + "\n")
     link = folder / "blobs"
     if folder != IMAGES:
-        # Made anew, for the whole may have been moved.
+        # The link is created anew, because the whole folder may have been moved.
         link.unlink(missing_ok=True)
         link.symlink_to(IMAGES / "blobs")
 

@@ -13,7 +13,7 @@ SYSTEM = HOME / "root"
 PACKAGES = "skopeo crane oras docker-registry libc6 libgpgme45 libassuan9 libgpg-error0 libsqlite3-0".split()
 CDK_PACKAGE = "cdk-ecr-deployment"
 CDK = HOME / "cdk" / "package"
-# The program that its Lambda function runs is in the package.
+# The package includes the program that its Lambda function runs.
 CDK_PROGRAM = CDK / "lambda-bin" / "bootstrap"
 
 CARGO = ["nice", "-n", "10", "cargo", "build", "--release", "--quiet"]

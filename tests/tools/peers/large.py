@@ -14,19 +14,20 @@ from place import CERTIFICATE, KEY
 from servers import Line, Servers
 
 NAMES = ["pullsafe", "crane", "skopeo", "oras", "oci-client"]
-# The client that does nothing but what has to be done; see light/src/floor.rs.
+# The client that does only what has to be done; see light/src/floor.rs.
 FLOOR = "floor"
 
 TLS = ["--tls", CERTIFICATE, KEY]
-# One tool and much the same work each time: the row above and the row below are its witnesses.
+# One run is enough: it is one tool with much the same work each time, so the neighbouring rows confirm each row.
 RUNS_OF_A_MEMORY = 1
 
 MB = 1_000_000
-# What one connection carries: down from Docker Hub's and ECR Public's storage, up to ECR.
+# The rate of one connection: down from the storage of Docker Hub and ECR Public, and up to ECR.
 HUB = Line(20, to_client=300 * MB)
 ECR = Line(2, from_client=26 * MB)
 
-# A function's share of a core by its memory, and what a gigabyte of it costs for a second (arm64, eu-west-1 and us-east-1).
+# The memory (MB) with which a function gets a whole core, and the price of a gigabyte-second (arm64, eu-west-1 and
+# us-east-1).
 MEMORY_OF_A_CORE = 1769
 DOLLARS_PER_GIGABYTE_SECOND = 0.0000133334
 MEMORIES = [128, 256, 512, 1024, 1769, 3008]
@@ -48,7 +49,7 @@ CELLS = [
     Cell("0.29 of a core, source at 20 ms, target at 2 ms", "L", 0.29, Line(20), Line(2)),
     Cell("0.29 of a core, Docker Hub's line to ECR's", "U", 0.29, HUB, ECR),
 ]
-# The function's own place, with each memory that it may be given.
+# The conditions of the function itself, with each memory size that it may have.
 FUNCTION = [Cell(f"{memory} MB", image, round(memory / MEMORY_OF_A_CORE, 3), HUB, ECR) for image in ["U", "N"] for memory in MEMORIES]
 
 

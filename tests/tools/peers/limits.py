@@ -4,7 +4,7 @@ import contextlib
 import os
 import pathlib
 
-# Microseconds. Short, so that what is held back is held back often and shortly, as a function is.
+# In microseconds. It is short, so that a program is paused often and briefly, as a function is.
 PERIOD = 20_000
 ROOTS = [pathlib.Path("/sys/fs/cgroup"), pathlib.Path("/sys/fs/cgroup/unified"), pathlib.Path("/sys/fs/cgroup/cpu")]
 
@@ -31,7 +31,7 @@ class Cores:
         return self
 
     def __exit__(self, *_):
-        # One that something still runs in stays; it costs nothing.
+        # A group in which something still runs is left there; it costs nothing.
         with contextlib.suppress(OSError):
             self.group.rmdir()
 

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 
-# Nothing that is measured here takes longer unless it hangs.
+# In seconds. Whatever takes longer than this hangs.
 LONGEST = 900
 
 
@@ -56,7 +56,7 @@ class Started:
         return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def kill(self):
-        # Not by `Popen.kill`, which would take the status, and the usage with it, if the process has ended.
+        # Not with `Popen.kill`: if the process has ended, that would take its status, and with it the resource usage.
         os.kill(self.process.pid, signal.SIGKILL)
 
     def end(self):
@@ -88,7 +88,7 @@ class Watch(threading.Thread):
                 self.peak = int(line.split()[1])
                 time.sleep(0.005)
         except (OSError, StopIteration):
-            # It has ended.
+            # The process has ended.
             pass
 
 

@@ -18,10 +18,10 @@ LIGHT = TARGET / "peers" / "release" / "light"
 COPIES = TARGET / "release" / "examples" / "copies"
 OCI_CLIENT = TARGET / "peers" / "release" / "peer-oci-client"
 
-# The own certificate authority, and what it says of a server on this machine.
+# A certificate authority of our own, and its certificate for a server on this machine.
 AUTHORITY, CERTIFICATE, KEY = (HOME / "tls" / name for name in ["authority.pem", "server.pem", "server.key"])
 
-# Any name and password are right at a light server; the same ones are in docker-registry's file.
+# A light server accepts any name and password; docker-registry's file has these.
 USER, PASSWORD = "u", "p"
 CREDENTIALS = f"{USER}:{PASSWORD}"
 BASIC = base64.b64encode(CREDENTIALS.encode()).decode()

@@ -27,7 +27,8 @@ SCAN = TARGET / "release" / "pullsafe"
 TREES = TARGET / "tmp"
 RUNS = 3
 YAML = {"managerFilePatterns": [r"/\.ya?ml$/"]}
-# Renovate looks at Kubernetes only where it is told to; these are its managers that know a YAML file's form by its content.
+# Renovate looks for Kubernetes only where it is told to. These are its managers that recognise a YAML file by its
+# content.
 TOLD = {"kubernetes": YAML, "tekton": YAML, "argocd": YAML, "helm-values": YAML, "docker-compose": YAML, "ansible": YAML}
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
@@ -49,7 +50,7 @@ def install():
     if not all((HOME / "node_modules" / name).exists() for name in versions):
         HOME.mkdir(parents=True, exist_ok=True)
         (HOME / "package.json").write_text('{"private": true}')
-        # No package's own scripts are run: what they would build is not needed to extract.
+        # No install scripts are run: what they would build is not needed to extract dependencies.
         wanted = [f"{name}@{version}" for name, version in versions.items()]
         run("npm", "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", *wanted, cwd=HOME)
 
@@ -161,10 +162,10 @@ def measured(command, read=None):
     for _ in range(RUNS):
         words = [str(word) for word in command()]
         with tempfile.TemporaryFile() as out:
-            # A process begins with its parent's peak: the one between is small.
+            # A process starts with its parent's peak memory, so a small process stands between.
             lines = run(sys.executable, "-SE", "-c", BETWEEN, out.fileno(), *words, pass_fds=[out.fileno()], capture_output=True).stdout.split()
             status, seconds, kilobytes = (float(word) for word in lines)
-            # Of a scan 1 is an answer.
+            # For a scan, status 1 is a normal result.
             if status not in (0, 1):
                 sys.exit(f"failed: {' '.join(words)}")
             figures.append((seconds, kilobytes / 1000))

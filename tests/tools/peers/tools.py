@@ -80,7 +80,7 @@ def environment(servers):
     folder = HOME / "docker"
     containers = folder / ".config" / "containers"
     containers.mkdir(parents=True, exist_ok=True)
-    # What an earlier run knew of other servers.
+    # Forgets what an earlier run knew about other servers.
     memory = folder / "memory.json"
     memory.unlink(missing_ok=True)
     target = f"127.0.0.1:{servers.target.port}"
@@ -93,7 +93,7 @@ def environment(servers):
         "PULLSAFE_REGISTRY_ENDPOINTS": ",".join(f"{host}=https://{host}" for host in hosts),
     }
     insecure = "false" if servers.target.tls else "true"
-    # Without this cdk-ecr-deployment would insist on TLS.
+    # Without this, cdk-ecr-deployment would insist on TLS.
     (containers / "registries.conf").write_text("".join(f'[[registry]]\nlocation = "{host}"\ninsecure = {insecure}\n' for host in hosts))
     return {
         "PATH": os.environ["PATH"],

@@ -1,4 +1,4 @@
-//! What is started by hand or by the CI: the demonstration, the end-to-end run, the look at reports in a browser, the
+//! Tools that are started by hand or by CI: the demo, the end-to-end run, the look at reports in a browser, and the
 //! figures.
 
 pub mod browser;

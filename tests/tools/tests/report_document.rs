@@ -1,4 +1,4 @@
-//! docs/report.md shows what the program really writes.
+//! Checks that docs/report.md shows what the program really writes.
 
 use pullsafe_report::markdown;
 

@@ -1,5 +1,5 @@
-//! Ansible: modules that run and pull containers, with the variables of the play, the role and the group; Molecule's
-//! platforms.
+//! Ansible: modules that run containers or pull images, with the variables of the play, the role and the group. Also
+//! Molecule's platforms.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -33,7 +33,7 @@ pub(super) const FORMAT: Format = Format {
     read: ReadAs::Document { is, scan },
 };
 
-/// How deep variables in variables are followed, and how often.
+/// How many levels of variables within variables are followed, and how many lookups one file may have.
 const DEPTH: usize = 8;
 const LOOKUPS: usize = 20_000;
 
@@ -59,7 +59,7 @@ fn is(name: &Name<'_>, tree: &TracedTree) -> bool {
     name.is_yaml() && tree.documents().any(|root| root.items().iter().any(is_task))
 }
 
-/// What a module takes.
+/// What a module's arguments name.
 #[derive(Clone, Copy)]
 enum ModuleTakes {
     /// The image under `image`.
@@ -72,7 +72,7 @@ enum ModuleTakes {
     Command,
 }
 
-/// The module that a task's key names, in whatever collection.
+/// What the module takes that a task's key names, in any collection; `None` for other keys.
 fn module(key: &str) -> Option<ModuleTakes> {
     Some(match key.rsplit('.').next().unwrap_or(key) {
         "docker_container"
@@ -172,7 +172,7 @@ fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     commands.finish_as(PlaceKind::Ansible, analysis);
 }
 
-/// An argument of a module: of a mapping, or of a line `name=value name=value`.
+/// An argument of a module: from a mapping, or from a line `name=value name=value`.
 fn part(value: TracedNode<'_>, name: &str) -> Option<Traced> {
     if let Some(part) = value.get(name) {
         return part.text();
@@ -189,17 +189,17 @@ fn part(value: TracedNode<'_>, name: &str) -> Option<Traced> {
     None
 }
 
-/// An image, once for each item of the task's loop.
+/// Records an image once for each item of the task's loop.
 fn found(variables: &AnsibleVariables, task: TracedNode<'_>, written: Traced, analysis: &mut Analysis<'_>) {
     for value in in_turn(variables, task, &written) {
-        // A variable alone that nothing sets is not worth a line: roles are made of them.
+        // An image that is only a variable without a value is not reported: roles are full of them.
         if value.as_str() != pullsafe_syntax::traced::HOLE {
             analysis.found(PlaceKind::Ansible, &written, &value, Otherwise::Ignore);
         }
     }
 }
 
-/// What a text is with its variables in, for each item of the task's loop.
+/// The text with its variables' values, for each item of the task's loop.
 fn in_turn(variables: &AnsibleVariables, task: TracedNode<'_>, written: &Traced) -> Vec<Traced> {
     let value = variables.fill(written, 0);
     let items = ["loop", "with_items"]
@@ -217,19 +217,19 @@ fn in_turn(variables: &AnsibleVariables, task: TracedNode<'_>, written: &Traced)
 }
 
 struct AnsibleVariables {
-    /// Those of the file.
+    /// The variables of the file itself.
     own: Given,
-    /// Those of the files that belong to it, the first wins.
+    /// The variables of the files that belong to it; the first file with a name wins.
     beside: Vec<Arc<Made<Given>>>,
     left: Cell<usize>,
 }
 
-/// What names stand for in one file.
+/// The values that one file gives to names.
 #[derive(Default)]
 struct Given(HashMap<String, Traced>);
 
 impl AnsibleVariables {
-    /// The variables that hold for a file: those in it, its role's, its play's neighbours'.
+    /// The variables that apply to a file: its own, those of its role, and those beside its play.
     fn of(tree: &TracedTree, analysis: &mut Analysis<'_>) -> Self {
         let mut own = Given::default();
         for node in tree.mappings() {
@@ -243,7 +243,7 @@ impl AnsibleVariables {
         Self { own, beside, left: Cell::new(LOOKUPS) }
     }
 
-    /// The text with the values of its `{{ name }}` in, or else their defaults.
+    /// The text with each `{{ name }}` replaced by its value, or else by its default.
     fn fill(&self, text: &Traced, depth: usize) -> Traced {
         if !text.as_str().contains("{{") {
             return text.clone();
@@ -262,7 +262,7 @@ impl AnsibleVariables {
     }
 }
 
-/// Where the variables of a role, a play and a group are, seen from a file of tasks or a play.
+/// The paths of the variables of a role, a play and a group, relative to a file of tasks or a play.
 const BESIDE: [&str; 7] = [
     "../vars/main.yml",
     "../defaults/main.yml",
@@ -285,7 +285,7 @@ impl Given {
             if let Some(text) = value.text() {
                 self.0.entry(name.to_owned()).or_insert(text);
             }
-            // `registry: {tag: x}` is `registry.tag`.
+            // `registry: {tag: x}` defines `registry.tag`.
             for (inner, value) in value.entries() {
                 if let Some(text) = value.text() {
                     self.0.entry(format!("{name}.{inner}")).or_insert(text);

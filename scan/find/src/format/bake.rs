@@ -1,4 +1,4 @@
-//! Bake files of BuildKit: what contexts and arguments make a build pull, and the names that it gives.
+//! Bake files of BuildKit: what contexts and arguments make a build pull, and the names of the images that it builds.
 
 use std::collections::HashMap;
 

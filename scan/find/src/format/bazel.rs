@@ -44,7 +44,8 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
         };
         let registry = parts.0.map(|registry| {
             let start = registry.as_str().find("://").map_or(0, |at| at + "://".len());
-            // It is a host and nothing else, so that a move is more than another text in its place.
+            // It is computed, so that no edit replaces it: this attribute is a host alone, and a move would also need a
+            // path.
             Traced::computed(&registry.as_str()[start..])
         });
         let last = parts.1.as_str().rsplit('/').next().unwrap_or_default();

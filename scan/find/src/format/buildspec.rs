@@ -1,4 +1,4 @@
-//! Build specifications of CodeBuild: what their commands pull, and the images of a batch build's environments.
+//! CodeBuild's buildspecs: what their commands pull, and the images of a batch build's environments.
 
 use pullsafe_syntax::reference::looks_like_reference;
 use pullsafe_syntax::shell::{DockerBuild, ScriptResult, Shell};
@@ -26,7 +26,7 @@ pub(super) const FORMAT: Format = Format {
 
 const LEVELS: [&str; 4] = ["", "../", "../../", "../../../"];
 
-/// Whether a document is a build specification.
+/// Whether a document is a buildspec.
 pub(crate) fn looks_like(root: TracedNode<'_>) -> bool {
     let phases = ["install", "pre_build", "build", "post_build"];
     root.get("version").is_some()
@@ -75,9 +75,9 @@ pub(crate) fn scan(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
     }
 }
 
-/// Records what a build pulls because of its arguments: the Dockerfile's `FROM` lines that they decide.
+/// Records the images of the Dockerfile's `FROM` lines that a build's arguments decide.
 pub(crate) fn scan_build(build: DockerBuild, place: PlaceKind, analysis: &mut Analysis<'_>) {
-    // The commands run at the top of the source, which is the specification's directory or above it.
+    // The commands run at the top of the source, which is the buildspec's directory or one above it.
     let paths = build
         .dockerfile
         .iter()
@@ -88,7 +88,7 @@ pub(crate) fn scan_build(build: DockerBuild, place: PlaceKind, analysis: &mut An
         dockerfile::scan_arguments(&dockerfile, &outside, place, analysis);
         return;
     }
-    // Without the Dockerfile only the argument's name tells.
+    // Without the Dockerfile, only an argument's name says whether it is an image.
     for (_, value) in build
         .arguments
         .iter()

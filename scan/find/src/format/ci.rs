@@ -52,7 +52,7 @@ fn is_pipeline(root: TracedNode<'_>) -> bool {
         .is_some_and(|steps| steps.items().iter().any(is_step) || steps.entries().iter().any(|(_, step)| is_step(step)))
 }
 
-/// Whether a path is a file of one of them.
+/// Whether a path is that of one of these systems' files.
 fn is_path(name: &Name<'_>) -> bool {
     let file = name.file.as_str();
     name.is_yaml()
@@ -78,15 +78,15 @@ fn is_path(name: &Name<'_>) -> bool {
 
 /// Records the images of jobs and their services, and what their scripts pull.
 fn scan(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
-    // Azure's jobs name containers that `resources` declare.
+    // In Azure Pipelines, a job's `container` may be a name that `resources` declares.
     let declared = root.at(&["resources", "containers"]).map(TracedNode::items).unwrap_or_default();
     let declared: HashSet<&str> =
         declared.iter().filter_map(|container| container.get("container")?.scalar()).collect();
-    // A template's are declared by who includes it.
+    // The names in a template are declared by the file that includes it.
     let is_template = root.get("parameters").is_some_and(|parameters| parameters.is_sequence());
     let mut scripts = Commands::default();
     let mut waiting = vec![(root, None)];
-    // An alias may lead back to where it stands.
+    // A YAML alias may lead back to a node above it.
     let mut seen = HashSet::new();
     while let Some((node, parameters)) = waiting.pop() {
         if !seen.insert(node.id()) {
@@ -105,9 +105,9 @@ fn scan(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
                         analysis.found(PlaceKind::CiImage, &image, &image, Otherwise::Ignore);
                     }
                 }
-                // A virtual machine of CircleCI, a build agent of Azure: no containers.
+                // CircleCI's virtual machines and Azure's build agents are not containers.
                 "machine" | "pool" => {}
-                // Of Azure's own registry only the repository is named.
+                // For Azure's own registry, only the repository is named.
                 "image"
                     if node
                         .get("type")
@@ -134,7 +134,7 @@ fn scan(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
     scripts.finish(analysis);
 }
 
-/// The text with the defaults of CircleCI's `<< parameters.name >>` in.
+/// The text with each `<< parameters.name >>` of CircleCI replaced by the parameter's default.
 fn with_parameters(text: &Traced, own: Option<TracedNode<'_>>, of_pipeline: Option<TracedNode<'_>>) -> Traced {
     let marked = mark(text, &[("<<", ">>")]);
     let default = |name: &str| {

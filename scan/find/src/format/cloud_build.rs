@@ -92,7 +92,7 @@ fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
         }
         for written in steps {
             let value = fill(&written);
-            // What an earlier step has built is there under its name.
+            // An image that an earlier step has built is not pulled.
             if !commands.has_made(&value) {
                 analysis.found(PlaceKind::CloudBuild, &written, &value, Otherwise::Ignore);
             }

@@ -76,7 +76,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     commands.finish_as(PlaceKind::CloudInit, analysis);
 }
 
-/// A command as a list of words.
+/// Joins a command that is a list of words into one line.
 fn joined(list: TracedNode<'_>) -> Traced {
     let mut line = Traced::default();
     for word in list.items().into_iter().filter_map(TracedNode::text) {
@@ -89,7 +89,7 @@ fn joined(list: TracedNode<'_>) -> Traced {
     line
 }
 
-/// A file that is written: a unit, a script or a manifest.
+/// Keeps the content of a file that is written: a unit, a script or a manifest.
 fn file(content: Traced, analysis: &mut Analysis<'_>) {
     let text = content.as_str().trim_start();
     if text.starts_with("#!") || is_unit(text) {

@@ -1,7 +1,7 @@
 //! CloudFormation, SAM and CDK templates, as YAML with short tags or as JSON.
 //!
 //! Intrinsic functions are evaluated as far as the template itself decides: parameters' defaults, `Fn::Sub`,
-//! `Fn::Join`, both sides of `Fn::If`, every row of a mapping that a parameter without a default selects.
+//! `Fn::Join`, both sides of `Fn::If`. Where a parameter without a default selects a mapping's row, all rows count.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -48,11 +48,11 @@ const TYPES: [&str; 13] = [
     "AWS::GreengrassV2::ComponentVersion",
 ];
 
-/// How many values one expression may have, and how deep functions may nest.
+/// How many values one expression may have, and how deeply functions may nest.
 const LIMIT: usize = 32;
-/// How many expressions are evaluated for one image: functions in functions name each other's values again and again.
+/// How many expressions are evaluated for one image: nested functions may use the same values again and again.
 const EXPRESSIONS: usize = 20_000;
-/// How long a value may become.
+/// The greatest length of a value, in bytes.
 const LENGTH: usize = 1 << 20;
 
 const ECR_REPOSITORY: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository";
@@ -69,7 +69,7 @@ fn looks_like(root: TracedNode<'_>) -> bool {
 
 /// Records the images of a template's resources.
 fn scan(tree: &TracedTree, root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
-    // An alias may lead back to where it stands.
+    // A YAML alias may lead back to a node above it.
     let mut seen = HashSet::new();
     let template = Template { root, left: Cell::new(EXPRESSIONS) };
     for resource in tree.mappings() {
@@ -88,7 +88,7 @@ fn scan(tree: &TracedTree, root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
             }
             for (key, value) in node.own_entries() {
                 match key {
-                    // Names and values of people's own.
+                    // These hold names and values that people choose, not images.
                     "Variables" | "DockerLabels" | "Tags" => {}
                     "Image" | "ImageUri" | "ImageIdentifier" | "ParentImage" => {
                         template.left.set(EXPRESSIONS);
@@ -105,7 +105,7 @@ fn scan(tree: &TracedTree, root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
 
 struct Template<'t> {
     root: TracedNode<'t>,
-    /// Expressions that may still be evaluated for the image at hand.
+    /// How many expressions may still be evaluated for the current image.
     left: Cell<usize>,
 }
 
@@ -134,7 +134,7 @@ impl<'t> Template<'t> {
             _ => node.text().unwrap_or_else(|| scalars(node)),
         };
         for value in self.evaluate(node, 0) {
-            // CodeBuild's own images have a name like a repository, but come from no registry.
+            // CodeBuild's own images are named like a repository, but come from no registry.
             if value.is_empty() || codebuild && value.as_str().starts_with("aws/codebuild/") {
                 continue;
             }
@@ -229,7 +229,7 @@ impl<'t> Template<'t> {
         }
     }
 
-    /// A part of a text that is split, or an item of a parameter that is a list.
+    /// The values of an item of `Fn::Split`, or of a list parameter, where they are known.
     fn selected(&self, index: usize, list: TracedNode<'t>, depth: usize) -> Option<Vec<Traced>> {
         let (name, argument) = called(list)?;
         let (separator, text) = match (name, argument.items().as_slice()) {
@@ -248,7 +248,8 @@ impl<'t> Template<'t> {
         })
     }
 
-    /// The region or the account, where they are taken from an ARN of this template as CDK does it.
+    /// A stand-in for the region or the account, where `Fn::Select` takes them from an ARN of this template, as CDK
+    /// does.
     fn part_of_arn(&self, index: Option<usize>, list: TracedNode<'t>) -> Option<&'static str> {
         let Some(("Split", argument)) = called(list) else {
             return None;
@@ -272,7 +273,7 @@ impl<'t> Template<'t> {
         }
     }
 
-    /// An attribute of a resource; that of a repository or of an image gate tells the registry.
+    /// An attribute of a resource. The attributes of a repository and of an image gate tell the registry.
     fn attribute(&self, name: &str) -> Traced {
         let (resource, attribute) = name.split_once('.').unwrap_or((name, ""));
         let kind = self.root.at(&["Resources", resource, "Type"]).and_then(TracedNode::scalar).unwrap_or_default();
@@ -297,7 +298,7 @@ impl<'t> Template<'t> {
             copied = start + length + 1;
             let name = &text[start + 2..start + length];
             if name.starts_with('!') {
-                // `${!NAME}` is `${NAME}`, for whoever reads the text.
+                // `${!NAME}` is an escaped `${NAME}`, which the reader of the text gets.
                 append(&mut results, &[pattern.slice(start..start + 2)]);
                 append(&mut results, &[pattern.slice(start + 3..copied)]);
                 continue;
@@ -358,7 +359,7 @@ impl<'t> Template<'t> {
     }
 }
 
-/// The script that a machine runs when it starts: the longest text of the expression.
+/// Keeps the scripts that a machine runs when it starts: every text of several lines in the expression.
 fn user_data(node: TracedNode<'_>, analysis: &mut Analysis<'_>) {
     let mut waiting = vec![node];
     for _ in 0..LIMIT {
@@ -386,7 +387,7 @@ fn called(node: TracedNode<'_>) -> Option<(&str, TracedNode<'_>)> {
     }
 }
 
-/// The text with `{{resolve:...}}` in it as an unknown part.
+/// The text with each dynamic reference `{{resolve:...}}` as an unknown part.
 fn dynamic(text: Traced) -> Traced {
     if text.as_str().contains("{{resolve:") {
         mark(&text, &[("{{", "}}")])
@@ -395,7 +396,7 @@ fn dynamic(text: Traced) -> Traced {
     }
 }
 
-/// Appends each alternative to each result.
+/// Appends each alternative to each result, within the limits on number and length.
 fn append(results: &mut Vec<Traced>, alternatives: &[Traced]) {
     let fits = |result: &Traced, alternative: &Traced| result.as_str().len() + alternative.as_str().len() <= LENGTH;
     if let [only] = alternatives {
@@ -435,7 +436,7 @@ fn pseudo_parameter(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The scalars of an expression side by side, to show what was written.
+/// The scalars of an expression, separated by spaces, to show what was written.
 fn scalars(node: TracedNode<'_>) -> Traced {
     let mut parts = Vec::new();
     let mut waiting = vec![node];

@@ -1,7 +1,7 @@
-//! The commands of a CI system's scripts: what `docker pull` and `docker run` in them ask a registry for.
+//! The commands of a CI system's scripts: the images that their `docker pull` and `docker run` ask a registry for.
 //!
-//! A name that any script of the file builds, tags or loads is no pull: jobs hand images to each other. Where a
-//! variable decides the registry, it is the pipeline's own image far more often than not, and is left out.
+//! An image that any script of the file builds, tags or loads is not pulled: jobs pass images to each other. An image
+//! whose registry a variable decides is left out: it is nearly always the pipeline's own.
 
 use pullsafe_syntax::reference::{resolve, shown};
 use pullsafe_syntax::shell::{ScriptResult, Shell};
@@ -33,7 +33,7 @@ impl Commands {
     pub(crate) fn run_all(&mut self, node: TracedNode<'_>) {
         let mut waiting = vec![(node, 0)];
         while let Some((node, depth)) = waiting.pop() {
-            // `!reference [.job, script]` repeats what another job says.
+            // `!reference [.job, script]` repeats commands of another job.
             if node.tag().is_some() || depth > DEPTH {
                 continue;
             }
@@ -44,12 +44,12 @@ impl Commands {
         }
     }
 
-    /// Remembers the name of an image that something else than a command builds.
+    /// Remembers the name of an image that something other than a command builds.
     pub(crate) fn made(&mut self, name: &Traced) {
         self.shell.made(name);
     }
 
-    /// Whether a name is that of an image that was made so far.
+    /// Whether an image of this name was made so far.
     pub(crate) fn has_made(&self, name: &Traced) -> bool {
         self.shell.has_made(name)
     }
@@ -59,7 +59,7 @@ impl Commands {
         self.finish_as(PlaceKind::CiCommand, analysis);
     }
 
-    /// Records what the scripts pull, as a place of another kind.
+    /// Records what the scripts pull, under another kind of place.
     pub(crate) fn finish_as(self, place: PlaceKind, analysis: &mut Analysis<'_>) {
         let ScriptResult { pulls, builds, names, texts } = self.shell.finish();
         for pull in pulls {
@@ -80,10 +80,10 @@ impl Commands {
     }
 }
 
-/// How deep lists of commands are followed: GitLab allows ten levels.
+/// How many levels of nested lists of commands are followed: GitLab allows ten.
 const DEPTH: usize = 10;
 
-/// What a comment or a message has in the place of an image.
+/// Whether a text is a placeholder that comments and messages have where an image would be.
 fn is_placeholder(text: &str) -> bool {
     text.is_empty() || text.starts_with(['.', '<', '>', '&'])
 }

@@ -1,8 +1,8 @@
 //! Compose files: the images of services, and what their inline Dockerfiles pull.
 //!
-//! A service that is built pulls only what its Dockerfile pulls: its `image` names the result, for this service and for
-//! any other that uses the same name. `pull_policy` can say otherwise. Variables get their values from the `.env` file
-//! beside the compose file and from defaults, as `docker compose` gives them; the environment is not looked at.
+//! A service with a `build` pulls only what its Dockerfile pulls: its `image` names the result, for this service and
+//! for any other that uses the same name, unless `pull_policy` says otherwise. Variables get their values from the
+//! `.env` file beside the compose file and from defaults, as in `docker compose`; the environment is not looked at.
 
 use std::collections::{HashMap, HashSet};
 
@@ -34,9 +34,10 @@ pub(super) const FORMAT: Format = Format {
     },
 };
 
-/// How many services one after the other may extend each other.
+/// How many services may extend each other in a chain.
 const EXTENDS: usize = 16;
-/// How far above a Dockerfile the compose file that builds it is looked for, and how many of each directory are read.
+/// In how many directories, from a Dockerfile's own upwards, compose files that build it are looked for; and how many
+/// of each directory are read.
 const LEVELS: usize = 4;
 const FILES: usize = 16;
 
@@ -51,8 +52,8 @@ fn looks_like(root: TracedNode<'_>) -> bool {
         })
 }
 
-/// Whether a document is a compose file of the first version, which has its services at the top: a file has to be named
-/// like one.
+/// Whether a document may be a compose file of the first version, with its services at the top. The file's name has to
+/// say so, too.
 fn is_version_1(root: TracedNode<'_>) -> bool {
     let entries = root.entries();
     !entries.is_empty()
@@ -81,7 +82,7 @@ fn scan(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
         .collect();
     let built: HashSet<String> = services
         .iter()
-        // What is pulled all the same is there for nobody else.
+        // With another policy the image is pulled all the same, so the built one is not used.
         .filter(|(name, service)| is_built[name] && matches!(policy(*service), "" | "build" | "never"))
         .filter_map(|(_, service)| service.get("image")?.text())
         .map(|image| fill(&image).as_str().to_owned())
@@ -94,7 +95,7 @@ fn scan(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
             scan_build(build, &fill, analysis);
         }
         scan_volumes(service.get("volumes"), &fill, analysis);
-        // An override file takes a value away with `!reset`.
+        // An override file removes a value with `!reset`.
         let Some(image) = service.get("image").filter(|image| image.tag() != Some("reset")) else {
             continue;
         };
@@ -120,7 +121,7 @@ fn policy(service: TracedNode<'_>) -> &str {
     service.get("pull_policy").and_then(TracedNode::scalar).unwrap_or_default()
 }
 
-/// Whether a service is built, by itself or by what it extends, here or in another file.
+/// Whether a service is built: it has a `build`, or a service that it extends has one, here or in another file.
 fn is_built<'t>(
     service: TracedNode<'t>,
     bases: &mut Extendable<'t>,
@@ -150,13 +151,13 @@ fn is_built<'t>(
     }
 }
 
-/// What services may extend: those of the same file, and whether those of other files are built.
+/// The services that others may extend: those of this file, and for those of other files whether they are built.
 struct Extendable<'t> {
     here: HashMap<&'t str, TracedNode<'t>>,
     elsewhere: HashMap<(&'t str, &'t str), bool>,
 }
 
-/// A volume of type `image` is pulled like the service's own.
+/// Records volumes of type `image`: they are pulled like the service's own image.
 fn scan_volumes(volumes: Option<TracedNode<'_>>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut Analysis<'_>) {
     for volume in volumes.map(TracedNode::items).unwrap_or_default() {
         if volume.get("type").and_then(TracedNode::scalar) == Some("image")
@@ -167,8 +168,8 @@ fn scan_volumes(volumes: Option<TracedNode<'_>>, fill: &dyn Fn(&Traced) -> Trace
     }
 }
 
-/// The names of the contexts that compose files near the scanned Dockerfile give to its build: `FROM name` is then no
-/// image.
+/// The names of the contexts that compose files near the scanned Dockerfile give to its build. `FROM name` with such a
+/// name is not an image.
 pub(crate) fn contexts_of_dockerfile(analysis: &mut Analysis<'_>) -> Vec<String> {
     let dockerfile = analysis.path().to_owned();
     let mut names = Vec::new();
@@ -192,7 +193,7 @@ pub(crate) fn contexts_of_dockerfile(analysis: &mut Analysis<'_>) -> Vec<String>
     names
 }
 
-/// What a `.env` file sets.
+/// The variables that a `.env` file sets.
 struct Environment(HashMap<String, Traced>);
 
 /// The compose files of a directory.
@@ -203,7 +204,7 @@ fn is_compose_file(path: &str) -> bool {
     name.contains("compose") && (name.ends_with(".yml") || name.ends_with(".yaml"))
 }
 
-/// The names of the contexts that a compose file gives to builds, by the path of the Dockerfile.
+/// The names of the contexts that a compose file gives to its builds, by the path of the Dockerfile.
 struct Contexts(HashMap<String, Vec<String>>);
 
 impl Contexts {
@@ -248,7 +249,7 @@ fn scan_build(build: TracedNode<'_>, fill: &dyn Fn(&Traced) -> Traced, analysis:
     }
 }
 
-/// Reads the Dockerfile of a build with this file's arguments in it, and keeps what the arguments decide.
+/// Reads the Dockerfile of a build with this file's arguments, and records the images that the arguments decide.
 fn scan_context(
     build: TracedNode<'_>,
     outside: &Outside,
@@ -267,7 +268,7 @@ fn scan_context(
     dockerfile::scan_arguments(&dockerfile, outside, PlaceKind::ComposeBuildContext, analysis);
 }
 
-/// `NAME: value` or `- NAME=value`.
+/// The pairs of a mapping `NAME: value` or of a list `- NAME=value`.
 fn pairs(node: Option<TracedNode<'_>>) -> Vec<(String, Traced)> {
     let Some(node) = node else { return Vec::new() };
     let mut pairs: Vec<_> = node
@@ -285,7 +286,7 @@ fn pairs(node: Option<TracedNode<'_>>) -> Vec<(String, Traced)> {
     pairs
 }
 
-/// `NAME=value` lines of a `.env` file: quotes, `export`, comments, and earlier names in later values.
+/// The `NAME=value` lines of a `.env` file, with quotes, `export`, comments, and earlier names in later values.
 pub(crate) fn read_environment(text: &Traced) -> HashMap<String, Traced> {
     let mut values: HashMap<String, Traced> = HashMap::new();
     let mut start = 0;

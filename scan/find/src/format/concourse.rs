@@ -1,4 +1,4 @@
-//! Pipelines and tasks of Concourse: resources of registries, resource types, and the images of tasks.
+//! Pipelines and tasks of Concourse: resources that are images, resource types, and the images of tasks.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Development containers: `devcontainer.json`, with its comments.
+//! Development containers: `devcontainer.json`, which may have comments.
 
 use pullsafe_syntax::template::mark_templates;
 use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};

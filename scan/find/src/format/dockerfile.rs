@@ -1,4 +1,5 @@
-//! Dockerfiles by name, and files of no known name that begin like one. What they pull is in [`crate::dockerfile`].
+//! Recognises Dockerfiles by name, and files without a known name that begin like one. [`crate::dockerfile`] finds what
+//! they pull.
 
 use pullsafe_syntax::template;
 use pullsafe_syntax::traced::Traced;
@@ -33,7 +34,7 @@ fn named(name: &Name<'_>) -> bool {
     })
 }
 
-/// Programs about Dockerfiles are none.
+/// Extensions of programs: a program about Dockerfiles is not a Dockerfile.
 const PROGRAMS: &[&str] =
     &["go", "java", "js", "kt", "py", "sh", "bash", "ts", "tsx", "cs", "rs", "groovy", "ps1", "bat", "mk"];
 

@@ -53,7 +53,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
                     match word.as_str() {
                         "--pull" => image(words.get(index + 1), &fill, analysis),
                         "PULL" => image(words.get(index + 1), &fill, analysis),
-                        // `--load name=+target` gives what is built a name.
+                        // `--load name=+target` names the image that the target builds.
                         "--load" => {
                             let loaded =
                                 words.get(index + 1).and_then(|word| Some(word.slice(0..word.as_str().find('=')?)));
@@ -92,7 +92,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     commands.finish_as(PlaceKind::Earthfile, analysis);
 }
 
-/// An image, where it is not a target of this file or another: `+build`, `./lib+base`.
+/// Records an image, unless it is a target of this file or another: `+build`, `./lib+base`.
 fn image(word: Option<&Traced>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut Analysis<'_>) {
     let Some(written) = word else { return };
     let value = fill(written);

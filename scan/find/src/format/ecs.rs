@@ -1,5 +1,5 @@
-//! Task definitions of Amazon ECS as JSON, and what has the same container definitions: Elastic Beanstalk's
-//! `Dockerrun.aws.json`, `file("containers.json")` of Terraform, `imagedefinitions.json` of CodePipeline. And the
+//! Task definitions of Amazon ECS as JSON, and files with the same container definitions: Elastic Beanstalk's
+//! `Dockerrun.aws.json`, Terraform's `file("containers.json")`, CodePipeline's `imagedefinitions.json`. Also the
 //! manifests of AWS Copilot.
 
 use pullsafe_syntax::template::mark_templates;
@@ -42,14 +42,14 @@ pub(crate) fn looks_like(tree: &TracedTree) -> bool {
 fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     for written in images(tree) {
         let value = mark_templates(&written);
-        // CodePipeline's blue/green deployment puts `<IMAGE1_NAME>` in.
+        // `<IMAGE1_NAME>` is a placeholder that CodePipeline's blue/green deployment fills in.
         if !value.as_str().starts_with('<') {
             analysis.found(PlaceKind::EcsTaskDefinition, &written, &value, Otherwise::Report);
         }
     }
 }
 
-/// Whether a document is a manifest of AWS Copilot, which makes a task definition of it.
+/// Whether a document is a manifest of AWS Copilot, which generates a task definition from it.
 fn is_copilot(root: TracedNode<'_>) -> bool {
     let kinds = [
         "Load Balanced Web Service",
@@ -93,8 +93,8 @@ fn beanstalk(root: TracedNode<'_>) -> Option<TracedNode<'_>> {
     root.get("AWSEBDockerrunVersion").and_then(|_| root.at(&["Image", "Name"]))
 }
 
-/// Container definitions wherever they are: in a task definition alone, in a list or wrapped; or a document that is a
-/// list of them.
+/// All container definitions: in one task definition, in a list of them or wrapped in something else; or a document
+/// that is a list of container definitions.
 fn containers(tree: &TracedTree) -> Vec<TracedNode<'_>> {
     let mut containers: Vec<_> = tree
         .mappings()
@@ -114,7 +114,7 @@ fn containers(tree: &TracedTree) -> Vec<TracedNode<'_>> {
     containers
 }
 
-/// A key as the AWS CLI writes it (`image`), or as CloudFormation does (`Image`).
+/// The value of a key as the AWS CLI writes it (`image`), or as CloudFormation does (`Image`).
 fn key<'t>(node: TracedNode<'t>, name: &str) -> Option<TracedNode<'t>> {
     let capital =
         |key: &str| key.get(1..) == name.get(1..) && key.as_bytes().first().is_some_and(u8::is_ascii_uppercase);

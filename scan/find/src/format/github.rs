@@ -1,4 +1,4 @@
-//! GitHub Actions: `container:` and `services:` of jobs, `uses: docker://...` and the commands of steps, and Docker
+//! GitHub Actions: `container:` and `services:` of jobs, `uses: docker://...` and commands of steps, and Docker
 //! actions.
 
 use pullsafe_syntax::template::mark;
@@ -52,7 +52,7 @@ const LIMIT: usize = 64;
 /// For how many rows of a matrix a script is followed.
 const ROWS: usize = 8;
 
-/// Whether a document is a workflow or an action, by its content; the path is the surer sign.
+/// Whether a document is a workflow or an action, by its content. The path is a surer sign.
 fn looks_like(root: TracedNode<'_>) -> bool {
     let workflow = root.get("jobs").is_some_and(|jobs| {
         jobs.entries().iter().any(|(_, job)| job.get("runs-on").is_some() || job.get("uses").is_some())
@@ -112,7 +112,7 @@ impl<'t> WorkflowScope<'t> {
         }
     }
 
-    /// What actions of Docker's own are told to pull, and the names that they build.
+    /// Records the images that Docker's own actions are told to pull, and the names that they build.
     fn inputs(&self, uses: &str, step: TracedNode<'t>, commands: &mut Commands, analysis: &mut Analysis<'_>) {
         let action = uses.split('@').next().unwrap_or_default();
         let Some(with) = step.get("with") else { return };
@@ -148,7 +148,7 @@ impl<'t> WorkflowScope<'t> {
         }
     }
 
-    /// The text with the values of its `${{ }}` in, where these are decided; the others stay unknown.
+    /// The text with the values of its `${{ }}`, where each has exactly one value; otherwise they stay unknown parts.
     fn one(&self, text: &Traced) -> Traced {
         match self.expand(text).as_slice() {
             [only] => only.clone(),
@@ -159,14 +159,14 @@ impl<'t> WorkflowScope<'t> {
     fn image(&self, place: PlaceKind, node: TracedNode<'t>, analysis: &mut Analysis<'_>) {
         let Some(written) = node.text() else { return };
         for value in self.expand(&written) {
-            // An empty image is a job without a container.
+            // An empty image means that the job has no container.
             if !value.as_str().trim().is_empty() {
                 analysis.found(place, &written, &value, Otherwise::Report);
             }
         }
     }
 
-    /// The text with the values of its `${{ }}` in: one text for each row of a matrix.
+    /// The text with the values of its `${{ }}`: one text for each combination, such as each row of a matrix.
     fn expand(&self, text: &Traced) -> Vec<Traced> {
         let whole = text.as_str();
         let mut results = vec![Traced::default()];
@@ -194,15 +194,15 @@ impl<'t> WorkflowScope<'t> {
         results
     }
 
-    /// What an expression can be, where the workflow itself says it.
+    /// The values that an expression can have, as far as the workflow itself gives them.
     fn values(&self, expression: &Traced) -> Vec<Traced> {
         let text = expression.as_str();
         let mut values = Vec::new();
         let mut start = 0;
-        // Of `a || b` each side can be it; one without a value leaves it to the other.
+        // `a || b` can be either side. A side without a value adds nothing.
         for side in text.split("||") {
             let end = start + side.len();
-            // Of `condition && a` it is `a`.
+            // `condition && a` is `a`.
             let condition = side.rfind("&&").map_or(0, |and| and + "&&".len());
             let side = expression.slice(start + condition..end).trimmed();
             start = end + "||".len();
@@ -228,7 +228,7 @@ impl<'t> WorkflowScope<'t> {
         values
     }
 
-    /// What a path into the contexts can be.
+    /// The values of a path into the contexts, such as `matrix.image`.
     fn context(&self, expression: &str) -> Vec<Traced> {
         let path: Vec<&str> = expression.split('.').collect();
         match path.as_slice() {
@@ -248,7 +248,7 @@ impl<'t> WorkflowScope<'t> {
         }
     }
 
-    /// `format('postgres:{0}', matrix.version)`: every combination of the values.
+    /// The values of `format('postgres:{0}', matrix.version)`: every combination of its arguments' values.
     fn format(&self, arguments: &Traced) -> Vec<Traced> {
         let text = arguments.as_str();
         let Some(length) = text.strip_prefix('\'').and_then(|rest| rest.find('\'')) else {
@@ -277,9 +277,9 @@ impl<'t> WorkflowScope<'t> {
             return Vec::new();
         };
         let own = matrix.get(first).map(TracedNode::items).unwrap_or_default();
-        // A row may be all that `container` takes.
+        // A row may be a mapping with everything that `container` takes.
         let text = |node: TracedNode<'_>| node.text().or_else(|| node.get("image")?.text());
-        // A row that is left out for this key alone, whatever the others are.
+        // Only an `exclude` with this key alone counts: it leaves a value out whatever the other keys are.
         let excluded = matrix.get("exclude").map(TracedNode::items).unwrap_or_default();
         let is_left_out = |item: TracedNode<'_>| {
             item.scalar().is_some()

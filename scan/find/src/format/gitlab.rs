@@ -1,5 +1,4 @@
-//! GitLab CI: `image` and `services`, at the top, under `default`, and of jobs, templates (`.name`) included; and
-//! scripts.
+//! GitLab CI: `image` and `services` at the top, under `default`, and in jobs and templates (`.name`). Also scripts.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -45,12 +44,12 @@ fn is_path(name: &Name<'_>) -> bool {
             || name.file.starts_with("gitlab-ci"))
 }
 
-/// How many rows of a matrix, and how many jobs of a template, are followed.
+/// How many rows of a matrix are followed, and how many jobs that extend a template.
 const LIMIT: usize = 64;
-/// How many variables are looked up for one image: variables name each other again and again.
+/// How many variables are looked up for one image: variables may use each other again and again.
 const LOOKUPS: usize = 10_000;
 
-/// Keys at the top that are no jobs.
+/// Keys at the top that are not jobs.
 const GLOBAL: [&str; 10] = [
     "default",
     "include",
@@ -64,7 +63,7 @@ const GLOBAL: [&str; 10] = [
     "after_script",
 ];
 
-/// Whether a document is a GitLab CI file, by its content: a job with a script and what else only a job has.
+/// Whether a document is a GitLab CI file, by its content: it has a job with a script and another key of jobs.
 fn looks_like(root: TracedNode<'_>) -> bool {
     root.get("apiVersion").is_none()
         && root.get("version").is_none()
@@ -98,7 +97,7 @@ fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
         scope.places(root, analysis);
         scope.scripts(root, &mut commands);
         for (name, job) in jobs(root) {
-            // What a template leaves open is decided by the jobs that extend it.
+            // The jobs that extend a template decide what it leaves open.
             let mut users = if name.starts_with('.') { file.heirs(name) } else { Vec::new() };
             if users.is_empty() {
                 users.push(job);
@@ -116,11 +115,11 @@ fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     commands.finish(analysis);
 }
 
-/// A document and what holds for all of its jobs.
+/// What applies to all jobs of a document.
 struct GitlabFile<'s, 't> {
     inputs: &'s HashMap<String, Option<Traced>>,
     global: HashMap<String, Traced>,
-    /// The jobs that name a template in their `extends`.
+    /// For each template, the jobs that name it in their `extends`.
     extended: HashMap<&'t str, Vec<(&'t str, TracedNode<'t>)>>,
 }
 
@@ -142,7 +141,7 @@ fn extended(root: TracedNode<'_>) -> HashMap<&str, Vec<(&str, TracedNode<'_>)>> 
 }
 
 impl<'t> GitlabFile<'_, 't> {
-    /// The jobs that a template's image and services are for: those that extend it, through other templates too.
+    /// The jobs that use a template's image and services: those that extend it, also through other templates.
     fn heirs(&self, template: &str) -> Vec<TracedNode<'t>> {
         let mut seen = HashSet::from([template]);
         let mut waiting = vec![template];
@@ -170,7 +169,7 @@ impl GitlabScope<'_, '_> {
         if let Some(image) = node.get("image") {
             self.image(PlaceKind::GitlabImage, image.get("name").unwrap_or(image), analysis);
         }
-        // `!reference [.job, services]` repeats what another job says.
+        // `!reference [.job, services]` repeats services of another job.
         for service in node
             .get("services")
             .filter(|services| services.tag().is_none())
@@ -203,7 +202,8 @@ impl GitlabScope<'_, '_> {
         }
     }
 
-    /// A service is reached under a name that is made of its image's: where that moves, the old name has to stay.
+    /// Records a service. Jobs reach it by a host name made from its image's name. When the image moves, it must keep
+    /// the old host name.
     fn service(&self, service: TracedNode<'_>, analysis: &mut Analysis<'_>) {
         let values = self.values(service.get("name").unwrap_or(service));
         let many = values.len() > 1;
@@ -219,9 +219,9 @@ impl GitlabScope<'_, '_> {
         }
     }
 
-    /// The values of a node, each as written and with its variables in.
+    /// The values of a node, each as it is written and with its variables' values.
     fn values(&self, node: TracedNode<'_>) -> Vec<(Traced, Traced)> {
-        // `!reference [.job, image]` repeats what another job says.
+        // `!reference [.job, image]` repeats the image of another job.
         let Some(written) = node.text().filter(|_| node.tag().is_none()) else {
             return Vec::new();
         };
@@ -229,7 +229,7 @@ impl GitlabScope<'_, '_> {
         values.map(|value| (written.clone(), value)).collect()
     }
 
-    /// The values of a text: one for each row of a matrix that it depends on.
+    /// The values of a text: one for each row of the matrix that makes a difference.
     fn expand(&self, text: &Traced) -> Vec<Traced> {
         let text = &self.with_inputs(text);
         let left = Cell::new(LOOKUPS);
@@ -244,7 +244,7 @@ impl GitlabScope<'_, '_> {
         if values.is_empty() { vec![once(&HashMap::new())] } else { values }
     }
 
-    /// The text with the defaults of its `$[[ inputs.name ]]` in.
+    /// The text with each `$[[ inputs.name ]]` replaced by the input's default.
     fn with_inputs(&self, text: &Traced) -> Traced {
         let marked = mark(text, &[("$[[", "]]")]);
         let default = |unknown: &Unknown| {
@@ -298,7 +298,7 @@ impl GitlabScope<'_, '_> {
 
 const ALIAS: &str = "jobs reach this service by a name that is made of the image's: give it an `alias` first";
 
-/// The texts that give a service the name as its alias by which jobs reach it now.
+/// The texts to insert so that the service's present host name becomes its `alias`.
 fn alias(service: TracedNode<'_>, image: &str, analysis: &Analysis<'_>) -> Along {
     if service.get("alias").is_some() {
         return Along::Nothing;
@@ -312,7 +312,7 @@ fn alias(service: TracedNode<'_>, image: &str, analysis: &Analysis<'_>) -> Along
     let line_end = if text[..line_end].ends_with('\r') { line_end - 1 } else { line_end };
     let before = &text[line_start..span.start];
     let names = host_names(image);
-    // An anchor, a tag or a text of several lines is somebody's own affair.
+    // An anchor, a tag or a text of several lines is left to its author.
     if text[span.clone()].starts_with(['&', '!', '|', '>'])
         || text[span.clone()].contains('\n')
         || names.contains(pullsafe_syntax::traced::HOLE)
@@ -345,13 +345,13 @@ fn alias(service: TracedNode<'_>, image: &str, analysis: &Analysis<'_>) -> Along
     texts.map_or(Along::Stays(ALIAS), Along::Texts)
 }
 
-/// The place behind the last byte of a line.
+/// The place after the last byte of a line.
 fn end_of_line(text: &str, end: usize, place: &dyn Fn(usize) -> Option<(String, usize)>) -> Option<(String, usize)> {
     let before = text[..end].char_indices().next_back().map_or(0, |(at, _)| at);
     place(before).map(|(file, at)| (file, at + end - before))
 }
 
-/// The names that GitLab makes of an image: without its tag, with `__` and with `-` for a slash.
+/// The host names that GitLab makes from an image: without its tag, with `__` for a slash and with `-` for a slash.
 fn host_names(image: &str) -> String {
     let name = image.split('@').next().unwrap_or_default();
     let last = name.rfind('/').map_or(0, |slash| slash + 1);
@@ -371,7 +371,7 @@ fn variables(node: Option<TracedNode<'_>>) -> HashMap<String, Traced> {
         .collect()
 }
 
-/// What GitLab itself sets, as far as it tells the registry.
+/// A variable that GitLab itself sets, as an unknown with a value of the same form that tells the registry.
 fn predefined(name: &str) -> Option<Traced> {
     let assumed = match name {
         "CI_REGISTRY" | "CI_TEMPLATE_REGISTRY_HOST" => "registry.gitlab.com",

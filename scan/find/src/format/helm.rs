@@ -30,7 +30,7 @@ pub(super) const FORMAT: Format = Format {
     },
 };
 
-/// Whether a path is a chart's values by its name.
+/// Whether a path has the name of a chart's values.
 fn is_path(name: &Name<'_>) -> bool {
     let name = name.file.as_str();
     let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or_default();
@@ -41,9 +41,9 @@ fn is_path(name: &Name<'_>) -> bool {
         || stem.ends_with(".values")
 }
 
-/// Whether a document is values by its content: an image in parts, and no test of a chart.
+/// Whether a file has a chart's values, by its content: it has an image in parts, and is not a test of a chart.
 fn looks_like(tree: &TracedTree) -> bool {
-    // A test of a chart sets values and deploys nothing.
+    // A test of a chart sets values, but deploys nothing.
     let is_test = tree.mappings().any(|node| node.get("asserts").is_some());
     !is_test
         && tree.mappings().any(|node| {
@@ -53,7 +53,7 @@ fn looks_like(tree: &TracedTree) -> bool {
         })
 }
 
-/// Records the images of the values. In a file that is `named` like values, `image: busybox` needs no tag to be one.
+/// Records the images of the values. In a file that is `named` like values, `image: busybox` counts without a tag, too.
 pub(crate) fn scan(tree: &TracedTree, named: bool, analysis: &mut Analysis<'_>) {
     let global = tree
         .documents()
@@ -108,7 +108,7 @@ pub(crate) fn scan(tree: &TracedTree, named: bool, analysis: &mut Analysis<'_>) 
     }
 }
 
-/// The global registry of the chart's own values, which holds for those that are laid over them.
+/// The global registry of the chart's own `values.yaml`: it also applies to values files that override it.
 fn chart_registry(analysis: &mut Analysis<'_>) -> Option<Traced> {
     if analysis.path().ends_with("/values.yaml") || analysis.path() == "values.yaml" {
         return None;
@@ -126,7 +126,7 @@ fn parts(node: TracedNode<'_>, global: Option<&Traced>, analysis: &mut Analysis<
     let Some(repository) = part("repository").or_else(|| part("name")) else {
         return;
     };
-    // A chart's `repository` of another kind is an address.
+    // A `repository` with a scheme is the address of a chart repository, not an image.
     if repository.as_str().contains("://") {
         return;
     }
@@ -137,7 +137,7 @@ fn parts(node: TracedNode<'_>, global: Option<&Traced>, analysis: &mut Analysis<
     analysis.found(PlaceKind::HelmValues, &repository, &mark_templates(&value), Otherwise::Ignore);
 }
 
-/// Without a tag most charts take the version that `Chart.yaml` gives.
+/// The `appVersion` of `Chart.yaml`: most charts use it where no tag is given.
 fn app_version(analysis: &mut Analysis<'_>) -> Traced {
     let chart = analysis
         .neighbour_tree("Chart.yaml")

@@ -1,7 +1,7 @@
-//! Programs that describe infrastructure: AWS CDK, Pulumi, cdk8s, CDK for Terraform; and docker's own libraries.
+//! Programs that describe infrastructure: AWS CDK, Pulumi, cdk8s, CDK for Terraform.
 //!
-//! A known call (`fromRegistry`) or a known type (`RemoteImage`) is certain. An `image` of anything else is likely,
-//! where it looks like one: virtual machines have images, too.
+//! A known call (`fromRegistry`) or a known type (`RemoteImage`) is certain. Any other `image` is only likely, and only
+//! where it looks like a container image: virtual machines have images, too.
 
 use pullsafe_syntax::reference::{is_plausible, looks_like_reference};
 use pullsafe_syntax::source::{SourceTokens, language};
@@ -33,7 +33,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let source = SourceTokens::read(text, language);
     for index in 0..source.count() {
         let Some(word) = source.word(index) else {
-            // `"image": "x"` of a text that is JSON in the program.
+            // `"image": "x"` of a JSON-like literal in the program.
             if source.literal(index).is_some_and(|key| key.as_str() == "image") {
                 keyed(&source, index, analysis);
             }
@@ -59,7 +59,7 @@ fn is_registry_call(word: &str) -> bool {
     plain.ends_with("fromregistry") || plain.ends_with("fromdockerregistry")
 }
 
-/// The `name` among the arguments of a remote image, in whatever bracket.
+/// The `name` among the arguments of a remote image, in any kind of bracket.
 fn name_within(source: &SourceTokens, open: usize) -> Option<usize> {
     let close = source.close(open)?;
     (open + 1..close)
@@ -84,7 +84,7 @@ fn keyed(source: &SourceTokens, index: usize, analysis: &mut Analysis<'_>) {
     }
 }
 
-/// An `image`: of a container whatever it is called, of anything else if it has a tag.
+/// Records an `image`. Within a container any plausible name counts; elsewhere it needs a tag, a digest or a registry.
 fn likely(source: &SourceTokens, start: Option<usize>, index: usize, analysis: &mut Analysis<'_>) {
     let Some(value) = start.and_then(|start| source.value(start)) else {
         return;

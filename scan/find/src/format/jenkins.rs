@@ -30,7 +30,7 @@ pub(super) const FORMAT: Format = Format {
 
 fn named(name: &Name<'_>) -> bool {
     let pipeline = name.file.contains("jenkinsfile") && !name.is_other();
-    // Below `src` are Groovy's programs; pipelines that they read are resources.
+    // Below `src/main` and `src/test` are Groovy programs, except for their resources, which may be pipelines.
     let program = ["src/main", "src/test"].iter().any(|sources| name.is_below(sources)) && !name.is_below("resources");
     pipeline || name.has_extension(&["groovy"]) && !program
 }
@@ -53,7 +53,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     for index in 0..source.count() {
         let Some(word) = source.word(index) else { continue };
         match word {
-            // `build("centos:7")` of a function that runs what it is given.
+            // `build("centos:7")`, a call of a function that runs the image it is given.
             name if functions.positions.contains_key(name) => {
                 let arguments = source.call(index).map(|open| source.arguments(open)).unwrap_or_default();
                 for at in functions.positions[name]
@@ -66,12 +66,12 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             }
             "image" => {
                 let value = match source.call(index) {
-                    // What a function is given is found where it is called.
+                    // An argument of a function is found where the function is called.
                     Some(open) if functions.is_given(&source, index, open) => None,
                     // `docker.image('x').inside { ... }`
                     Some(open) if is_of(&source, index, "docker") => source.value(open + 1),
                     Some(_) => None,
-                    // `image 'x'` of an agent, `image: 'x'` of a template.
+                    // `image 'x'` in an agent, `image: 'x'` in a template.
                     None if in_container(&source, index) => {
                         source.value(if source.is_mark(index + 1, b':') || source.is_mark(index + 1, b'=') {
                             index + 2
@@ -95,7 +95,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
                 }
             }
             "yaml" | "yamlFile" if word == "yaml" => {
-                // `yaml '...'` of an agent, `yaml: '...'` of a template.
+                // `yaml '...'` in an agent, `yaml: '...'` in a template.
                 let at = if source.is_mark(index + 1, b':') {
                     Some(index + 2)
                 } else {
@@ -111,12 +111,12 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     commands.finish_as(PlaceKind::Jenkins, analysis);
 }
 
-/// The functions of a pipeline that run an image which they are given.
+/// The functions of a pipeline that run an image given as an argument.
 #[derive(Default)]
 struct Functions<'s> {
-    /// Which of a function's arguments that is.
+    /// For each function, which of its arguments are images.
     positions: HashMap<&'s str, Vec<usize>>,
-    /// Where their bodies begin and end, with the names of these arguments.
+    /// The range of each function's body, with the names of these arguments.
     bodies: Vec<(Range<usize>, Vec<&'s str>)>,
 }
 
@@ -150,7 +150,7 @@ impl<'s> Functions<'s> {
         functions
     }
 
-    /// Whether a call has nothing but an argument of the function around it.
+    /// Whether the call's only argument is such an argument of the function around it.
     fn is_given(&self, source: &SourceTokens, index: usize, open: usize) -> bool {
         let argument = source.word(open + 1).filter(|_| source.is_mark(open + 2, b')'));
         argument
@@ -158,7 +158,7 @@ impl<'s> Functions<'s> {
     }
 }
 
-/// The variables that a step runs as an image.
+/// The variables that a step runs as images.
 fn variables_run(source: &SourceTokens, index: usize) -> Vec<String> {
     match source.word(index) {
         Some("image") if is_of(source, index, "docker") => {
@@ -188,7 +188,7 @@ fn is_of(source: &SourceTokens, index: usize, owner: &str) -> bool {
     source.is_mark(index.wrapping_sub(1), b'.') && source.word(index.wrapping_sub(2)) == Some(owner)
 }
 
-/// Whether `image` is a container's: of an agent, a template, or a map of either.
+/// Whether `image` belongs to a container: in an agent, a template, or a map of either.
 fn in_container(source: &SourceTokens, index: usize) -> bool {
     let inner = source.around(index).next();
     let Some(open) = inner else { return false };
@@ -198,7 +198,7 @@ fn in_container(source: &SourceTokens, index: usize) -> bool {
             && source.around(index).any(|open| source.owner(open).to_ascii_lowercase().contains("container"))
 }
 
-/// The texts that a step is given, but for its label.
+/// The indices of the scripts that a step is given, without its label.
 fn argument_texts(source: &SourceTokens, index: usize) -> Vec<usize> {
     let is_text = |at: usize| source.literal(at).is_some();
     if let Some(open) = source.call(index) {
@@ -244,7 +244,7 @@ fn record(
     analysis.found(PlaceKind::Jenkins, &value, &full, Otherwise::Ignore);
 }
 
-/// The registry of the `docker.withRegistry(...) { }` around an index, or of the `registryUrl` beside it.
+/// The registry of the `docker.withRegistry(...) { }` around an index, or of a `registryUrl` in the same block.
 fn registry(source: &SourceTokens, index: usize) -> Option<Traced> {
     for open in source.around(index) {
         let close = source.close(open)?;

@@ -1,4 +1,4 @@
-//! Kubernetes manifests, kustomizations, and the templates of Helm charts as far as they name images plainly.
+//! Kubernetes manifests, kustomizations, and the templates of Helm charts as far as these name images plainly.
 
 use std::collections::{HashMap, HashSet};
 
@@ -39,7 +39,7 @@ fn looks_like(root: TracedNode<'_>) -> bool {
     has("apiVersion") && has("kind") || is_kustomization(root) || is_pod(root)
 }
 
-/// Whether a document is a pod that leaves out what it is, as Jenkins and runners of pods take it.
+/// Whether a document is a pod without `apiVersion` and `kind`, as Jenkins and other tools that run pods accept it.
 fn is_pod(root: TracedNode<'_>) -> bool {
     let containers = root.at(&["spec", "containers"]).map(TracedNode::items).unwrap_or_default();
     containers.iter().any(|container| {
@@ -79,7 +79,7 @@ fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
             deployed(root, analysis);
         }
     }
-    // Flux, Argo CD and k3s carry a chart's values in a resource.
+    // Flux, Argo CD and k3s put a chart's values into a resource.
     let carries_values = |root: TracedNode<'_>| {
         matches!(root.get("kind").and_then(TracedNode::scalar), Some("HelmRelease" | "Application" | "HelmChart"))
     };
@@ -90,7 +90,7 @@ fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
         image(operation.get("value"), true, &HashMap::new(), analysis);
     }
     let parameters = parameters(tree);
-    // What a resource says about itself, and what a configuration holds for others, is pulled by nobody.
+    // Nobody pulls what annotations and labels name, or what a ConfigMap or a Secret holds.
     let mut passive = HashSet::new();
     for node in tree.mappings() {
         let kind = node.get("kind").and_then(TracedNode::scalar).unwrap_or_default();
@@ -120,13 +120,13 @@ fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
                         image(container.get("image"), true, &parameters, analysis);
                     }
                 }
-                // Custom resources name images in many places; only what can be nothing else counts there.
+                // Custom resources name images in many places. There a text counts only if it is plausible as an image.
                 "image" | "imageName" if !is_never_pulled(node) => image(Some(value), false, &parameters, analysis),
-                // The one container of a template of Argo Workflows, and the container that Tekton's steps are made of.
+                // The one container of an Argo Workflows template, and the container from which Tekton makes its steps.
                 "container" | "script" | "stepTemplate" | "containerTemplate" => {
                     image(value.get("image"), true, &parameters, analysis)
                 }
-                // Tekton's images of steps and results may be a parameter's default that nothing else names.
+                // A volume may be an image.
                 "volumes" => value
                     .items()
                     .into_iter()
@@ -141,7 +141,7 @@ fn is_never_pulled(container: TracedNode<'_>) -> bool {
     container.get("imagePullPolicy").and_then(TracedNode::scalar) == Some("Never")
 }
 
-/// The values and defaults of the parameters of Argo Workflows and of Tekton.
+/// The values, or else the defaults, of the parameters of Argo Workflows and of Tekton.
 fn parameters(tree: &TracedTree) -> HashMap<&str, Traced> {
     let mut values = HashMap::new();
     for node in tree.mappings() {
@@ -156,7 +156,8 @@ fn parameters(tree: &TracedTree) -> HashMap<&str, Traced> {
     values
 }
 
-/// The text with the values of `$(params.name)`, `{{inputs.parameters.name}}` and `{{workflow.parameters.name}}` in.
+/// The text with `$(params.name)`, `{{inputs.parameters.name}}` and `{{workflow.parameters.name}}` replaced by their
+/// values.
 fn with_parameters(text: &Traced, parameters: &HashMap<&str, Traced>) -> Traced {
     if parameters.is_empty() && !text.as_str().contains("$(") {
         return text.clone();
@@ -179,7 +180,7 @@ fn image(node: Option<TracedNode<'_>>, sure: bool, parameters: &HashMap<&str, Tr
     };
     let value = mark_templates(&with_parameters(&written, parameters));
     let text = value.as_str();
-    // What a template decides altogether is found in the values that it takes.
+    // An image that a template's values decide as a whole is found in those values.
     let repository = text.rsplit_once(':').map_or(text, |(repository, _)| repository);
     if repository.replace(HOLE, "").trim_matches(['/', ':', '@', '-', '.']).is_empty() {
         return;
@@ -203,7 +204,7 @@ fn deployed(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
     analysis.kustomizes(&resources, names);
 }
 
-/// `images:` of a kustomization, each with its tag or digest, and the patches that are written in it.
+/// Records the `images:` of a kustomization, each with its tag or digest, and the images of its inline patches.
 fn kustomization(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
     for image in root.get("images").map(TracedNode::items).unwrap_or_default() {
         let part = |key: &str| image.get(key).and_then(TracedNode::text);

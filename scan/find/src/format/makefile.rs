@@ -21,9 +21,9 @@ pub(super) const FORMAT: Format = Format {
     read: ReadAs::Text { begins: never, scan },
 };
 
-/// How deep variables in variables are followed.
+/// How many levels of variables within variables are followed.
 const DEPTH: usize = 12;
-/// How long a line may become.
+/// The length, in bytes, after which a line's variables are no longer expanded.
 const LENGTH: usize = 1 << 16;
 
 fn named(name: &Name<'_>) -> bool {
@@ -45,7 +45,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let mut recipes: Vec<Traced> = Vec::new();
     let lines = logical_lines(text, just);
     for line in &lines {
-        // Editors make spaces of tabs: no make takes that for a recipe, but it is meant as one.
+        // Some editors turn tabs into spaces: make does not accept such a recipe, but it is meant as one.
         let spaces = line.as_str().starts_with("  ")
             && (just || !line.as_str().contains('=') || !recipe.is_empty() || runs(line.as_str()));
         let indented = line.as_str().starts_with('\t') || spaces;
@@ -63,7 +63,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
         variables.assign(line);
     }
     recipes.push(recipe);
-    // A variable has its last value whenever a recipe runs.
+    // When a recipe runs, every variable has its last value.
     for recipe in recipes.iter().filter(|recipe| !recipe.is_empty()) {
         commands.job([]);
         for line in recipe.split("\n") {
@@ -73,14 +73,14 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     commands.finish_as(PlaceKind::ScriptCommand, analysis);
 }
 
-/// Whether a line is a command of an engine.
+/// Whether a line is a `docker` or `podman` command.
 fn runs(line: &str) -> bool {
     ["docker ", "podman ", "@docker ", "@podman "]
         .iter()
         .any(|begin| line.trim_start().starts_with(begin))
 }
 
-/// Lines, with those that end in a backslash joined to the next.
+/// The lines, with each that ends in a backslash joined to the next.
 fn logical_lines(text: &Traced, just: bool) -> Vec<Traced> {
     let mut lines = Vec::new();
     let mut current = Traced::default();
@@ -113,7 +113,7 @@ struct MakeVariables {
 }
 
 impl MakeVariables {
-    /// `NAME = value`, with `:=`, `?=`, `+=`; `export` before it.
+    /// Reads an assignment `NAME = value`, also with `:=`, `?=`, `+=`, and with `export` before it.
     fn assign(&mut self, line: &Traced) {
         let text = line.as_str();
         let Some(equals) = text.find('=') else { return };
@@ -146,7 +146,7 @@ impl MakeVariables {
         self.values.insert(name.to_owned(), value);
     }
 
-    /// The text with its `$(NAME)` and `${NAME}` in, and `$$` as the shell's `$`.
+    /// The text with `$(NAME)` and `${NAME}` replaced by their values, and `$$` by the shell's `$`.
     fn expand(&self, text: &Traced, depth: usize) -> Traced {
         if self.just {
             let marked = mark(text, &[("{{", "}}")]);
@@ -177,7 +177,7 @@ impl MakeVariables {
             match value {
                 Some(value) => expanded.push(&self.expand(value, depth + 1)),
                 None => {
-                    // `$(or $(IMAGE),default)` gives the last that is something.
+                    // For `$(or $(IMAGE),default)`, the last alternative is taken.
                     let default = name.strip_prefix("or ").and_then(|_| name.rfind(',').map(|comma| inner + comma + 1));
                     match default {
                         Some(start) => expanded.push(&text.slice(start..end).trimmed()),
@@ -200,7 +200,7 @@ fn unknown(name: &str) -> Unknown {
     }
 }
 
-/// Where the bracket closes that opens at the second byte.
+/// Where the bracket that opens at the second byte closes.
 fn closing(text: &str, open: u8, close: u8) -> Option<usize> {
     let mut depth = 0usize;
     for (index, byte) in text.bytes().enumerate().skip(1).take(LENGTH) {

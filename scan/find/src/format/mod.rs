@@ -1,7 +1,7 @@
-//! The formats: each is a file with a row, and the table below says in which order they are asked.
+//! The formats: each is a file with a row, and the table below says in which order they are tried.
 //!
-//! A new format is one file here, with a `FORMAT`, and one line in [`FORMATS`]. The table of `docs/scan.md` is made
-//! from the rows.
+//! A new format is one file here, with a `FORMAT`, and one line in [`FORMATS`]. The table of `docs/scan.md` is
+//! generated from the rows.
 
 mod ansible;
 mod bake;
@@ -46,43 +46,43 @@ use crate::name::Name;
 pub(crate) struct Format {
     /// What people call it.
     pub(crate) name: &'static str,
-    /// What is found in it, for the documentation.
+    /// What is found in files of this format, for the documentation.
     pub(crate) finds: &'static str,
-    /// How a file of it is known, for the documentation.
+    /// How files of this format are recognised, for the documentation.
     pub(crate) known_by: &'static str,
     /// Why its row stands where it stands.
     pub(crate) order: &'static str,
     /// Whether a file of this name may be of this format: such a file is opened.
     pub(crate) named: fn(&Name<'_>) -> bool,
-    /// Words without one of which a file of this format names no image. None: any file may.
+    /// Words of which a file of this format has at least one if it names an image. An empty list: any file may.
     pub(crate) marks: &'static [&'static str],
-    /// How it is read.
+    /// How the format is recognised and read.
     pub(crate) read: ReadAs,
 }
 
 /// How a format is read.
 pub(crate) enum ReadAs {
-    /// As a text of its own, known by name, or by its first lines where the name says nothing.
+    /// As a text of its own: recognised by name, or by its first lines where the name does not tell.
     Text {
         begins: fn(&str) -> bool,
         scan: fn(&Traced, &mut Analysis<'_>),
     },
-    /// As YAML or JSON, known by path or content.
+    /// As YAML or JSON: recognised by path or content.
     Document {
         is: fn(&Name<'_>, &TracedTree) -> bool,
         scan: fn(&TracedTree, &mut Analysis<'_>),
     },
 }
 
-/// For formats whose files always have a name.
+/// `begins` of the formats whose files are recognised by name only.
 pub(crate) fn never(_: &str) -> bool {
     false
 }
 
-/// The formats in the order in which they are asked; the first that says yes reads the file.
+/// The formats in the order in which they are tried; the first that recognises a file reads it.
 ///
-/// Three groups: texts of their own, whose names are theirs alone; YAML and JSON whose path says what they are; YAML
-/// and JSON by content, from those whose marks nothing else has to those whose marks many have.
+/// There are three groups: texts of their own, with names of their own; YAML and JSON recognised by path; YAML and JSON
+/// recognised by content, from those whose marks nothing else has to those whose marks are common.
 pub(crate) static FORMATS: [&Format; 33] = [
     &dockerfile::FORMAT,
     &earthfile::FORMAT,
@@ -128,7 +128,7 @@ pub fn table() -> String {
     format!("| Format | Places | Known by |\n|---|---|---|\n{rows}")
 }
 
-/// The order in which formats are asked, and why, for those who add one.
+/// The order in which formats are tried, and why, for those who add one.
 pub fn order() -> String {
     FORMATS.iter().map(|format| format!("1. {}: {}\n", format.name, format.order)).collect()
 }

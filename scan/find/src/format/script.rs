@@ -1,4 +1,4 @@
-//! Shell scripts, and units of systemd that run containers.
+//! Shell scripts, and systemd units that run containers.
 
 use pullsafe_syntax::traced::Traced;
 
@@ -84,7 +84,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     commands.finish_as(PlaceKind::ScriptCommand, analysis);
 }
 
-/// Whether a text is a unit of systemd, by its first section.
+/// Whether a text is a systemd unit, by its first section.
 pub(super) fn is_unit(text: &str) -> bool {
     let first = text
         .lines()
@@ -94,7 +94,7 @@ pub(super) fn is_unit(text: &str) -> bool {
     matches!(first, "[Unit]" | "[Service]" | "[Container]" | "[Install]" | "[Pod]" | "[Kube]" | "[Build]")
 }
 
-/// The text of another shell with its continuation lines joined.
+/// The text with its continuation lines joined; `sign` ends a line that goes on.
 fn continued(text: &Traced, sign: &str) -> Traced {
     let mut joined = Traced::default();
     let mut at = 0;
@@ -112,7 +112,7 @@ fn continued(text: &Traced, sign: &str) -> Traced {
     joined
 }
 
-/// `ExecStart=/usr/bin/docker run ...` of a unit, `Image=...` of Quadlet.
+/// Records the images of a unit: `ExecStart=/usr/bin/docker run ...`, or Quadlet's `Image=...`.
 fn unit(text: &Traced, analysis: &mut Analysis<'_>) {
     let mut commands = Commands::default();
     for line in continued(text, "\\").split("\n") {

@@ -1,4 +1,4 @@
-//! Skaffold: builders and base images; what its artifacts name is built, whatever the manifests say.
+//! Skaffold: builders and base images. The images that its artifacts name are built, so manifests do not pull them.
 
 use pullsafe_syntax::template::mark_templates;
 use pullsafe_syntax::traced::Traced;

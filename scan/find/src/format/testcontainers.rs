@@ -1,4 +1,4 @@
-//! Containers that tests start: Testcontainers in its languages, and dockertest.
+//! Containers that tests start: Testcontainers in all its languages, and dockertest.
 
 use pullsafe_syntax::reference::{assembled, is_plausible, looks_like_reference};
 use pullsafe_syntax::source::{SourceTokens, language};
@@ -23,7 +23,7 @@ pub(super) const FORMAT: Format = Format {
     read: ReadAs::Text { begins: never, scan },
 };
 
-/// Whether a file is a program of a language that is read.
+/// Whether a file is a program in one of the languages that are read.
 pub(super) fn is_program(name: &Name<'_>) -> bool {
     name.has_extension(&[
         "java", "kt", "kts", "scala", "groovy", "go", "py", "js", "mjs", "cjs", "ts", "mts", "cts", "tsx", "jsx", "cs",
@@ -57,9 +57,9 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
 
 fn record(value: &Traced, analysis: &mut Analysis<'_>) {
     let text = value.as_str();
-    // A version alone is a module's old way to say its tag.
+    // A version alone is how older modules take their tag.
     let is_version = text.starts_with(|first: char| first.is_ascii_digit()) && !text.contains(['/', ':']);
-    // What another program decides altogether is not worth a line.
+    // An image that is nothing but an unknown value is not reported.
     if !is_version && text != HOLE && !text.contains(char::is_whitespace) && value.origin(0).is_some() {
         analysis.found(PlaceKind::Testcontainers, value, value, Otherwise::Ignore);
     }
@@ -74,7 +74,7 @@ fn called(source: &SourceTokens, word: &str, open: usize, index: usize) -> Optio
             .iter()
             .find_map(|name| source.named(open, name))
     };
-    // `asCompatibleSubstituteFor(DockerImageName.parse("postgres"))` says what an image is like.
+    // `asCompatibleSubstituteFor(DockerImageName.parse("postgres"))` only compares an image with this one.
     let compared = || {
         source
             .around(index)
@@ -116,14 +116,14 @@ fn called(source: &SourceTokens, word: &str, open: usize, index: usize) -> Optio
     }
 }
 
-/// `Image: "x"` of Go, `Repository: "x", Tag: "y"` of dockertest, `image = "x"` of Kotlin's and Python's arguments.
+/// `Image: "x"` in Go, `Repository: "x", Tag: "y"` in dockertest, `image: "x"` in a table of tests.
 fn keyed(source: &SourceTokens, index: usize) -> Option<Traced> {
     let (key, start) = source.named_at(index)?;
     let open = source.around(index).next()?;
     let owner = source.owner(open);
     match key {
         "Image" if owner.ends_with("Request") || owner.ends_with("Options") => source.value(start),
-        // A row of a table of tests.
+        // A row in a table of tests.
         "image" | "Image" | "img" if source.is_mark(index + 1, b':') && source.literal(start).is_some() => {
             source.value(start).filter(|value| looks_like_reference(value.as_str()))
         }
@@ -142,7 +142,7 @@ fn is_container(word: &str) -> bool {
         || matches!(word, "KafkaContainerCluster" | "DockerImage")
 }
 
-/// Whether a type may be a module's builder of .NET, not one of the language's own.
+/// Whether a type may be the builder of a .NET module, and not one of the language's own builders.
 fn is_builder(word: &str) -> bool {
     let other = ["String", "Uri", "Url", "Host", "Web", "Config", "Query", "Request", "Options", "Application"];
     word.strip_suffix("Builder")

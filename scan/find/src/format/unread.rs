@@ -1,8 +1,8 @@
-//! Kinds of files that pull images and are not read, so that a scan can say what it passed over.
+//! Kinds of files that pull images but cannot be read here, so that a scan can say what it passed over.
 
 use crate::name::Name;
 
-/// A kind: what it is called, the files, and words without which such a file pulls nothing.
+/// One kind: its name, which files it has, and words of which a file has at least one if it pulls images.
 struct UnreadFormat {
     kind: &'static str,
     named: fn(&Name<'_>) -> bool,
@@ -62,7 +62,7 @@ pub(crate) fn is_named(name: &Name<'_>) -> bool {
     KINDS.iter().any(|kind| (kind.named)(name))
 }
 
-/// The kind that a file is of, if it pulls images.
+/// The kind of a file, if it is one of these and pulls images.
 pub(crate) fn unread(name: &Name<'_>, text: &str) -> Option<&'static str> {
     let kind = KINDS.iter().find(|kind| (kind.named)(name) && kind.marks.iter().any(|mark| text.contains(mark)))?;
     Some(kind.kind)

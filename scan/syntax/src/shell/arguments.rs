@@ -1,4 +1,4 @@
-//! Which of a command's words is an image.
+//! Finds the word of a command that is an image.
 
 use crate::reference::looks_like_reference;
 use crate::traced::{HOLE, Traced};
@@ -24,7 +24,7 @@ pub(super) fn positional<'w>(
         }
         let plain = text.trim_matches(['"', '\'']);
         if let Some(before) = open {
-            // `$OPTIONS image` has the image behind what is not known; `$IMAGE command` has not.
+            // `$OPTIONS image` has the image after the unknown word; `$IMAGE command` has it before.
             let is_image = looks_like_reference(plain) && !plain.starts_with(['/', '.'])
                 || plain.contains("IMAGE")
                 || names_options(before.as_str());
@@ -52,7 +52,7 @@ fn names_options(text: &str) -> bool {
         .any(|word| name.contains(word))
 }
 
-/// Whether an option's value is the next word. Of `docker run` most do; of `docker pull` one.
+/// Whether the next word is the option's value. Most options of `docker run` have one; of `docker pull` only one has.
 fn takes_value(option: &str, verb: &str) -> bool {
     if option.contains('=') {
         return false;
@@ -90,7 +90,7 @@ fn takes_value(option: &str, verb: &str) -> bool {
     }
 }
 
-/// Options with a value, of the commands whose options mostly have none.
+/// The options with a value, for commands other than `run`: there most options have none.
 const VALUES: [&str; 22] = [
     "--platform",
     "--format",

@@ -1,4 +1,4 @@
-//! The verbs of `docker` and what takes its place: which images they ask for, make, load and build from.
+//! The verbs of `docker` and its substitutes: which images they pull, make, load and build from.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::reference::shown;
 use crate::traced::Traced;
 
 impl Shell {
-    /// What follows `docker`.
+    /// Follows one command; `rest` are the words after `docker`.
     pub(super) fn docker(&mut self, mut rest: &[Traced]) {
         let mut builder = false;
         while let Some((first, after)) = rest.split_first()
@@ -28,7 +28,7 @@ impl Shell {
             "pull" | "run" | "create" => self.image(verb.as_str(), arguments),
             "build" | "b" | "bud" => self.build(arguments),
             "load" | "import" => self.loaded = true,
-            // What is pushed from here was made here.
+            // An image that this script pushes was made by it.
             "push" => {
                 if let Some(name) = positional(arguments, "push", &|word| self.fill(word)).map(unquoted) {
                     let name = self.fill(&name);
@@ -52,7 +52,7 @@ impl Shell {
         };
         let written = unquoted(image);
         let value = self.fill(&written);
-        // `docker-daemon:`, `oci:` and the like are no registries.
+        // Only `docker://` names a registry; `docker-daemon:`, `oci:` and the like do not.
         let scheme = if value.as_str().starts_with("docker://") { "docker://".len() } else { 0 };
         let value = value.slice(scheme..value.as_str().len());
         let never = arguments.iter().any(|word| word.as_str() == "--pull=never");
@@ -72,7 +72,7 @@ impl Shell {
         self.pulls.push(Pull { written, value, always, likely });
     }
 
-    /// The names that `docker build` gives its result, and what it is given.
+    /// Notes the names that `docker build` gives its result, its build arguments and its contexts.
     fn build(&mut self, arguments: &[Traced]) {
         let mut given = HashMap::new();
         let mut dockerfile = None;
@@ -173,7 +173,7 @@ const GLOBAL_OPTIONS: [&str; 10] = [
     "--tlskey",
 ];
 
-/// Options of `docker build` that take none.
+/// Options of `docker build` that take no value.
 const BUILD_FLAGS: [&str; 16] = [
     "--check",
     "--compress",
@@ -193,7 +193,7 @@ const BUILD_FLAGS: [&str; 16] = [
     "--use",
 ];
 
-/// The number of the function's argument that a text is, from 0.
+/// If a text is `$1`, `${2}` and so on: the number of the function's argument, from 0.
 fn argument_of(value: &Traced) -> Option<usize> {
     let name = shown(value);
     let name = name.trim_matches('"').strip_prefix('$')?;

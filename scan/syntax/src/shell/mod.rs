@@ -1,4 +1,4 @@
-//! Shell commands, as far as they name images: `docker pull`, `run`, `create`, and what `docker build` is given.
+//! Shell commands as far as they name images: `docker pull`, `run`, `create`, and the arguments of `docker build`.
 
 mod arguments;
 mod docker;
@@ -18,54 +18,55 @@ use tools::TOOLS;
 /// What a sequence of commands pulls and builds.
 #[derive(Default)]
 pub struct Shell {
-    /// What variables are set to so far.
+    /// The values of the variables that the commands so far have set.
     pub variables: HashMap<String, Traced>,
     pulls: Vec<Pull>,
     builds: Vec<DockerBuild>,
-    /// What the variables of `for` loops are in turn.
+    /// The values that the variables of `for` loops take in turn.
     loops: HashMap<String, Vec<Traced>>,
     /// Images that the commands so far have made.
     built: HashSet<String>,
-    /// The same as they are written, and the names that builds give to contexts.
+    /// The names of those images as they are written, and the names that builds give to contexts (`true`).
     names: Vec<(Traced, bool)>,
-    /// Texts that the commands write or are given: manifests and scripts.
+    /// Texts that the commands write, or read as heredocs: manifests, scripts and Dockerfiles.
     texts: Vec<(Traced, Embedded)>,
-    /// Whether images came from a file: any name may be one of them.
+    /// Whether images were loaded from a file: any name may then be one of them.
     loaded: bool,
-    /// Whether another tool has built images, whose names it knows alone.
+    /// Whether another tool has built images, whose names only that tool knows.
     built_elsewhere: bool,
-    /// The function whose body this is, and for each function which of its arguments is an image, and of which kind.
+    /// The function whose body is being read; and for each function, which of its arguments is an image and whether it
+    /// is always pulled.
     function: Option<String>,
     functions: HashMap<String, (usize, bool)>,
 }
 
 /// An image that a command names.
 pub struct Pull {
-    /// As it is written.
+    /// The reference as it is written.
     pub written: Traced,
-    /// With its variables' values in.
+    /// The reference with its variables' values put in.
     pub value: Traced,
-    /// Whether the command asks the registry whatever is there already.
+    /// Whether the command asks the registry even if the image is already there.
     always: bool,
-    /// Whether it may be there without a pull.
+    /// Whether the image may be there without a pull.
     pub likely: bool,
 }
 
-/// What the commands of a script come to.
+/// What the commands of a script pull, build and write.
 pub struct ScriptResult {
     /// The images that are pulled.
     pub pulls: Vec<Pull>,
-    /// The builds, each with what decides its base images.
+    /// The builds, each with the arguments that decide its base images.
     pub builds: Vec<DockerBuild>,
     /// The names of images that are built, and whether they are contexts of a build.
     pub names: Vec<(Traced, bool)>,
-    /// Texts that the commands write or are given.
+    /// Texts that the commands write, or read as heredocs.
     pub texts: Vec<(Traced, Embedded)>,
 }
 
 /// One `docker build`.
 pub struct DockerBuild {
-    /// Path of the Dockerfile, as the command names it; `None` where it is not known.
+    /// Path of the Dockerfile as the command names it; `None` where it is not known.
     pub dockerfile: Option<String>,
     /// Values of `--build-arg`.
     pub arguments: HashMap<String, Traced>,
@@ -77,23 +78,23 @@ impl Shell {
         self.run_within(script, 0);
     }
 
-    /// Remembers the name of an image that something else than a command builds.
+    /// Remembers the name of an image that is built, by a command or by something else.
     pub fn made(&mut self, name: &Traced) {
         let name = self.fill(name);
         self.built.insert(named(&name));
         self.names.push((name, false));
     }
 
-    /// Whether a name is that of an image that was made so far.
+    /// Whether an image of this name was made so far.
     pub fn has_made(&self, name: &Traced) -> bool {
         self.built.contains(&named(name))
     }
 
-    /// What all of it comes to.
+    /// Ends the script, and returns what its commands pull, build and write.
     pub fn finish(self) -> ScriptResult {
         let Self { mut pulls, builds, built, loaded, names, texts, .. } = self;
-        // What is made is run from where it is; `pull` asks the registry all the same. What is loaded is somebody's
-        // own: an official image is not worth a file.
+        // An image that was made here is run without a pull; only `docker pull` asks the registry for it. Images loaded
+        // from a file are taken to have a namespace: hardly anybody saves an official image to a file.
         let here = |pull: &Pull| built.contains(&named(&pull.value)) || loaded && has_namespace(pull.value.as_str());
         pulls.retain(|pull| pull.always || !here(pull));
         pulls.iter_mut().for_each(|pull| pull.likely |= loaded && !pull.always);
@@ -113,7 +114,7 @@ impl Shell {
         }
     }
 
-    /// What a command is given as its input, or writes to a file.
+    /// Reads a heredoc: the input of a command, or the text that it writes to a file.
     fn heredoc(&mut self, words: &[Traced], body: Traced, depth: usize) {
         let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
         let written = words.iter().any(|word| word.as_str().starts_with('>') || word.as_str() == "tee");
@@ -132,14 +133,14 @@ impl Shell {
             "nomad",
             "printf",
         ]) {
-            // What is only shown is no script; a manifest is one wherever it goes.
+            // A script that is only printed does not count. A manifest counts wherever it goes.
             let script = body.as_str().trim_start().starts_with("#!");
             if written || !script {
                 let quoted = words
                     .iter()
                     .any(|word| word.as_str().starts_with("<<") && word.as_str().contains(['\'', '"', '\\']));
-                // The shell puts its variables into what is written down, but for a script those that are to stay are
-                // escaped.
+                // The shell puts its variables into a heredoc without quotes. A script is left as it is, because its
+                // own variables are escaped in the heredoc.
                 let body = if quoted || script { body } else { self.fill(&body) };
                 self.texts.push((body, if script { Embedded::Script } else { Embedded::Document }));
             }
@@ -199,7 +200,7 @@ impl Shell {
             self.loops.insert(name.as_str().to_owned(), values);
             return;
         }
-        // `timeout 60 docker run ...`: its options, how long, and a command.
+        // `timeout 60 docker run ...`: options, a duration, and a command.
         if matches!(tool, "timeout" | "retry") && depth < DEPTH {
             let command = rest.iter().position(|word| word.as_str().starts_with(|first: char| first.is_ascii_digit()));
             return self.command(command.and_then(|time| rest.get(time + 1..)).unwrap_or(rest), depth + 1);
@@ -257,19 +258,19 @@ impl Shell {
     }
 }
 
-/// How deep commands in commands are followed.
+/// How many levels of commands within commands are followed.
 const DEPTH: usize = 8;
 
 /// How many values of a loop are followed.
 const LOOP: usize = 64;
 
-/// What runs a script that it is given with `-c`.
+/// Commands that run the script given with `-c`.
 const SHELLS: [&str; 5] = ["ash", "bash", "dash", "sh", "zsh"];
 
-/// What runs the commands that it is given as a text.
+/// Commands that run the commands in a quoted argument.
 const RUNNERS: [&str; 8] = ["eval", "ssh", "su", "vagrant", "multipass", "watch", "run_cmd", "trap"];
 
-/// Tools that build images without a command that names them.
+/// Tools that build images without naming them in the command.
 const BUILDERS: [&str; 14] = [
     "gradle", "gradlew", "mvn", "mvnw", "sbt", "bazel", "bazelisk", "make", "npm", "yarn", "pnpm", "nix", "task",
     "just",
@@ -281,12 +282,12 @@ fn builds_images(target: &str) -> bool {
     ["docker", "image", "jib", "container"].iter().any(|word| target.contains(word))
 }
 
-/// Whether a name is somebody's own on Docker Hub: neither official nor with a registry.
+/// Whether a name has a namespace of Docker Hub: it is neither official nor has a registry.
 fn has_namespace(name: &str) -> bool {
     name.split_once('/').is_some_and(|(first, _)| !first.contains(['.', ':']))
 }
 
-/// What variables are called that hold `docker` or what takes its place.
+/// Parts of the names of variables that hold `docker` or a substitute.
 const ENGINES: [&str; 6] = ["docker", "podman", "engine", "container_tool", "container_runtime", "container_cli"];
 
 /// Words that may stand before a command.
@@ -320,7 +321,7 @@ const PREFIXES: [&str; 27] = [
     "doas",
 ];
 
-/// The name of an image as another command may write it: without a tag it is `latest`.
+/// An image's name in one form for comparison: a name without a tag gets `:latest`.
 fn named(image: &Traced) -> String {
     let name = shown(image);
     let last = name.rsplit('/').next().unwrap_or(&name);

@@ -1,4 +1,4 @@
-//! Scripts taken apart: the simple commands with their heredocs, and the commands in commands.
+//! Splits scripts into simple commands with their heredocs, and finds the commands within commands.
 
 use crate::instruction::{heredocs, substitution_end};
 use crate::traced::Traced;
@@ -9,7 +9,7 @@ pub(super) struct SimpleCommand {
     pub(super) heredocs: Vec<Traced>,
 }
 
-/// The scripts in the `$(...)` and the backquotes of a command, which the shell runs, too.
+/// The scripts in a command's `$(...)` and backquotes: the shell runs them, too.
 pub(super) fn substitutions(command: &Traced) -> Vec<Traced> {
     let text = command.as_str();
     let mut inner = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn substitutions(command: &Traced) -> Vec<Traced> {
     inner
 }
 
-/// The simple commands of a script, continuation lines joined.
+/// The simple commands of a script, with continuation lines joined.
 pub(super) fn commands(script: &Traced) -> Vec<SimpleCommand> {
     let text = script.as_str();
     let bytes = text.as_bytes();
@@ -44,7 +44,7 @@ pub(super) fn commands(script: &Traced) -> Vec<SimpleCommand> {
     while at < bytes.len() {
         let byte = bytes[at];
         let mut length = 1;
-        // What `$(...)` runs is a part of this command.
+        // The whole `$(...)` is a part of this command.
         if closed && byte == b'$' && quote != Some(b'\'') && bytes.get(at + 1) == Some(&b'(') {
             match substitution_end(text, at) {
                 Some(end) => {
@@ -82,7 +82,7 @@ pub(super) fn commands(script: &Traced) -> Vec<SimpleCommand> {
             current.push(&script.slice(start..at));
             push(&mut commands, &mut current);
             start = at + 1;
-            // The bodies of the line's heredocs follow it.
+            // The bodies of a line's heredocs follow the line.
             if byte == b'\n' {
                 for (delimiter, of) in opened(&commands, &mut fresh) {
                     let end = heredoc_end(text, start, &delimiter);
@@ -109,19 +109,19 @@ fn push(commands: &mut Vec<SimpleCommand>, current: &mut Traced) {
     }
 }
 
-/// The heredocs that the commands since the last line's end have opened, each with its command.
+/// The heredocs that the commands of this line have opened: delimiter, and index of the command.
 fn opened(commands: &[SimpleCommand], fresh: &mut usize) -> Vec<(String, usize)> {
     let line = *fresh..commands.len();
     *fresh = commands.len();
     let of = |at: usize| {
-        // `<< EOF` as `<<EOF`.
+        // `<< EOF` is read as `<<EOF`.
         let text = commands[at].text.as_str().replace("<<- ", "<<-").replace("<< ", "<<");
         heredocs(&text).into_iter().map(move |(delimiter, _)| (delimiter, at))
     };
     line.filter(|&at| commands[at].text.as_str().contains("<<")).flat_map(of).collect()
 }
 
-/// Where the line is that ends a heredoc.
+/// The range of the line that ends a heredoc; empty at the text's end where no line does.
 fn heredoc_end(text: &str, from: usize, delimiter: &str) -> std::ops::Range<usize> {
     let mut at = from.min(text.len());
     for line in text[at..].split_inclusive('\n') {

@@ -1,4 +1,4 @@
-//! Other commands than `docker` that ask a registry for an image: which of their words names it.
+//! Commands other than `docker` that ask a registry for an image, and which of their words names it.
 
 use super::arguments::positional;
 use crate::instruction::unquoted;
@@ -7,19 +7,20 @@ use crate::traced::Traced;
 /// One tool's commands.
 pub(super) struct ToolCommands {
     pub(super) tool: &'static [&'static str],
-    /// The words between the tool and the image, one of which has to be there. None: the tool itself takes an image.
+    /// The verbs, one of which must stand between the tool and the image. An empty list: the tool itself takes an
+    /// image.
     verbs: &'static [&'static str],
     takes: ImageArgument,
-    /// Whether the registry is asked whatever is there already.
+    /// Whether the registry is asked even if the image is already there.
     pub(super) always: bool,
-    /// Whether it only looks into images, which are built on the spot more often than not.
+    /// Whether the tool only inspects images: most of these were built on the spot.
     pub(super) looks: bool,
 }
 
 enum ImageArgument {
-    /// The first word that is no option.
+    /// The first word that is not an option.
     First,
-    /// The first word with `docker://` before its image.
+    /// The first word with a scheme, if that is `docker://`.
     Url,
     /// The value of an option.
     Option(&'static [&'static str]),
@@ -141,7 +142,7 @@ pub(super) static TOOLS: [ToolCommands; 16] = [
 ];
 
 impl ToolCommands {
-    /// The images that a command's words name, each as written and with values in.
+    /// The images that a command's words name, each as it is written and with its variables' values.
     pub(super) fn images(&self, words: &[Traced], fill: &dyn Fn(&Traced) -> Traced) -> Vec<(Traced, Traced)> {
         let rows = TOOLS.iter().filter(|row| row.tool == self.tool);
         rows.flat_map(|row| row.own_images(words, fill)).collect()
@@ -177,7 +178,7 @@ impl ToolCommands {
     }
 }
 
-/// Among how many words the verb is looked for: `gcloud run jobs deploy`, `ctr -n k8s.io images pull`.
+/// The verb is looked for among this many first words: `gcloud run jobs deploy`, `ctr -n k8s.io images pull`.
 const VERBS: usize = 6;
 
 /// The values of options, as `--image=x` or as `--image x`.

@@ -1,23 +1,23 @@
-//! The tokens of a program: words, texts, and single marks; comments are left out.
+//! The tokens of a program: words, strings and single marks. Comments are left out.
 //!
-//! One lexer serves every language here, because an image is a text in a call in all of them. What it cannot know (a
-//! regular expression, a macro) it gets over: a text without an end on its line is no text.
+//! One lexer serves every language here, because in all of them an image is a string in a call. It does not understand
+//! regular expressions or macros. It recovers from them: a quote without an end on its line begins no string.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::traced::Traced;
 
-/// What differs between the languages, as far as texts and comments go.
+/// A group of languages with the same strings and comments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
     /// Java, C#, Go, Rust, Kotlin, Scala: `'` is for characters.
     Braces,
-    /// JavaScript, TypeScript and Groovy: `'` and `"` are for texts.
+    /// JavaScript, TypeScript and Groovy: `'` and `"` are for strings.
     Script,
     /// Python and Starlark: `#` begins a comment.
     Python,
-    /// HCL: `#` and `//` begin comments, `<<NAME` a text of many lines.
+    /// HCL: `#` and `//` begin comments, `<<NAME` begins a string of many lines.
     Hcl,
 }
 
@@ -26,20 +26,20 @@ pub enum Language {
 pub enum TokenKind {
     /// A name or a number.
     Word,
-    /// A text; its range is without the quotes.
+    /// A string; its range is without the quotes.
     Text(Quotes),
     /// Any other character.
     Mark(u8),
 }
 
-/// How a text is written, which says what may be in it.
+/// How a string is written, and so how values are put into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quotes {
-    /// Nothing in it is a value: `'x'`, a raw text.
+    /// No values are put in: `'x'`, a raw string.
     Plain,
-    /// `$name` and `${name}` may be values.
+    /// `$name` and `${name}` may be replaced by values.
     Dollar,
-    /// `{name}` is a value: C#'s `$"..."`, Python's `f"..."`.
+    /// `{name}` is replaced by a value: C#'s `$"..."`, Python's `f"..."`.
     Braces,
 }
 
@@ -54,9 +54,9 @@ pub(super) struct Token {
 pub(super) struct Tokens {
     pub(super) text: Traced,
     pub(super) list: Vec<Token>,
-    /// For an opening bracket where it closes, for a closing one where it opens.
+    /// For an opening bracket the index of the closing one, and the other way round; `usize::MAX` for any other token.
     pub(super) partner: Vec<usize>,
-    /// The innermost bracket that each token is in.
+    /// For each token the innermost bracket around it.
     pub(super) inside: Vec<Option<usize>>,
 }
 
@@ -93,7 +93,7 @@ struct Lexer<'t> {
     language: Language,
     at: usize,
     list: Vec<Token>,
-    /// Up to where a quote is known to have no end, so that none is looked for again and again.
+    /// For each kind of quote, up to which offset it is known to have no end: the end is not searched for again.
     endless: HashMap<(u8, usize), usize>,
 }
 
@@ -145,7 +145,7 @@ impl Lexer<'_> {
         self.at = self.rest().find('\n').map_or(self.text.len(), |end| self.at + end);
     }
 
-    /// Reads a text, if this quote begins one.
+    /// Reads a string, if this quote begins one.
     fn quoted(&mut self, quote: u8) -> bool {
         let start = self.at;
         let prefix = self.prefix();
@@ -196,7 +196,7 @@ impl Lexer<'_> {
         self.at += width;
     }
 
-    /// What stands right before the quote: `f`, `$`, `@`.
+    /// The prefix right before the quote: `f`, `$`, `@`.
     fn prefix(&self) -> &'static str {
         let before = &self.text.as_bytes()[..self.at];
         match before {
@@ -212,7 +212,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// How long a text is that begins at `from`.
+    /// The length of the string that begins at `from`.
     fn find_end(&mut self, from: usize, end: &[u8], one_line: bool) -> Option<usize> {
         let kind = (end[0], end.len());
         if self.endless.get(&kind).is_some_and(|&until| from <= until) {
@@ -224,7 +224,7 @@ impl Lexer<'_> {
             match bytes[at] {
                 b'\\' => at += 2,
                 b'\n' if one_line => break,
-                // `"${name("x")}"` of HCL has a text in a text.
+                // In HCL a string may hold another one: `"${name("x")}"`.
                 b'$' if self.language == Language::Hcl && bytes.get(at + 1) == Some(&b'{') => {
                     at += self.text[at..].find(['}', '\n']).unwrap_or(1).max(1);
                 }

@@ -1,6 +1,6 @@
-//! Programs that name images: tokens, brackets, calls and their arguments.
+//! The source of programs that name images: tokens, brackets, calls and their arguments.
 //!
-//! Nothing is executed and no type is known; what an expression comes to is read in `value.rs`.
+//! Nothing is executed, and types are not known. `value.rs` evaluates expressions as far as they are strings.
 
 mod lexer;
 mod value;
@@ -12,13 +12,13 @@ use lexer::{Tokens, read};
 
 use crate::traced::Traced;
 
-/// How many expressions of one file are looked at: names stand for names again and again.
+/// How many expressions of one file are evaluated: names may stand for other names again and again.
 const STEPS: usize = 200_000;
 
 /// A program's tokens, and what its names stand for.
 pub struct SourceTokens {
     tokens: Tokens,
-    /// Where the expression begins that a name is given.
+    /// For each name, the index where the expression assigned to it begins.
     names: HashMap<String, usize>,
     steps: std::cell::Cell<usize>,
 }
@@ -46,7 +46,7 @@ impl SourceTokens {
         source
     }
 
-    /// How many tokens there are.
+    /// The number of tokens.
     pub fn count(&self) -> usize {
         self.tokens.list.len()
     }
@@ -57,33 +57,33 @@ impl SourceTokens {
         (token.kind == TokenKind::Word).then(|| &self.tokens.text.as_str()[token.range.clone()])
     }
 
-    /// Whether a mark is at an index.
+    /// Whether this mark is at an index.
     pub fn is_mark(&self, index: usize, mark: u8) -> bool {
         self.tokens.list.get(index).is_some_and(|token| token.kind == TokenKind::Mark(mark))
     }
 
-    /// The content of the text at an index, as it is written.
+    /// The content of the string at an index, as it is written.
     pub fn literal(&self, index: usize) -> Option<Traced> {
         let token = self.tokens.list.get(index)?;
         matches!(token.kind, TokenKind::Text(_)).then(|| self.tokens.text.slice(token.range.clone()))
     }
 
-    /// Where the bracket at an index closes.
+    /// The index of the bracket that closes the one at `open`.
     pub fn close(&self, open: usize) -> Option<usize> {
         self.tokens.partner.get(open).copied().filter(|&close| close != usize::MAX && close > open)
     }
 
-    /// Where the bracket at an index opens.
+    /// The index of the bracket that opens the one at `close`.
     pub fn open(&self, close: usize) -> Option<usize> {
         self.tokens.partner.get(close).copied().filter(|&open| open < close)
     }
 
-    /// What is at an index.
+    /// The kind of the token at an index.
     pub fn kind(&self, index: usize) -> Option<TokenKind> {
         self.tokens.list.get(index).map(|token| token.kind)
     }
 
-    /// The brackets that an index is in, the innermost first.
+    /// The opening brackets around an index, the innermost first.
     pub fn around(&self, index: usize) -> impl Iterator<Item = usize> + '_ {
         std::iter::successors(self.tokens.inside.get(index).copied().flatten(), |&open| self.tokens.inside[open])
     }
@@ -91,7 +91,7 @@ impl SourceTokens {
     /// The word that a bracket belongs to: a call's name, a key, an assigned name.
     pub fn owner(&self, open: usize) -> &str {
         let mut at = open;
-        // `new Foo<Bar>(`: the type's parameters stand between.
+        // `new Foo<Bar>(`: the type parameters stand between.
         for _ in 0..12 {
             let Some(before) = at.checked_sub(1) else { return "" };
             match self.tokens.list[before].kind {
@@ -112,7 +112,7 @@ impl SourceTokens {
         ""
     }
 
-    /// Where the arguments of a call begin, if the word at `index` is called: after its type parameters.
+    /// The bracket that opens the arguments, after any type parameters, if the word at `index` is called.
     pub fn call(&self, index: usize) -> Option<usize> {
         let mut at = index + 1;
         if self.is_mark(at, b'<') {
@@ -133,7 +133,7 @@ impl SourceTokens {
         self.is_mark(at, b'(').then_some(at)
     }
 
-    /// Where the arguments of the call whose bracket opens at `open` begin.
+    /// The index where each argument begins, of the call whose bracket is at `open`.
     pub fn arguments(&self, open: usize) -> Vec<usize> {
         let Some(close) = self.close(open) else {
             return Vec::new();
@@ -161,15 +161,14 @@ impl SourceTokens {
         starts
     }
 
-    /// The argument of a name among arguments: `image = "x"`, `image: "x"`.
+    /// The index of a named argument's value: `image = "x"`, `image: "x"`.
     pub fn named(&self, open: usize, name: &str) -> Option<usize> {
         self.arguments(open)
             .into_iter()
             .find_map(|start| self.named_at(start).filter(|(found, _)| *found == name).map(|(_, value)| value))
     }
 
-    /// The key and where its value begins, if a key with a value is at an index: `key: value`, `key = value`, `"key":
-    /// value`.
+    /// The key at an index and where its value begins, if there is one: `key: value`, `key = value`, `"key": value`.
     pub fn named_at(&self, start: usize) -> Option<(&str, usize)> {
         let token = self.tokens.list.get(start)?;
         if matches!(token.kind, TokenKind::Mark(_)) {
@@ -180,7 +179,7 @@ impl SourceTokens {
         (equals || colon).then(|| (&self.tokens.text.as_str()[token.range.clone()], start + 2))
     }
 
-    /// Every name that is given a value anywhere but among a call's arguments; of several the first one counts.
+    /// Every name that is assigned a value, except among a call's arguments. The first of several assignments counts.
     fn assignments(&self, language: Language) -> HashMap<String, usize> {
         let mut names = HashMap::new();
         for index in 1..self.count() {
@@ -214,7 +213,7 @@ impl SourceTokens {
             }
         }
         if language == Language::Hcl {
-            // `variable "name" { default = x }` is what `var.name` stands for.
+            // `var.name` stands for the default of `variable "name" { default = x }`.
             for index in 0..self.count() {
                 if self.word(index) == Some("variable")
                     && let Some(name) = self.literal(index + 1)

@@ -1,7 +1,7 @@
-//! What an expression of a program comes to, as far as it is a text.
+//! The value of a program's expression, as far as it is a string.
 //!
-//! An expression is a text, texts added together, a name that the same file gives a text, or a call that only passes
-//! its text on; anything else is not known.
+//! An expression that is known is a string, a sum of strings, a name to which the same file assigns a string, or a call
+//! that passes its string on. Anything else is not known.
 
 use std::ops::Range;
 
@@ -9,12 +9,12 @@ use super::{Quotes, SourceTokens, TokenKind};
 use crate::traced::{Traced, Unknown};
 use crate::variables::name_length;
 
-/// How deep expressions in expressions are followed.
+/// How many levels of expressions within expressions are followed.
 const DEPTH: usize = 12;
-/// How long texts put together may become.
+/// The greatest length of a sum of strings, in bytes.
 const LENGTH: usize = 1 << 16;
 
-/// Calls that give back the text that they are given.
+/// Calls that return the string that they are given.
 const WRAPPERS: [&str; 18] = [
     "parse",
     "String",
@@ -35,7 +35,7 @@ const WRAPPERS: [&str; 18] = [
     "lazyOf",
     "f",
 ];
-/// Calls that look a value up elsewhere, and may name what it is otherwise.
+/// Calls that look a value up elsewhere, and may have a default as their second argument.
 const LOOKUPS: [&str; 13] = [
     "getenv",
     "Getenv",
@@ -53,12 +53,12 @@ const LOOKUPS: [&str; 13] = [
 ];
 
 impl SourceTokens {
-    /// What the expression that begins at an index is.
+    /// The value of the expression that begins at an index; `None` where it is empty or cannot be read.
     pub fn value(&self, start: usize) -> Option<Traced> {
         self.expression(start, 0).map(|(value, _)| value).filter(|value| !value.is_empty())
     }
 
-    /// A sum of terms, or else what `??`, `||` and the like give instead.
+    /// A sum of terms, or the alternative that `??`, `||`, `?:` or `or` gives where the sum is not known.
     fn expression(&self, start: usize, depth: usize) -> Option<(Traced, usize)> {
         let (mut value, mut at) = self.term(start, depth)?;
         loop {
@@ -74,7 +74,7 @@ impl SourceTokens {
                     next += 1;
                 }
                 let (more, end) = self.term(next, depth + 1)?;
-                // What has grown so long is no image.
+                // A string this long is not an image.
                 if value.as_str().len() + more.as_str().len() > LENGTH {
                     return None;
                 }
@@ -104,7 +104,7 @@ impl SourceTokens {
         {
             at += 1;
         }
-        // The prefix of a text is a word of its own.
+        // The prefix of a string is a word of its own.
         if matches!(self.word(at), Some("f" | "r" | "b" | "fr" | "rf" | "s" | "F")) && self.literal(at + 1).is_some() {
             at += 1;
         }
@@ -112,7 +112,7 @@ impl SourceTokens {
             TokenKind::Text(quotes) => {
                 let mut value = self.filled(at, quotes, depth);
                 let mut end = at + 1;
-                // Texts side by side are one in Python.
+                // In Python, strings side by side are one string.
                 while let Some(TokenKind::Text(quotes)) = self.tokens.list.get(end).map(|token| token.kind) {
                     value.push(&self.filled(end, quotes, depth));
                     end += 1;
@@ -133,7 +133,7 @@ impl SourceTokens {
             match name {
                 "withTag" | "WithTag" | "with_tag" => {
                     let (tag, _) = self.expression(open + 1, depth + 1)?;
-                    // It takes the place of the tag that is there.
+                    // The new tag replaces one that is already there.
                     let last = value.as_str().rfind('/').map_or(0, |slash| slash + 1);
                     if let Some(colon) = value.as_str()[last..].find(':') {
                         value = value.slice(0..last + colon);
@@ -170,7 +170,7 @@ impl SourceTokens {
                     let asked = asked.map_or_else(|| path.clone(), |asked| asked.as_str().to_owned());
                     return Some((default.unwrap_or_else(|| self.unknown(&asked, start)), close + 1));
                 }
-                // What a call gives is not known; a call on it may be.
+                // What a call returns is not known, but a method called on the result may be.
                 if self.is_mark(close + 1, b'.') && self.word(close + 2).is_some() {
                     at = close + 2;
                     name = self.word(at)?;
@@ -224,7 +224,7 @@ impl SourceTokens {
         )
     }
 
-    /// `%s`, `%v` and `{}` replaced in turn.
+    /// The pattern with `%s`, `%v`, `%d` and `{}` replaced by the arguments in turn.
     fn formatted(&self, pattern: &Traced, arguments: &[usize], depth: usize) -> Traced {
         let text = pattern.as_str();
         let mut filled = Traced::default();
@@ -253,7 +253,7 @@ impl SourceTokens {
         filled
     }
 
-    /// A text with its escapes taken away and its values put in.
+    /// A string with its escapes removed and its values put in.
     fn filled(&self, index: usize, quotes: Quotes, depth: usize) -> Traced {
         let whole = self.tokens.text.slice(self.tokens.list[index].range.clone());
         let text = whole.as_str();
@@ -271,7 +271,7 @@ impl SourceTokens {
                 copied = here
                     + 1
                     + match next {
-                        // A line that ends in a backslash goes on.
+                        // A backslash at the end of a line continues it.
                         Some('n' | 'r' | 't' | '\n') => {
                             filled.push_computed(if next == Some('n') { "\n" } else { " " });
                             1
@@ -314,7 +314,7 @@ impl SourceTokens {
 
     fn interpolated(&self, whole: &Traced, range: Range<usize>, index: usize, depth: usize) -> Traced {
         let inner = whole.as_str()[range.clone()].trim();
-        // Of `A || 'x'` and `A ?: "x"` it is `x` where nothing sets `A`.
+        // `A || 'x'` and `A ?: "x"` are `x` where nothing sets `A`.
         for operator in ["||", "??", "?:"] {
             if let Some((name, default)) = inner.split_once(operator) {
                 let default = default.trim();

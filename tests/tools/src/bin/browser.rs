@@ -1,8 +1,8 @@
-//! `cargo browser`: looks at the HTML of the reports and of the dashboard's widget in a real, headless Chromium, at the
-//! width of a phone and of a desk, light and dark. The pages and their pictures are left in `.e2e/browser/`.
+//! `cargo browser`: opens the HTML of the reports and of the dashboard's widget in a real, headless Chromium, at the
+//! width of a phone and of a desktop, in light and dark. The pages and their screenshots are left in `.e2e/browser/`.
 //!
-//! `--pictures` makes those of the documents as well. Without a browser and a way to fetch one, it says so and ends
-//! well: nothing was looked at.
+//! `--pictures` also makes the pictures of the documents. Where there is no browser and no way to fetch one, it says so
+//! and exits with success: nothing was looked at.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use tools::e2e::report::StepReport;
 use tools::e2e::tools::{folder, project};
 use tools::e2e::{Result, WhatWasTried as _, ensure};
 
-/// The pictures in the documents: of which page, and how much of it, which is what a person sees first.
+/// The pictures in the documents: the file, the page, and how many pixels from its top left corner are shown.
 const PICTURES: &[(&str, &str, (u32, u32))] = &[
     ("docs/report.png", "case-a", (980, 1_180)),
     ("docs/outbreak.png", "outbreak", (980, 1_180)),
@@ -23,8 +23,8 @@ const PICTURES: &[(&str, &str, (u32, u32))] = &[
 ];
 
 fn main() -> ExitCode {
-    // Unoptimised, the SDK's futures need more than the main thread's stack; other threads have what .cargo/config.toml
-    // says.
+    // Unoptimised, the SDK's futures need more than the main thread's stack; .cargo/config.toml gives other threads
+    // more.
     std::thread::spawn(looked).join().unwrap_or(ExitCode::FAILURE)
 }
 
@@ -38,7 +38,7 @@ async fn looked() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // Standard output is the report's.
+    // Standard output is for the report, so metrics go nowhere.
     pullsafe_aws::telemetry::send_metrics_to(|_| {});
     let mut report = StepReport::default();
     match chromium() {

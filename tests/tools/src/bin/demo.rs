@@ -1,9 +1,9 @@
-//! `cargo demo`: an account without pullsafe and with it, told in this terminal. It ends with status 1 if it does not
-//! end well.
+//! `cargo demo`: shows an account without pullsafe and with it, in this terminal. It exits with status 1 if the replay
+//! goes wrong.
 //!
-//! `--case NAME` plays another case than the rate-limit loop. `--fast` leaves out the pauses, as does an output that is
-//! not a terminal. `--record FILE` writes the rate-limit loop as a picture that moves. `NO_COLOR` is honoured. It may
-//! be stopped and played again: it keeps nothing but the report's page.
+//! `--case NAME` plays another case than the rate-limit loop. `--fast` leaves out the pauses; so does an output that is
+//! not a terminal. `--record FILE` writes the rate-limit loop as an animated SVG. `NO_COLOR` is honoured. It may be
+//! stopped and played again: it writes nothing but the report's page.
 
 use std::io::{BufWriter, IsTerminal as _, Write as _, stderr, stdout};
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Writes the report for a browser into the target folder.
+/// Writes the report as an HTML page into the target folder, and returns its path.
 fn keep(report: &Report) -> std::io::Result<PathBuf> {
     let file = target().join("demo-report.html");
     std::fs::write(&file, html::page("pullsafe: incidents", std::slice::from_ref(report)))?;
@@ -68,7 +68,7 @@ async fn play(case: &DemoCase, fast: bool) -> Result<(), String> {
     let mut progress = |what: &str| {
         if stderr().is_terminal() {
             let line = if what.is_empty() { String::new() } else { format!(" playing {what} ...") };
-            // A line that is taken back is no part of the story.
+            // A progress line is erased again, so a failure to write it does not matter.
             let _ = write!(stderr(), "\r\x1b[K{line}");
         }
     };

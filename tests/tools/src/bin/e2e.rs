@@ -1,7 +1,7 @@
 //! `cargo e2e`: deploys the real template with the real functions into an emulated AWS, and plays the cases on it.
 //!
-//! `--dev` runs the functions' dev build, which is faster to make; `--gate` and `--mirror`
-//! play the gate or the mirror's schedule alone. The last line of the output is the count.
+//! `--dev` runs the functions' dev build, which builds faster; `--gate` and `--mirror` play only the gate or the
+//! mirror's schedule. The last line of the output counts the steps that passed and failed.
 
 use std::process::ExitCode;
 
@@ -27,9 +27,9 @@ async fn main() -> ExitCode {
     let only = Only { gate: given("--gate"), mirror: given("--mirror") };
     let mut report = StepReport::default();
     tokio::select! {
-        // A step that failed has been printed and counted; what follows it cannot be tried.
+        // A failed step has been printed and counted; the steps after it cannot be tried.
         _ = run(profile, only, &mut report) => {}
-        // Everything that was started is dropped with `run`, and ends.
+        // Everything that was started ends when `run` is dropped.
         () = interrupted() => {
             eprintln!("interrupted");
             return ExitCode::FAILURE;
@@ -49,7 +49,7 @@ async fn interrupted() {
     }
 }
 
-/// What is to be played where not everything is.
+/// Which scenarios to play alone; all of them if none is set.
 #[derive(Debug, Clone, Copy)]
 struct Only {
     gate: bool,
@@ -89,7 +89,7 @@ async fn run(profile: Profile, only: Only, report: &mut StepReport) -> Result<()
         ("Mode", "act"),
         ("PauseAfterMinutes", "0"),
         ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }),
-        // The scenarios sweep when they want to.
+        // The scenarios send sweeps themselves.
         ("SweepMinutes", "60"),
         ("RegistryEndpoints", &endpoints),
         ("AllowLocalResponseUrl", "true"),
@@ -100,7 +100,7 @@ async fn run(profile: Profile, only: Only, report: &mut StepReport) -> Result<()
         EmulatedStack::deploy(emulator, &packed, &parameters).await,
     )?;
 
-    // Each is played whatever became of the one before it; every failure is in the report.
+    // Each scenario is played even if the one before it failed; every failure is in the report.
     if only.gate || only.mirror {
         if only.mirror {
             mirror::play(&stack, &hub, report).await.ok();

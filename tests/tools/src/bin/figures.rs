@@ -1,8 +1,8 @@
 //! `cargo figures`: builds the functions as they are shipped, measures them, and writes `docs/figures.md`.
 //!
-//! With names of parts (`size crates start memory events pure log trips storm cost`) only these are measured and
-//! written, and the others stay as they are. With `--print` nothing is written. `cargo figures scan` measures `pullsafe
-//! scan` instead, and writes its table into `docs/scan.md`.
+//! With names of parts (`size crates start memory events pure log trips storm cost`), only these are measured and
+//! written; the other sections stay. With `--print` nothing is written. `cargo figures scan` measures `pullsafe scan`
+//! instead, and writes its table into `docs/scan.md`.
 
 use std::cell::OnceCell;
 use std::process::ExitCode;
@@ -17,8 +17,8 @@ use tools::figures::{crates, load, logs, machine, size, speed, start, storm, tre
 const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "log", "trips", "storm", "cost"];
 
 fn main() -> ExitCode {
-    // Unoptimised, the SDK's futures need more than the main thread's stack; other threads have what .cargo/config.toml
-    // says.
+    // Unoptimised, the SDK's futures need more than the main thread's stack; .cargo/config.toml gives other threads
+    // more.
     std::thread::spawn(measured).join().unwrap_or(ExitCode::FAILURE)
 }
 
@@ -53,7 +53,7 @@ async fn run(chosen: &[String], write: bool) -> Result<()> {
     let now = clock::system()();
     let mut report =
         FiguresDocument::taken(now.to_string().split('T').next().unwrap_or_default(), &machine::describe());
-    // Built when the first part needs them: some parts measure the domain alone.
+    // The binaries are built when the first part needs them: some parts need none.
     let built = OnceCell::new();
     let binaries = || match built.get() {
         Some(binaries) => Ok(binaries),

@@ -7,33 +7,32 @@ use std::process::Command;
 use crate::e2e::tools::{folder, run};
 use crate::e2e::{Result, WhatWasTried as _, ensure};
 
-/// What the browser needs besides the libraries that apt finds missing: something to write with.
+/// The browser and a font. The libraries that it needs are found by apt.
 const PACKAGES: &[&str] = &["chromium-headless-shell", "fonts-dejavu-core", "fontconfig-config"];
 /// Names of browsers that may be on the path.
 const PROGRAMS: &[&str] = &["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 
-/// A browser's program, and where its libraries are.
+/// A browser.
 #[derive(Debug, Clone)]
 pub struct Chromium {
-    /// The program.
     pub program: PathBuf,
-    /// Folders with libraries that the system lacks.
+    /// Folders with the libraries that the system lacks.
     pub libraries: Vec<PathBuf>,
 }
 
 /// Whether there is a browser for this machine.
 #[derive(Debug)]
 pub enum Found {
-    /// There is.
+    /// A browser was found or fetched.
     Browser(Chromium),
-    /// There is none, and no way to fetch one: why.
+    /// There is none, and no way to fetch one, for this reason.
     Nowhere(String),
 }
 
-/// The browser: the one that was fetched before, one on the path, or Debian's, fetched now.
+/// Finds a browser: the one that was fetched before, one on the path, or Debian's, which is fetched now.
 ///
 /// # Errors
-/// If this system has apt, and the packages cannot be had from it.
+/// If this system has apt, but apt cannot fetch the packages.
 pub fn chromium() -> Result<Found> {
     let root = folder().join("chromium");
     if let Some(fetched) = unpacked(&root) {

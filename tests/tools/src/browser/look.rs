@@ -1,4 +1,4 @@
-//! What must hold of a page, as the browser has it.
+//! Checks a page in the browser.
 
 use std::path::Path;
 
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use super::session::BrowserSession;
 use crate::e2e::{Result, WhatWasTried as _, ensure};
 
-/// How a page is looked at.
+/// The window in which a page is looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
-    /// The window's width, in pixels of CSS.
+    /// The window's width, in CSS pixels.
     pub width: u32,
-    /// Whether the reader prefers a dark ground.
+    /// Whether the reader prefers a dark colour scheme.
     pub dark: bool,
-    /// Whether it is a phone.
+    /// Whether the browser emulates a phone.
     pub phone: bool,
 }
 
-/// Every view in which a page must do.
+/// Every view in which a page must pass the checks.
 pub const VIEWS: &[View] = &[
     View { width: 400, dark: false, phone: true },
     View { width: 400, dark: true, phone: true },
@@ -28,7 +28,7 @@ pub const VIEWS: &[View] = &[
 ];
 
 impl View {
-    /// A name for a file.
+    /// A name for the view's screenshot.
     pub fn name(self) -> String {
         format!("{}-{}", self.width, if self.dark { "dark" } else { "light" })
     }
@@ -37,18 +37,18 @@ impl View {
 /// What a page must have.
 #[derive(Debug, Clone)]
 pub struct ExpectedPage {
-    /// Elements, as selectors of CSS.
+    /// Elements, as CSS selectors.
     pub elements: Vec<&'static str>,
     /// Texts that a reader sees.
     pub texts: Vec<String>,
-    /// Whether it follows the reader's wish for a dark ground.
+    /// Whether the page follows the reader's preference for a dark colour scheme.
     pub follows_theme: bool,
 }
 
-/// Opens a page in a view and looks at it; the picture goes to a file.
+/// Opens a page in a view and checks it; the screenshot goes to the file `picture`.
 ///
 /// # Errors
-/// If anything does not hold.
+/// If a check fails.
 pub async fn look(
     session: &mut BrowserSession,
     page: &Path,
@@ -71,7 +71,7 @@ pub async fn look(
 /// Opens a page and waits until it is loaded.
 ///
 /// # Errors
-/// If the browser does not.
+/// If the browser fails, or the page does not load in time.
 pub async fn open(session: &mut BrowserSession, page: &Path, view: View) -> Result<()> {
     session.take_events();
     let metrics = json!({ "width": view.width, "height": 900, "deviceScaleFactor": 1, "mobile": view.phone });
@@ -82,10 +82,11 @@ pub async fn open(session: &mut BrowserSession, page: &Path, view: View) -> Resu
     session.until("Page.loadEventFired").await
 }
 
-/// A picture of the whole page, or of its first so many pixels, at three quarters of their size.
+/// A PNG of the whole page; or of a part of this width and height from its top left corner, at three quarters of its
+/// size.
 ///
 /// # Errors
-/// If the browser makes none.
+/// If the browser makes no screenshot.
 pub async fn screenshot(session: &mut BrowserSession, part: Option<(u32, u32)>) -> Result<Vec<u8>> {
     let mut parameters = json!({ "format": "png", "captureBeyondViewport": true });
     if let Some((width, height)) = part {
@@ -96,7 +97,7 @@ pub async fn screenshot(session: &mut BrowserSession, part: Option<(u32, u32)>) 
     base64::engine::general_purpose::STANDARD.decode(picture).context("the picture")
 }
 
-/// No error in the console, and no request but the one for the page itself.
+/// Checks that the console is empty, and that there was no request but the one for the page itself.
 fn nothing_went_wrong(events: &[Value], page: &Path) -> Result<()> {
     let url = format!("file://{}", page.display());
     for event in events {
@@ -133,7 +134,7 @@ async fn has(session: &mut BrowserSession, expected: &ExpectedPage) -> Result<()
         .evaluate("document.scripts.length + document.querySelectorAll('img,iframe,link,object,embed,a[href]').length")
         .await?;
     ensure(scripts == 0, "there is something that runs or leads away")?;
-    // Headings go down one level at a time, and a picture has a name for those who do not see it.
+    // Headings go down one level at a time, and a picture has a name for people who cannot see it.
     let levels = session
         .evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(heading => +heading.tagName[1])")
         .await?;
@@ -151,8 +152,8 @@ async fn has(session: &mut BrowserSession, expected: &ExpectedPage) -> Result<()
     )
 }
 
-/// Nothing sticks out of the window or has to be scrolled sideways but what was unfolded, and nothing of the drawing
-/// out of the drawing.
+/// Checks that nothing is wider than the window, that only unfolded details have to be scrolled sideways, and that the
+/// parts of a drawing lie within it and do not cross its labels.
 async fn fits(session: &mut BrowserSession, view: View) -> Result<()> {
     let width = session
         .evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
@@ -179,7 +180,7 @@ async fn fits(session: &mut BrowserSession, view: View) -> Result<()> {
     ensure(session.evaluate(outside).await? == 0, "a part of a drawing lies outside of it")
 }
 
-/// Texts stand out from their ground as WCAG asks for (4.5 to 1).
+/// Checks that every text has the contrast that WCAG demands (4.5 to 1).
 async fn legible(session: &mut BrowserSession) -> Result<()> {
     let pale = r"(() => {
         const channels = text => { const found = text.match(/[\d.]+/g).map(Number); return found.length > 3 && found[3] === 0 ? null : found; };

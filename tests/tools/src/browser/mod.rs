@@ -1,8 +1,7 @@
-//! A look at our HTML in a real browser: Chromium, headless, on this machine.
+//! Checks our HTML in a real browser: headless Chromium on this machine.
 //!
-//! [`install`] finds or fetches the browser, [`session`] speaks the DevTools protocol with it, [`look`] says what must
-//! hold of a page, and `cargo browser` (`src/bin/browser.rs`) looks at the reports of the cases and at the dashboard's
-//! widget.
+//! [`install`] finds or fetches the browser, [`session`] speaks the DevTools protocol with it, [`look`] has the checks,
+//! [`pages`] the pages: the reports of the cases and the dashboard's widget. `cargo browser` is `src/bin/browser.rs`.
 
 pub mod install;
 pub mod look;

@@ -1,5 +1,5 @@
-//! The pages that are looked at: the reports of the cases, of outbreaks, and the dashboard's widget, with the hardest
-//! texts among them.
+//! The pages that are checked: the reports of the cases and of outbreaks, and the dashboard's widget, some of them with
+//! hostile texts.
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
@@ -14,22 +14,20 @@ use super::look::ExpectedPage;
 use crate::demo;
 use scenarios::reported;
 
-/// A page, and what must be on it.
+/// A page, and what it must have.
 #[derive(Debug)]
 pub struct BrowserPage {
     /// A name for its file.
     pub name: &'static str,
-    /// The file's content.
     pub html: String,
-    /// What must be on it.
     pub expected: ExpectedPage,
 }
 
-/// What would break a page if it were not escaped, or has no place to be broken.
+/// Text that would break a page if it were not escaped.
 const HOSTILE: &str =
     "<script>document.title='broken'</script><img src=http://203.0.113.9/x onerror=alert(1)> \u{202e}gnp.exe ";
 
-/// An image that is as it should be.
+/// The reference of an ordinary image.
 const APP: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
 
 /// Every page.
@@ -101,9 +99,9 @@ fn report(name: &'static str, reports: &[Report], elements: &[&'static str], tex
     }
 }
 
-/// Pages in which something is wrong, each with what it is: a look that finds nothing wrong with them finds nothing.
+/// Pages in which something is wrong, each with what that is. They prove that the checks find something.
 ///
-/// The first is as plain as they are, and right.
+/// The first page is as plain as the others, but right.
 pub fn wrong() -> Vec<(&'static str, BrowserPage)> {
     let page = |head: &str, body: &str| {
         let html = format!(
@@ -150,7 +148,7 @@ pub fn wrong() -> Vec<(&'static str, BrowserPage)> {
     ]
 }
 
-/// An outbreak with the reports of its incidents.
+/// A page of an outbreak with the reports of its incidents.
 fn outbreak(
     name: &'static str,
     storm: &[(Subject, Incident)],
@@ -176,7 +174,7 @@ struct Shown {
 }
 
 impl Shown {
-    /// What of an outbreak is open, these incidents, and an image that will not be pulled.
+    /// The open incidents of an outbreak, the reports in `open`, and an image that cannot be pulled.
     fn of(
         storm: &[(Subject, Incident)],
         open: &[Report],
@@ -197,8 +195,8 @@ impl Shown {
     }
 }
 
-/// The fragment, in a page as plain as can be, as wide as its dashboard makes it, which shows no action. Its theme is
-/// the dashboard's and not the reader's.
+/// The widget's fragment in a plain page, as wide as a dashboard makes it; a dashboard does not show the `cwdb-action`
+/// elements. Its theme is the dashboard's, not the reader's.
 fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> BrowserPage {
     let board = WidgetContent {
         reports: &shown.reports,
@@ -224,7 +222,7 @@ fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> Browse
     ];
     texts.extend(shown.warning.map(|_| "[U+202E]".to_owned()));
     let elements = ["h3", ".asks", "table", "svg.quota"];
-    // In half a dashboard there is no room for pictures.
+    // In half the width of a dashboard there is no room for pictures.
     let elements = if width >= 700 { elements.to_vec() } else { elements[..3].to_vec() };
     BrowserPage {
         name,
@@ -233,7 +231,7 @@ fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> Browse
     }
 }
 
-/// What is known to fail.
+/// What is known to fail at the next launch.
 fn outlook(image: &str, at: Timestamp) -> Outlook {
     let trouble = OutlookCause::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
     let finding = OutlookFinding {
@@ -250,7 +248,7 @@ fn outlook(image: &str, at: Timestamp) -> Outlook {
     }
 }
 
-/// An incident whose texts are somebody's attempt to break the page, and words of a length that no window has.
+/// The incident with hostile texts, and with words longer than any window is wide.
 fn broken(mut incident: Incident) -> Incident {
     let long = "a-name-without-any-place-to-break-it".replace('-', "").repeat(12);
     for seen in &mut incident.causes {

@@ -13,10 +13,10 @@ use tokio::time::timeout;
 use super::install::Chromium;
 use crate::e2e::{Result, StepFailure, WhatWasTried as _};
 
-/// How long the browser may take for anything.
+/// How long to wait for the browser's next message.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running browser with one page. It ends when this is dropped.
+/// A running browser with one page. The browser ends when this is dropped.
 #[derive(Debug)]
 pub struct BrowserSession {
     child: Child,
@@ -33,7 +33,7 @@ impl BrowserSession {
     /// # Errors
     /// If it does not start or does not answer.
     pub async fn start(chromium: &Chromium, profile: &Path) -> Result<Self> {
-        // The browser reads from file 3 and writes to file 4; the shell puts our pipes there. What it says otherwise
+        // The browser reads from file descriptor 3 and writes to 4; the shell puts our pipes there. Its other output
         // goes to a log.
         let mut command = Command::new("sh");
         command
@@ -47,7 +47,7 @@ impl BrowserSession {
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
         ]);
-        // A sandbox needs rights that a container has not; only our own pages are opened.
+        // The browser's sandbox needs privileges that a container lacks. Only our own pages are opened.
         command.args([
             "--no-sandbox",
             "--no-first-run",
@@ -89,7 +89,7 @@ impl BrowserSession {
         Ok(self.call("Browser.getVersion", json!({})).await?["product"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Calls a method and waits for its answer. What happens meanwhile is kept.
+    /// Calls a method and waits for its answer. Events that arrive meanwhile are kept.
     ///
     /// # Errors
     /// If the browser refuses, ends, or does not answer in time.
@@ -127,12 +127,12 @@ impl BrowserSession {
         Ok(())
     }
 
-    /// What has happened since the last call of this.
+    /// Takes the events that have arrived since the last call.
     pub fn take_events(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.events)
     }
 
-    /// The value of an expression in the page.
+    /// Evaluates a JavaScript expression in the page and returns its value.
     ///
     /// # Errors
     /// If it cannot be evaluated.

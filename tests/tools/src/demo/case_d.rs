@@ -1,4 +1,4 @@
-//! Case D, chicken and egg: the service is created before its image is pushed.
+//! Case D: the service is created before its image is pushed.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,17 +23,17 @@ const SERVICE: &str = "web";
 const TASKS: i64 = 2;
 /// When the pipeline pushes the image, in minutes after the service was created.
 const PUSHED_AFTER: i64 = 90;
-/// How long is looked on, in minutes.
+/// How long the replay lasts, in minutes.
 const WATCHED: i64 = 120;
 
-/// One world, and what could be seen in it.
+/// One world after its replay, and what could be seen in it.
 struct ReplayD {
     start: Timestamp,
     pushed: Timestamp,
     /// Launches that failed before the image was pushed.
     failed: usize,
     told: Vec<PublishedMessage>,
-    /// When every task ran.
+    /// When all tasks ran, if they did.
     ran: Option<Timestamp>,
     world: World,
 }
@@ -63,7 +63,7 @@ async fn play(setup: Setup) -> ReplayD {
     let definition = world.define("app", &[IMAGE]);
     world.create_service(SERVICE, &definition, TASKS, json!({}));
     let pushed = start.plus_seconds(PUSHED_AFTER * 60);
-    // ECS forgets a stopped task after an hour.
+    // Stopped tasks are collected on the way, because ECS forgets them after an hour.
     let mut stopped = BTreeSet::new();
     while world.clock.now() < pushed {
         world.run_for(60).await;
@@ -164,7 +164,7 @@ fn closing(stage: &mut DemoStage<'_>, left: &ReplayD, right: &ReplayD) -> io::Re
     ))
 }
 
-/// What has to be so.
+/// Everything that did not go as it should.
 fn faults(left: &ReplayD, right: &ReplayD) -> Vec<String> {
     let mut faults = Vec::new();
     let subjects: Vec<&str> = right.told.iter().filter_map(|notice| notice.subject.as_deref()).collect();

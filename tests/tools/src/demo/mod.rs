@@ -1,8 +1,8 @@
-//! `cargo demo`: what happens to an account without pullsafe and with it, replayed and told in a terminal.
+//! `cargo demo`: replays what happens to an account without pullsafe and with it, and tells it in a terminal.
 //!
-//! Each case is a file and a line in [`CASES`]. First its worlds are played to their end on their virtual clocks, then
-//! what happened is compared with what has to happen, then it is told. What is told is read from the replay, so that a
-//! demo which ends well is also a passed test. Nothing here waits: the pauses between lines are the caller's.
+//! Each case is a file and a line in [`CASES`]. Its worlds are played to their end on virtual clocks, told, and
+//! compared with what has to happen. Everything told is read from the replay, so a demo that succeeds is also a passed
+//! test. Nothing here waits: the caller makes the pauses between lines.
 
 pub mod case_a;
 mod case_d;
@@ -24,39 +24,39 @@ pub use stage::DemoStage;
 /// Why the demo did not end as it should.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// The terminal, or what stands for it, took no more.
+    /// The output could not be written.
     #[error("the story could not be written: {0}")]
     Write(#[from] io::Error),
-    /// The replay did not go as the case did, or pullsafe did not cure it.
+    /// The replay differs from the case, or pullsafe did not cure the service.
     #[error("the replay went wrong: {}", .0.join("; "))]
     Wrong(Vec<String>),
 }
 
-/// What a case leaves: the report of its incident, where one is worth a page.
+/// The result of a case: the report of its incident, where it has one worth a page.
 pub type CaseReport = Result<Option<Report>, DemoError>;
 
 /// A case that can be played.
 pub struct DemoCase {
-    /// What it is asked for by.
+    /// Its name after `--case`.
     pub name: &'static str,
-    /// What it is about.
+    /// One line that says what the case is about.
     pub about: &'static str,
     tell: for<'a, 'b> fn(&'a mut DemoStage<'b>) -> Pin<Box<dyn Future<Output = CaseReport> + 'a>>,
 }
 
 impl DemoCase {
-    /// Plays it, tells it, and says whether it went as it should.
+    /// Plays the case, tells it, and checks that it went as it should.
     ///
     /// # Errors
-    /// If a line cannot be written, or the outcome is not the expected one; the story is told in that case too.
+    /// If a line cannot be written, or the outcome is not the expected one; the story has then been told, too.
     pub async fn run(&self, stage: &mut DemoStage<'_>) -> CaseReport {
-        // Standard output is the story's.
+        // Standard output is for the story, so metrics go nowhere.
         pullsafe_aws::telemetry::send_metrics_to(|_| {});
         (self.tell)(stage).await
     }
 }
 
-/// Every case, the first by default.
+/// Every case; the first is the default.
 pub const CASES: &[DemoCase] = &[
     DemoCase {
         name: "a",

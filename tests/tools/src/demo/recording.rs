@@ -1,5 +1,4 @@
-//! The demo as a picture that moves: what a terminal would show, as an SVG with the pauses of the telling and without a
-//! script.
+//! The demo as an animated SVG: it shows what a terminal would show, with the same pauses, and has no script.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -11,15 +10,15 @@ use pullsafe::foreign;
 use super::stage::WIDTH;
 use super::{DemoError, DemoStage, case_a};
 
-/// Rows that are seen at a time.
+/// How many rows are visible at a time.
 const ROWS: usize = 30;
-/// A cell, in pixels.
+/// The width and height of a character cell, in pixels.
 const CELL: (f32, usize) = (8.4, 18);
 const MARGIN: usize = 14;
-/// The end is to be read before it begins again.
+/// How long the end stays, so that it can be read before the animation starts again.
 const REST_MILLIS: u64 = 12_000;
 
-/// Lines with the moment in which they came.
+/// Records lines, each with the moment at which it was written.
 #[derive(Debug, Default)]
 pub struct Tape(RefCell<RecordingInner>);
 
@@ -31,12 +30,12 @@ struct RecordingInner {
 }
 
 impl Tape {
-    /// Lets time pass.
+    /// Advances the recording's clock.
     pub fn pause(&self, time: Duration) {
         self.0.borrow_mut().now += u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     }
 
-    /// The picture.
+    /// The recording as an animated SVG.
     pub fn svg(&self) -> String {
         let inner = self.0.borrow();
         let total = inner.lines.last().map_or(0, |(at, _)| *at) + REST_MILLIS;
@@ -54,7 +53,7 @@ impl Tape {
              .l {{ visibility: hidden; animation: {total}ms step-end infinite; }}\n\
              #all {{ animation: scroll {total}ms step-end infinite; }}\n"
         );
-        // One animation for each moment, and one for what is pushed out at the top.
+        // One animation for each moment, and one that scrolls lines out at the top.
         let mut moments: Vec<u64> = inner.lines.iter().map(|(at, _)| *at).collect();
         moments.dedup();
         for at in &moments {
@@ -78,7 +77,7 @@ impl Tape {
         }
         let end = inner.lines.len().saturating_sub(ROWS) * CELL.1;
         let _ = writeln!(text, " 100% {{ transform: translateY(-{end}px); }} }}");
-        // Who wants nothing to move sees the end.
+        // A reader who prefers no motion sees the end.
         let _ = writeln!(
             text,
             "@media (prefers-reduced-motion: reduce) {{ .l {{ visibility: visible; animation: none; }} #all {{ \
@@ -118,7 +117,7 @@ impl Write for &Tape {
     }
 }
 
-/// A line with the terminal's colours as classes.
+/// A line as SVG text, with the terminal's colours as classes.
 fn coloured(line: &str) -> String {
     let mut parts = line.split('\x1b');
     let mut text = foreign::html(parts.next().unwrap_or_default());
@@ -142,10 +141,10 @@ fn coloured(line: &str) -> String {
     text
 }
 
-/// Records the middle of case A: the evening with pullsafe.
+/// Records part 2 of case A: the evening with pullsafe.
 ///
 /// # Errors
-/// The replay went wrong.
+/// If the replay went wrong.
 pub async fn record() -> Result<String, DemoError> {
     pullsafe_aws::telemetry::send_metrics_to(|_| {});
     let tape = Tape::default();

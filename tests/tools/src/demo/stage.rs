@@ -1,29 +1,29 @@
-//! Where the story is told: lines of eighty columns, colours where they are wanted, a pause after each line.
+//! The stage writes the story: lines of eighty columns, colours where they are wanted, a pause after each line.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use pullsafe::timestamp::Timestamp;
 
-/// The columns of a line. Only a word that is longer by itself goes beyond.
+/// The columns of a line. Only a single word may be longer.
 pub const WIDTH: usize = 80;
-/// Cells of the bar that shows what is left of the quota.
+/// The number of cells of the bar that shows what is left of the quota.
 const BAR: usize = 14;
-/// Columns of text beside the bar.
+/// The number of columns of text beside the bar.
 const BESIDE_BAR: usize = 49;
 
-/// How a text is shown, where there are colours.
+/// How a text looks, where there are colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
-    /// As it is.
+    /// Normal text.
     Plain,
     /// A heading.
     Bold,
-    /// In the background.
+    /// Less important text.
     Dim,
-    /// It goes wrong.
+    /// Something goes wrong.
     Red,
-    /// It goes right.
+    /// Something goes right.
     Green,
     /// pullsafe speaks.
     Cyan,
@@ -42,18 +42,18 @@ impl Paint {
     }
 }
 
-/// A place to tell a story.
+/// Writes a story to an output, with pauses.
 pub struct DemoStage<'a> {
     out: &'a mut dyn Write,
     colours: bool,
     pause: &'a mut dyn FnMut(Duration),
-    /// Hears what is being done while nothing is told; an empty text ends it.
+    /// Called with what is being done while nothing is told, and with an empty text when that is over.
     progress: &'a mut dyn FnMut(&str),
 }
 
 impl<'a> DemoStage<'a> {
-    /// Tells to this writer; `pause` is called where a person needs time to read, `progress` where one would wonder
-    /// what is going on.
+    /// Creates a stage that writes to `out`. It calls `pause` where a person needs time to read, and `progress` while a
+    /// replay takes its time.
     pub fn new(
         out: &'a mut dyn Write,
         colours: bool,
@@ -63,18 +63,18 @@ impl<'a> DemoStage<'a> {
         Self { out, colours, pause, progress }
     }
 
-    /// Says what is being played.
+    /// Shows what is being played.
     pub fn working(&mut self, what: &str) {
         let _ = self.out.flush();
         (self.progress)(what);
     }
 
-    /// Takes it back.
+    /// Erases what [`Self::working`] has shown.
     pub fn done_working(&mut self) {
         (self.progress)("");
     }
 
-    /// The text in a colour, if there are any.
+    /// The text in a colour, if colours are wanted.
     pub fn paint(&self, paint: Paint, text: &str) -> String {
         if self.colours && paint != Paint::Plain {
             format!("{}{text}\x1b[0m", paint.code())
@@ -83,12 +83,12 @@ impl<'a> DemoStage<'a> {
         }
     }
 
-    /// One line, already painted.
+    /// Writes one line, already painted.
     pub fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{}", text.trim_end())
     }
 
-    /// A heading with a rule to the end of the line.
+    /// Writes a heading with a rule to the end of the line.
     pub fn heading(&mut self, text: &str) -> io::Result<()> {
         let rule = "─".repeat(WIDTH.saturating_sub(text.chars().count() + 4));
         let heading = format!("── {} {rule}", self.paint(Paint::Bold, text));
@@ -99,7 +99,7 @@ impl<'a> DemoStage<'a> {
         Ok(())
     }
 
-    /// What happened at a moment, and how much of the quota is left.
+    /// Writes what happened at a moment, and how many pulls of the quota are left.
     pub fn row(&mut self, at: Timestamp, paint: Paint, text: &str, left: u32) -> io::Result<()> {
         let bar = (left as usize * BAR).div_ceil(100);
         let cells = format!("{}{}", "█".repeat(bar), "░".repeat(BAR.saturating_sub(bar)));
@@ -111,7 +111,7 @@ impl<'a> DemoStage<'a> {
         Ok(())
     }
 
-    /// What happened at a moment, where the quota does not matter.
+    /// Writes what happened at a moment, where the quota does not matter.
     pub fn moment(&mut self, at: Timestamp, paint: Paint, text: &str) -> io::Result<()> {
         let line = format!(" {}  {}", clock(at), self.paint(paint, text));
         self.line(&line)?;
@@ -119,7 +119,7 @@ impl<'a> DemoStage<'a> {
         Ok(())
     }
 
-    /// More about the row above, word for word.
+    /// Writes more about the row above, wrapped and indented.
     pub fn detail(&mut self, paint: Paint, text: &str) -> io::Result<()> {
         for line in wrap(text, WIDTH - 10) {
             let line = format!("          {}", self.paint(paint, &line));
@@ -129,7 +129,7 @@ impl<'a> DemoStage<'a> {
         Ok(())
     }
 
-    /// A paragraph.
+    /// Writes a paragraph.
     pub fn say(&mut self, text: &str) -> io::Result<()> {
         for line in wrap(text, WIDTH - 1) {
             self.line(&format!(" {line}"))?;
@@ -138,20 +138,20 @@ impl<'a> DemoStage<'a> {
         Ok(())
     }
 
-    /// Time to read, in thousandths of a second.
+    /// Pauses for this many milliseconds, so that a person can read.
     pub fn beat(&mut self, millis: u64) {
-        // Nothing depends on the line being visible before the pause; it only looks odd if it is not.
+        // If this fails, the line only appears after the pause.
         let _ = self.out.flush();
         (self.pause)(Duration::from_millis(millis));
     }
 }
 
-/// `19:47`.
+/// The time of a moment as `19:47`.
 pub fn clock(moment: Timestamp) -> String {
     moment.to_string().get(11..16).unwrap_or_default().to_owned()
 }
 
-/// The text in lines of at most this many columns. The indent of a line is kept, a word is never cut.
+/// Wraps a text into lines of at most this many columns. The indent of a line is kept, and a word is never cut.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {

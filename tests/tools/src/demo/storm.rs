@@ -1,4 +1,4 @@
-//! The storm: the quota belongs to an address, so that every service behind it fails at once.
+//! The storm: a quota belongs to an address, so all services behind that address fail at once.
 
 use scenarios::storm::Storm;
 use scenarios::world::Setup;
@@ -7,7 +7,7 @@ use super::stage::Paint;
 use super::{CaseReport, DemoError, DemoStage};
 
 const SERVICES: usize = 40;
-/// How soon every service has to run on the mirror.
+/// Within how many seconds every service has to run on the mirror.
 const IN_TIME: i64 = 15 * 60;
 
 pub(super) async fn tell(stage: &mut DemoStage<'_>) -> CaseReport {

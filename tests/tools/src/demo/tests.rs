@@ -1,4 +1,4 @@
-//! The stage, and every case told into a string.
+//! Tests of the stage, and of every case, told into a string.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ async fn every_case_ends_well() {
     }
 }
 
-/// The picture in the README is of what the demo tells today. `UPDATE_DOCS=1` records it anew.
+/// The picture in the README shows what the demo tells now. `UPDATE_DOCS=1` records it anew.
 #[tokio::test]
 async fn the_recording_is_of_this_demo() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/demo.svg");

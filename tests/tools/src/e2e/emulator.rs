@@ -14,12 +14,12 @@ use super::scaling::{self, PlayedScaling};
 use super::tools::folder;
 use super::{Result, StepFailure, WhatWasTried as _};
 
-/// The account of `events/`. The emulator takes an access key of twelve digits for the account.
+/// The account of `events/`. The emulator takes an access key of twelve digits as the account's number.
 pub const ACCOUNT: &str = "123456789012";
 /// The region of `events/`.
 pub const REGION: &str = "us-east-1";
 
-/// How often another port is tried if somebody takes the one that was free.
+/// How many ports are tried: somebody may take a free one before the emulator does.
 const TRIES: usize = 3;
 
 /// A running emulator.
@@ -28,12 +28,12 @@ pub struct Emulator {
     endpoint: String,
     http: EmulatorHttp,
     process: ChildProcess,
-    // Listens as long as the emulator does.
+    // Kept so that it listens as long as the emulator does.
     _recorder: Option<Recorder>,
 }
 
 impl Emulator {
-    /// Starts it and waits until it answers.
+    /// Starts the emulator and waits until it answers.
     ///
     /// # Errors
     /// If it does not start.
@@ -50,7 +50,7 @@ impl Emulator {
 
     async fn try_start(program: &Path, scaling: &PlayedScaling) -> Result<Self> {
         let (port, http) = (free_port()?, EmulatorHttp::default());
-        // It unpacks every function that it runs, and leaves it there.
+        // The emulator unpacks every function that it runs into its scratch folder, and leaves it there.
         let scratch = folder().join("scratch");
         match std::fs::remove_dir_all(&scratch) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -66,7 +66,7 @@ impl Emulator {
             ("BIND_HOST", "127.0.0.1"),
             ("MINISTACK_HOST", "127.0.0.1"),
             ("GATEWAY_PORT", &port.to_string()),
-            // The emulator hands its environment on to the functions.
+            // The emulator passes its environment on to the functions.
             ("AWS_ENDPOINT_URL", recorder.as_ref().map_or(endpoint.as_str(), Recorder::endpoint)),
             (scaling::VARIABLE, scaling.endpoint()),
             ("MINISTACK_REGION", REGION),
@@ -77,17 +77,17 @@ impl Emulator {
         Ok(Self { endpoint, http, process, _recorder: recorder })
     }
 
-    /// Where it answers.
+    /// The URL at which it answers.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Where it writes what it does.
+    /// Its log file.
     pub fn log(&self) -> &Path {
         self.process.log()
     }
 
-    /// What every SDK client is made from.
+    /// The configuration of every SDK client.
     pub fn sdk_config(&self) -> SdkConfig {
         let credentials = Credentials::new(ACCOUNT, "local", None, None, "local");
         SdkConfig::builder()
@@ -98,7 +98,7 @@ impl Emulator {
             .build()
     }
 
-    /// Puts one object into S3, for which no SDK crate is linked. An object without a key is a bucket.
+    /// Puts one object into S3, for which no SDK crate is linked. A path without a key creates a bucket.
     ///
     /// # Errors
     /// If the emulator refuses.
@@ -116,7 +116,8 @@ impl Emulator {
         serde_json::from_slice(&answer.body).context(target)
     }
 
-    /// Any call. The emulator reads account, region and service from the credential and does not check the signature.
+    /// Sends any request. The emulator reads account, region and service from the credential and does not check the
+    /// signature.
     ///
     /// # Errors
     /// If the emulator refuses.

@@ -1,4 +1,4 @@
-//! Plain HTTP to programs on this machine.
+//! A client for plain HTTP to programs on this machine.
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -9,23 +9,21 @@ use hyper_util::rt::TokioExecutor;
 
 use super::{Result, StepFailure, WhatWasTried as _};
 
-/// A client.
+/// An HTTP client.
 #[derive(Debug, Clone)]
 pub struct EmulatorHttp(Client<HttpConnector, Full<Bytes>>);
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct HttpAnswer {
-    /// The status code.
     pub status: u16,
-    /// The headers.
     pub headers: http::HeaderMap,
     /// The whole body.
     pub body: Bytes,
 }
 
 impl HttpAnswer {
-    /// A header's value, empty if there is none.
+    /// A header's value; empty if there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -38,10 +36,10 @@ impl Default for EmulatorHttp {
 }
 
 impl EmulatorHttp {
-    /// Sends one request. Any status is an answer.
+    /// Sends one request. A response with any status is `Ok`.
     ///
     /// # Errors
-    /// If there is no answer.
+    /// If there is no response.
     pub async fn send(
         &self,
         method: Method,
@@ -59,10 +57,10 @@ impl EmulatorHttp {
         Ok(HttpAnswer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
-    /// GET.
+    /// Sends a GET request.
     ///
     /// # Errors
-    /// If there is no answer.
+    /// If there is no response.
     pub async fn get(&self, url: &str) -> Result<HttpAnswer> {
         self.send(Method::GET, url, &[], Bytes::new()).await
     }
@@ -70,7 +68,7 @@ impl EmulatorHttp {
     /// Sends one request that has to succeed.
     ///
     /// # Errors
-    /// If there is no answer, or its status is no success.
+    /// If there is no response, or its status is not a success.
     pub async fn expect(
         &self,
         method: Method,

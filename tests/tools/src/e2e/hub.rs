@@ -1,5 +1,5 @@
-//! Docker Hub's stand-in, and what it takes to fill it: Debian's docker-registry on a free port; where it cannot be
-//! had, this project's own registry in this process.
+//! Docker Hub's stand-in, and how it is filled. It is Debian's docker-registry on a free port; where that is not
+//! available, it is this project's own registry in this process.
 
 use std::fs;
 use std::path::Path;
@@ -26,14 +26,14 @@ pub struct Hub {
 
 #[derive(Debug)]
 enum HubKind {
-    /// A program that others have written, and open to everybody.
+    /// A registry that others have written, open to everybody.
     DockerRegistry(ChildProcess),
-    /// Our own, which plays Docker Hub's tokens and quota too.
+    /// Our own registry, which also plays Docker Hub's tokens and quota.
     InProcess(RegistryServer),
 }
 
 impl Hub {
-    /// Starts docker-registry, empty.
+    /// Starts an empty docker-registry.
     ///
     /// # Errors
     /// If it does not start.
@@ -58,7 +58,7 @@ impl Hub {
         Ok(Self { endpoint, http, kind: HubKind::DockerRegistry(process) })
     }
 
-    /// Starts the registry of this process, empty.
+    /// Starts an empty registry in this process.
     pub fn in_process() -> Self {
         let store = ImageStore::new(VirtualClock::at(Timestamp::from_millis(1_768_504_620_000)));
         let server = RegistryServer::hub(&store, HubOptions::default());
@@ -69,12 +69,12 @@ impl Hub {
         }
     }
 
-    /// Where it answers.
+    /// The URL at which it answers.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Every request for a manifest of a repository that anybody made: the method, and the tag or digest.
+    /// Every request so far for a manifest of a repository: the method, and the tag or digest.
     ///
     /// # Errors
     /// If the log cannot be read.
@@ -103,7 +103,7 @@ impl Hub {
     pub async fn push(&self, repository: &str, tag: &str) -> Result<String> {
         match &self.kind {
             HubKind::DockerRegistry(_) => push(&self.http, &self.endpoint, &[], repository, tag).await,
-            // Past its server: only owners may push to Docker Hub.
+            // Straight into its store, past its server: only owners may push to Docker Hub.
             HubKind::InProcess(server) => {
                 let image = Sample::new(1).build();
                 image.push(server.store(), repository, tag);
@@ -113,7 +113,8 @@ impl Hub {
     }
 }
 
-/// Method and last part of a request for a manifest, from a line of the access log (`... "GET /v2/... HTTP/1.1" ...`).
+/// The method and the tag or digest of a request for a manifest, from a line of the access log (`... "GET /v2/...
+/// HTTP/1.1" ...`).
 fn requested(line: &str, prefix: &str) -> Option<(String, String)> {
     let mut words = line.split('"').find(|part| part.contains(" HTTP/1."))?.split(' ');
     let (method, path) = (words.next()?, words.next()?);
@@ -135,7 +136,7 @@ pub async fn push(
     push_manifest(http, endpoint, headers, repository, tag, MANIFEST, manifest).await
 }
 
-/// Pushes such an image with an index around it, as build tools do, and returns the index's digest.
+/// Pushes such an image within an index, as build tools do, and returns the index's digest.
 ///
 /// # Errors
 /// If the registry refuses.
@@ -155,7 +156,7 @@ pub async fn push_index(
     push_manifest(http, endpoint, headers, repository, tag, INDEX, index).await
 }
 
-/// Pushes layer and config of an image; returns its manifest.
+/// Pushes the layer and the config of an image; returns its manifest.
 async fn push_blobs(
     http: &EmulatorHttp,
     endpoint: &str,

@@ -1,12 +1,12 @@
 //! The end-to-end run: the real template and the real release binaries on an emulated AWS, with a real registry as
-//! Docker Hub. Every call between them goes over the wire.
+//! Docker Hub. Every call between them goes over a socket.
 //!
-//! What the emulator lacks: Application Auto Scaling, for which [`scaling`] stands in, and events of ECS and ECR, which
-//! the scenarios send by invoking the remediator, as its rules would. It fires rules by their schedule, and the
-//! mirror's does. IAM's policy simulation is the emulator's own.
+//! The emulator lacks Application Auto Scaling, for which [`scaling`] stands in, and the events of ECS and ECR. The
+//! scenarios send these by invoking the functions, as the rules would. The emulator itself fires rules by their
+//! schedule, such as the mirror's, and simulates IAM policies.
 //!
-//! What it needs it installs into `.e2e/` in the project's folder; what it starts it stops, also when it fails.
-//! `cargo e2e` is `src/bin/e2e.rs`; the scenarios that it plays are in [`scenarios`].
+//! The run installs what it needs into `.e2e/` in the project's folder, and stops everything that it starts, also when
+//! it fails. `cargo e2e` is `src/bin/e2e.rs`; its scenarios are in [`scenarios`].
 
 pub mod emulator;
 pub mod http;
@@ -27,12 +27,12 @@ use std::fmt::Display;
 #[error("{0}")]
 pub struct StepFailure(pub String);
 
-/// What a step of the run gives.
+/// The result of a step.
 pub type Result<T, E = StepFailure> = std::result::Result<T, E>;
 
-/// Turns any error into a [`Failure`] that says what was tried.
+/// Turns any error into a [`StepFailure`] that says what was tried.
 pub trait WhatWasTried<T> {
-    /// Adds what was tried.
+    /// Adds to an error what was tried.
     ///
     /// # Errors
     /// The same error, with the addition.

@@ -1,4 +1,5 @@
-//! Builds the functions and packs them as `sam deploy` does: one zip a function, and a template that names the zips.
+//! Builds the functions and packs them as `sam deploy` does: one zip for each function, and a template that names the
+//! zips.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -11,15 +12,15 @@ use zip::{CompressionMethod, ZipWriter};
 use super::tools::{folder, project};
 use super::{Result, WhatWasTried as _, ensure};
 
-/// The functions' packages, which are the names of their binaries too.
+/// The functions' packages. Their binaries have the same names.
 pub const FUNCTIONS: &[&str] = &["remediator", "mirror", "image-gate", "widget", "probe"];
 
 /// Which build is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// What is deployed.
+    /// The build that is deployed.
     Release,
-    /// Faster to build, for work on the scenarios.
+    /// A build that is faster to make, for work on the scenarios.
     Dev,
 }
 
@@ -28,9 +29,8 @@ pub enum Profile {
 pub struct Packed {
     /// The package's name.
     pub name: &'static str,
-    /// The zip file.
     pub zip: PathBuf,
-    /// Its size.
+    /// The zip's size in bytes.
     pub bytes: u64,
 }
 
@@ -47,8 +47,8 @@ pub fn build(profile: Profile) -> Result<PathBuf> {
         .args(FUNCTIONS.iter().flat_map(|name| ["--package", name]));
     let (flags, output) = match profile {
         Profile::Release => (["--release"].as_slice(), "release"),
-        // With this package beside them, the functions' dependencies get the features that every other dev build has
-        // given them.
+        // With this package in the build, the functions' dependencies get the same features as in every other dev
+        // build, and are not built again.
         Profile::Dev => (["--package", env!("CARGO_PKG_NAME"), "--bins"].as_slice(), "debug"),
     };
     let status = command.args(flags).status().context("run cargo")?;
@@ -59,8 +59,8 @@ pub fn build(profile: Profile) -> Result<PathBuf> {
 
 /// Packs each function, from `<binaries>/<name>` to `<name>.zip` with the one file `bootstrap`.
 ///
-/// The zips go to `.e2e/packed`, not to `target/lambda`: what `cargo lambda build` left there for another architecture
-/// stays what it is.
+/// The zips go to `.e2e/packed`, not to `target/lambda`: `cargo lambda build` may have left files there for another
+/// architecture.
 ///
 /// # Errors
 /// If a binary is missing, or cannot be packed.
@@ -75,8 +75,8 @@ pub fn pack(binaries: &Path, profile: Profile) -> Result<Vec<Packed>> {
     FUNCTIONS.iter().map(pack).collect()
 }
 
-/// Packs one binary as `bootstrap`, executable, with a fixed time so that equal binaries give equal zips. Returns the
-/// zip's size.
+/// Packs one binary as an executable `bootstrap`, with a fixed time, so that equal binaries give equal zips. Returns
+/// the zip's size in bytes.
 ///
 /// # Errors
 /// If the binary cannot be read, or the zip not written.
@@ -85,7 +85,7 @@ pub fn pack_one(binary: &Path, zip: &Path, profile: Profile) -> Result<u64> {
     let mut writer = ZipWriter::new(File::create(zip).context(format!("write {}", zip.display()))?);
     let level = match profile {
         Profile::Release => 9,
-        // Debug information is large, and nobody keeps these zips.
+        // A fast level: debug information is large, and nobody keeps these zips.
         Profile::Dev => 1,
     };
     let options = SimpleFileOptions::default()
@@ -98,26 +98,26 @@ pub fn pack_one(binary: &Path, zip: &Path, profile: Profile) -> Result<u64> {
     Ok(file.metadata().context("pack")?.len())
 }
 
-/// What the emulator cannot make: it knows no metric math.
+/// Resources that the emulator cannot create, because it does not know metric math.
 const LEFT_OUT: &[&str] = &["MirrorStaleAlarm"];
 
-/// The project's template with every `CodeUri` replaced by where the zip was uploaded to, and without what the emulator
-/// cannot make; nothing else is changed.
+/// The project's template with every `CodeUri` replaced by the address of the uploaded zip, and without the resources
+/// that the emulator cannot create. Nothing else is changed.
 ///
 /// # Errors
-/// If a function's `CodeUri` is not there.
+/// If the template lacks a function's `CodeUri`, or a resource that is left out.
 pub fn template(packed: &[Packed], bucket: &str) -> Result<String> {
     let mut template = fs::read_to_string(project().join("template.yaml")).context("read template.yaml")?;
     for Packed { name, .. } in packed {
         let local = format!("CodeUri: target/lambda/{name}/\n");
-        // One program may be more than one function.
+        // Several functions may have the same program.
         ensure(template.contains(&local), format!("template.yaml has `{}`", local.trim()))?;
         template = template.replace(&local, &format!("CodeUri: s3://{bucket}/{name}.zip\n"));
     }
     for name in LEFT_OUT {
         let (before, rest) =
             template.split_once(&format!("\n  {name}:\n")).context(format!("template.yaml has {name}"))?;
-        // A resource ends where a line is indented no deeper than its name.
+        // A resource ends at the first line that is indented no deeper than its name.
         let mut lines = rest.split_inclusive('\n');
         let length: usize = lines
             .by_ref()

@@ -1,4 +1,4 @@
-//! A program that runs beside the run and never outlives it.
+//! A program that runs beside the end-to-end run and never outlives it.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
@@ -12,7 +12,7 @@ use super::{Result, StepFailure, WhatWasTried as _};
 /// How long a program may take until it answers.
 const READY: Duration = Duration::from_secs(30);
 
-/// A started program, in a process group of its own, so that what it starts ends with it.
+/// A started program, in a process group of its own, so that its child processes end with it.
 #[derive(Debug)]
 pub struct ChildProcess {
     name: &'static str,
@@ -21,7 +21,7 @@ pub struct ChildProcess {
 }
 
 impl ChildProcess {
-    /// Starts it; what it writes goes to the log file.
+    /// Starts a program; its output goes to the log file.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -64,7 +64,7 @@ impl ChildProcess {
     }
 
     fn signal(&self, signal: &str) {
-        // The shell's own `kill` is everywhere; nothing is left to do if it fails.
+        // Every shell has its own `kill`. If it fails, there is nothing left to do.
         let group = format!("kill -{signal} -{} 2>/dev/null", self.child.id());
         Command::new("sh").args(["-c", &group]).status().ok();
     }
@@ -72,7 +72,7 @@ impl ChildProcess {
 
 impl Drop for ChildProcess {
     fn drop(&mut self) {
-        // First politely, so that it can end what it started outside its group.
+        // TERM first, so that the program can end what it started outside its group.
         self.signal("TERM");
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(3) {
@@ -86,7 +86,7 @@ impl Drop for ChildProcess {
     }
 }
 
-/// A command that sees nothing of the caller's AWS configuration, and reaches this machine without a proxy.
+/// A command without the caller's AWS and pullsafe configuration, which reaches this machine without a proxy.
 pub fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {

@@ -1,6 +1,6 @@
-//! A stop on the way from the functions to the emulator, at which their calls are written down for `tests/judges`.
+//! A proxy between the functions and the emulator that records their calls for `tests/judges`.
 //!
-//! Only there where a record is kept; otherwise the functions call the emulator itself.
+//! It runs only where a record is kept; otherwise the functions call the emulator directly.
 
 use std::net::Ipv4Addr;
 
@@ -16,10 +16,10 @@ use super::http::EmulatorHttp;
 use super::{Result, WhatWasTried as _};
 use testkit::aws::record;
 
-/// Headers that belong to one connection, or that a new request gets anew.
+/// Headers that belong to one connection, or that every new request sets itself.
 const OWN: &[&str] = &["host", "content-length", "connection", "transfer-encoding"];
 
-/// A listening stop. It ends when it is dropped.
+/// A listening proxy. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Recorder {
     endpoint: String,
@@ -27,7 +27,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts it in front of an endpoint, if a record is kept.
+    /// Starts a proxy in front of an endpoint, if a record is kept.
     ///
     /// # Errors
     /// If no port is free.
@@ -39,13 +39,13 @@ impl Recorder {
         let endpoint = format!("http://{}", listener.local_addr().context("find a free port")?);
         let routes = Router::new().fallback(pass_on).with_state((EmulatorHttp::default(), behind.to_owned()));
         let task = tokio::spawn(async move {
-            // An end by an error shows as a call that gets no answer.
+            // If the server ends with an error, calls get no answer, and a step fails.
             axum::serve(listener, routes).await.ok();
         });
         Ok(Some(Self { endpoint, task }))
     }
 
-    /// Where it answers.
+    /// The URL at which it answers.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

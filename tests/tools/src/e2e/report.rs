@@ -1,4 +1,4 @@
-//! What the run tells on its way: one line a step, and the count at the end.
+//! What the run prints: one line for each step, and the count at the end.
 
 use std::time::Instant;
 
@@ -25,10 +25,10 @@ impl StepReport {
         self.last = Instant::now();
     }
 
-    /// Prints a step that has been done, with the time since the step before it. A failure is printed and handed on.
+    /// Prints a step that has been done, with the time since the step before it. A failure is printed and returned.
     ///
     /// # Errors
-    /// The step's own.
+    /// The failure of the step itself.
     pub fn step<T>(&mut self, what: &str, result: Result<T>) -> Result<T> {
         let seconds = self.last.elapsed().as_secs_f32();
         match &result {
@@ -45,12 +45,12 @@ impl StepReport {
         result
     }
 
-    /// Prints something that is worth knowing and neither passed nor failed.
+    /// Prints something worth knowing that neither passed nor failed.
     pub fn note(&self, text: &str) {
         println!("          {text}");
     }
 
-    /// Ends the run: the count, alone on the last line. Whether everything passed.
+    /// Ends the run: prints the count on the last line, and returns whether everything passed.
     pub fn finish(self) -> bool {
         println!("\n{} passed, {} failed", self.passed, self.failed);
         self.failed == 0

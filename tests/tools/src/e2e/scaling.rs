@@ -1,7 +1,7 @@
-//! Application Auto Scaling, which the emulator does not have: this project's own fake of it, on a port of its own.
+//! Application Auto Scaling, which the emulator lacks: this project's own fake of it, on a port of its own.
 //!
-//! The functions find it by the SDK's variable for that one service; every other call goes to the emulator. It knows
-//! the two operations that pullsafe calls and checks no signature.
+//! The functions find it by the SDK's environment variable for this one service; every other call goes to the emulator.
+//! The fake knows the two operations that pullsafe calls, and checks no signature.
 
 use std::net::Ipv4Addr;
 
@@ -21,7 +21,7 @@ use testkit::aws::autoscaling::AutoScaling;
 use testkit::aws::service::FakeService as _;
 use testkit::clock::VirtualClock;
 
-/// What the SDK reads to find the service elsewhere than all others.
+/// The environment variable with which the SDK finds this one service at another endpoint.
 pub const VARIABLE: &str = "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING";
 
 /// A listening Application Auto Scaling. It stops when it is dropped.
@@ -33,7 +33,8 @@ pub struct PlayedScaling {
 }
 
 impl PlayedScaling {
-    /// Starts it with one target: the resource (`service/<cluster>/<service>`), between these counts.
+    /// Starts the fake with one scalable target: the resource (`service/<cluster>/<service>`) and its least and
+    /// greatest count.
     ///
     /// # Errors
     /// If no port is free.
@@ -44,18 +45,18 @@ impl PlayedScaling {
         let address = listener.local_addr().context("find a free port")?;
         let routes = Router::new().route("/", post(answer)).with_state(targets.clone());
         let task = tokio::spawn(async move {
-            // An end by an error shows as a call that gets no answer.
+            // If the server ends with an error, calls get no answer, and a step fails.
             axum::serve(listener, routes).await.ok();
         });
         Ok(Self { endpoint: format!("http://{address}"), targets, task })
     }
 
-    /// Where it answers.
+    /// The URL at which it answers.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Whether everything of a target is suspended, or nothing.
+    /// Whether all scaling of a target is suspended (`true`), or none of it (`false`).
     ///
     /// # Errors
     /// If there is no such target, or its state is mixed.

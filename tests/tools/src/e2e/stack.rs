@@ -17,13 +17,13 @@ use super::{Result, StepFailure, WhatWasTried as _, ensure};
 /// The stack's name; the functions are named after it.
 pub const NAME: &str = "pullsafe";
 const BUCKET: &str = "artifacts";
-/// How long anything may take that ought to come about by itself.
+/// How long to wait for something that should happen by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a function answered.
+/// The answer of a function.
 #[derive(Debug)]
 pub struct InvocationResult {
-    /// `Handled` or `Unhandled` if the function failed.
+    /// `Handled` or `Unhandled`, if the function failed.
     pub error: Option<String>,
     /// What it returned, or its error.
     pub payload: Value,
@@ -37,15 +37,12 @@ pub struct EmulatedStack {
     notifications: String,
     events: String,
     heard: Mutex<Vec<(String, String)>>,
-    /// ECS, as a service's owner uses it.
+    /// A client of ECS, for what a service's owner does.
     pub ecs: aws_sdk_ecs::Client,
-    /// ECR's API.
     pub ecr: aws_sdk_ecr::Client,
-    /// CloudFormation, as whoever deploys a stack uses it.
+    /// A client of CloudFormation, for what people who deploy stacks do.
     pub cloudformation: aws_sdk_cloudformation::Client,
-    /// IAM.
     pub iam: aws_sdk_iam::Client,
-    /// The queues.
     pub sqs: aws_sdk_sqs::Client,
 }
 
@@ -62,7 +59,7 @@ impl EmulatedStack {
         }
         let config = emulator.sdk_config();
         let cloudformation = aws_sdk_cloudformation::Client::new(&config);
-        // From the bucket, as `sam deploy` does: it is longer than a request may carry.
+        // The template is read from the bucket, as with `sam deploy`: it is longer than a request may be.
         emulator.put(&format!("{BUCKET}/template.yaml"), template(packed, BUCKET)?.into_bytes()).await?;
         let url = format!("{}/{BUCKET}/template.yaml", emulator.endpoint());
         let outputs = deploy(&cloudformation, &url, parameters).await?;
@@ -96,10 +93,10 @@ impl EmulatedStack {
         self.outputs.get(name).map(String::as_str).context(format!("the stack has no output {name}"))
     }
 
-    /// Invokes a function, named as its package is, and waits for its answer.
+    /// Invokes a function, by the name of its package, and waits for its answer.
     ///
     /// # Errors
-    /// If the function cannot be invoked. That it failed is an answer.
+    /// If the function cannot be invoked. A failure of the function itself is an answer.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<InvocationResult> {
         let answer = self.post(function, "RequestResponse", event).await?;
         let payload = serde_json::from_slice(&answer.body).context("read the function's answer")?;
@@ -107,10 +104,10 @@ impl EmulatedStack {
         Ok(InvocationResult { error, payload })
     }
 
-    /// Invokes a function as EventBridge does: it answers nobody, and is tried again if it fails.
+    /// Invokes a function as EventBridge does: nobody waits for an answer, and Lambda retries if it fails.
     ///
     /// # Errors
-    /// If the event is not taken.
+    /// If the event is not accepted.
     pub async fn send(&self, function: &str, event: &Value) -> Result<()> {
         self.post(function, "Event", event).await.map(drop)
     }
@@ -122,10 +119,10 @@ impl EmulatedStack {
             .await
     }
 
-    /// What CloudFormation called a function, which is named here as its package is, or as the waker.
+    /// The name that CloudFormation gave a function. `name` is that of its package, or `gate-waker`.
     ///
     /// # Errors
-    /// If no output of the template says so.
+    /// If the template has no output for it.
     pub fn function(&self, name: &str) -> Result<&str> {
         let words = name.split('-').map(|word| format!("{}{}", word[..1].to_ascii_uppercase(), &word[1..]));
         self.output(&format!("{}FunctionName", words.collect::<String>()))
@@ -145,7 +142,7 @@ impl EmulatedStack {
         Ok(events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned).collect())
     }
 
-    /// Every item of the table, as DynamoDB's JSON has them (`{"pk": {"S": "..."}}`).
+    /// Every item of the table, in DynamoDB's JSON (`{"pk": {"S": "..."}}`).
     ///
     /// # Errors
     /// If the table cannot be read.
@@ -155,7 +152,8 @@ impl EmulatedStack {
         Ok(answer["Items"].as_array().context("items")?.clone())
     }
 
-    /// Takes the oldest notification with this in its subject, if it has come; returns its text. Others are kept.
+    /// Takes the oldest notification with this text in its subject, if it has arrived; returns its message. Others are
+    /// kept.
     ///
     /// # Errors
     /// If the queue behind the topic cannot be read.
@@ -166,7 +164,7 @@ impl EmulatedStack {
         Ok(place.map(|place| heard.remove(place).1))
     }
 
-    /// Takes every notification that has come and was not taken: subject and text, the oldest first.
+    /// Takes every notification that has arrived and was not taken: subject and message, the oldest first.
     ///
     /// # Errors
     /// If the queue behind the topic cannot be read.
@@ -175,7 +173,7 @@ impl EmulatedStack {
         Ok(std::mem::take(&mut *self.heard()))
     }
 
-    /// Takes every event of pullsafe's that has passed the bus and was not taken, as other programs get it.
+    /// Takes every event of pullsafe that has been on the bus and was not taken, as other programs get it.
     ///
     /// # Errors
     /// If the queue behind the bus cannot be read.
@@ -183,7 +181,7 @@ impl EmulatedStack {
         self.drain(&self.events).await
     }
 
-    /// Moves what has come from the queue to where it is kept.
+    /// Moves the notifications that have arrived from the queue into `heard`.
     async fn listen(&self) -> Result<()> {
         let text = |envelope: &Value, key: &str| envelope[key].as_str().unwrap_or_default().to_owned();
         let come = self.drain(&self.notifications).await?;
@@ -192,7 +190,7 @@ impl EmulatedStack {
         Ok(())
     }
 
-    /// Everything in a queue, which is empty then.
+    /// Takes everything out of a queue.
     async fn drain(&self, queue: &str) -> Result<Vec<Value>> {
         let mut found = Vec::new();
         loop {
@@ -220,18 +218,18 @@ impl EmulatedStack {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks again and again until something is there.
+    /// Calls `look` again and again until it finds something.
     ///
     /// # Errors
-    /// If it is not there in time; the last failure of the look itself.
+    /// If it finds nothing in time, or if `look` fails.
     pub async fn until<T>(&self, what: &str, look: impl AsyncFn(&Self) -> Result<Option<T>>) -> Result<T> {
         self.until_within(PATIENCE, what, look).await
     }
 
-    /// [`Self::until`], for what is known to take its time.
+    /// Like [`Self::until`], with a time limit of its own.
     ///
     /// # Errors
-    /// If it is not there in time; the last failure of the look itself.
+    /// If it finds nothing in time, or if `look` fails.
     pub async fn until_within<T>(
         &self,
         patience: Duration,
@@ -263,7 +261,7 @@ impl EmulatedStack {
         Ok(url)
     }
 
-    /// A rule of somebody else's, for every event of pullsafe's.
+    /// Adds a rule for every event of pullsafe, as another program would; returns the URL of its queue.
     async fn tap(&self) -> Result<String> {
         let (url, arn) = self.queue("events").await?;
         let rule = json!({"Name": "listener", "EventPattern": json!({"source": ["pullsafe"]}).to_string()});
@@ -273,7 +271,7 @@ impl EmulatedStack {
         Ok(url)
     }
 
-    /// A new queue: its URL and ARN.
+    /// Creates a queue; returns its URL and ARN.
     async fn queue(&self, name: &str) -> Result<(String, String)> {
         let queue = self.sqs.create_queue().queue_name(name).send().await.context("create a queue")?;
         let url = queue.queue_url().context("the queue has no URL")?.to_owned();
@@ -354,7 +352,7 @@ async fn deploy(
     }
 }
 
-/// The first failures of the stack's events.
+/// The failures in the stack's events, with their reasons.
 async fn why(cloudformation: &aws_sdk_cloudformation::Client) -> String {
     let Ok(events) = cloudformation.describe_stack_events().stack_name(NAME).send().await else {
         return String::new();

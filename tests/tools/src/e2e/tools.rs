@@ -1,4 +1,4 @@
-//! What the run needs besides Rust, installed into `.e2e/` of the project: nothing is installed into the system.
+//! Fetches what the run needs besides Rust into `.e2e/` in the project. Nothing is installed into the system.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::{Result, WhatWasTried as _, ensure};
 
-/// What the emulated AWS consists of. The second one is what expands the SAM transform.
+/// The Python packages of the emulated AWS. The second one expands the SAM transform.
 const EMULATOR: &[&str] = &["ministack==1.5.33", "aws-sam-translator==1.115.0"];
 
 /// The project's folder.
@@ -14,7 +14,7 @@ pub fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The folder that everything of the run goes into; git ignores it.
+/// The folder for everything that the run writes; git ignores it.
 pub fn folder() -> PathBuf {
     project().join(".e2e")
 }
@@ -57,7 +57,7 @@ pub fn ripgrep() -> Result<PathBuf> {
     unpacked("ripgrep", "usr/bin/rg")
 }
 
-/// A program of a Debian package, which is unpacked beside the system.
+/// A program of a Debian package, which is unpacked into `.e2e/` and not installed.
 fn unpacked(name: &str, program: &str) -> Result<PathBuf> {
     let root = folder().join(name);
     let program = root.join(program);
@@ -85,7 +85,7 @@ fn unpacked(name: &str, program: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Runs a command to its end; its output is part of the error.
+/// Runs a command to its end; on failure, its standard error is part of the error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = format!("{command:?}");
     let output = command.output().context(&shown)?;

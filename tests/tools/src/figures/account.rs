@@ -1,7 +1,8 @@
-//! An account in which services fail on demand: a [`World`] whose Docker Hub has no quota left, and events about it.
+//! An account in which services fail on demand: a [`World`] with no quota left at Docker Hub, and the events of its
+//! services.
 //!
-//! The scheduler of the world is not used: an event comes when a measurement wants it. The world can be served over a
-//! socket, so that the functions' binaries work against it.
+//! The world's scheduler is not used: a measurement makes an event when it wants one. The world can be served over
+//! sockets, so that the functions' binaries run against it.
 
 use pullsafe::arn::ServiceId;
 use pullsafe::timestamp::Timestamp;
@@ -17,14 +18,14 @@ use testkit::aws::{ACCOUNT, REGION};
 use testkit::registry::{Mutability, Sample};
 use testkit::runtime_api::FunctionConfig;
 
-/// The image of Docker Hub that the mirror has.
+/// An image on Docker Hub of which the mirror has a copy.
 pub const MIRRORED: &str = "iseepatterns/court-case-backend:latest";
-/// The image of Docker Hub that the mirror lacks.
+/// An image on Docker Hub of which the mirror has no copy.
 pub const NOT_MIRRORED: &str = "iseepatterns/court-case-frontend:latest";
-/// A repository of the account itself.
+/// A repository in the account's own ECR.
 pub const OWN_REPOSITORY: &str = "app-mp";
 
-/// The account.
+/// An account for measurements.
 pub struct PlayedAccount {
     /// Everything in it.
     pub world: World,
@@ -33,7 +34,7 @@ pub struct PlayedAccount {
 }
 
 impl PlayedAccount {
-    /// An account at this moment; pullsafe in it acts, and prepares deployments.
+    /// An account whose clock starts at `start`. In it, pullsafe is in act mode, and prepares deployments.
     ///
     /// # Panics
     /// If the fakes refuse what they are set up with.
@@ -52,7 +53,7 @@ impl PlayedAccount {
         Self { world, services: 0, tasks: 0 }
     }
 
-    /// A new service with two tasks of this image, none of which runs.
+    /// Creates a service with two tasks of this image; none of them runs.
     pub fn service(&mut self, image: &str) -> Stopping {
         self.services += 1;
         let name = format!("web-{}", self.services);
@@ -66,23 +67,23 @@ impl PlayedAccount {
         }
     }
 
-    /// One more task of a service stops as in this event.
+    /// The event of one more stopped task of a service, like this event of `events/`.
     pub fn stop(&mut self, stopping: &Stopping, like: &str) -> Value {
         self.tasks += 1;
         stopping.event(like, self.tasks, self.world.clock.now())
     }
 
-    /// An image of the account itself that has not been pushed, unless [`Self::push`] does.
+    /// The reference of an image in the account's own ECR. It does not exist until [`Self::push`] pushes it.
     pub fn own_image(&self, tag: &str) -> String {
         format!("{}/{OWN_REPOSITORY}:{tag}", self.world.images.host())
     }
 
-    /// Pushes an image of the account itself.
+    /// Pushes an image to the account's own ECR.
     pub fn push(&self, tag: &str) {
         Sample::multi_arch(3).build().push(self.world.images.store(), OWN_REPOSITORY, tag);
     }
 
-    /// The mirror gets the image that it lacked.
+    /// Gives the mirror the copy that it lacked.
     pub fn mirror(&self) {
         Sample::multi_arch(2).build().push(
             self.world.images.store(),
@@ -99,10 +100,10 @@ impl PlayedAccount {
         }
     }
 
-    /// Serves the account, and says how the remediator's binary is run in it.
+    /// Serves the account over sockets, and returns the configuration with which the remediator's binary runs in it.
     ///
     /// # Errors
-    /// If no port can be had.
+    /// If no port is free.
     pub async fn serve(&self, bootstrap: &std::path::Path) -> Result<(Served, FunctionConfig)> {
         let served = self.world.aws.serve().await.context("serve the fake AWS")?;
         let World { hub, ecr, public, images, .. } = &self.world;

@@ -1,4 +1,4 @@
-//! The binaries that are measured: built as they are shipped.
+//! The binaries that are measured, built as they are shipped.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,8 +15,8 @@ pub const BUILD: &str = "cargo build --release -p remediator -p mirror -p image-
 pub struct Binaries(PathBuf);
 
 impl Binaries {
-    /// Builds the functions, and the bare function beside them. Nothing else is in the build, so that the features of
-    /// every crate are those that the functions are shipped with.
+    /// Builds the functions and the bare function. Nothing else is in the build, so that every crate has the features
+    /// with which the functions are shipped.
     ///
     /// # Errors
     /// If they do not build.
@@ -35,7 +35,8 @@ impl Binaries {
         self.0.join("yardstick")
     }
 
-    /// Links the remediator once more with its symbols, and takes the copy; the shipped binary is put back.
+    /// Links the remediator once more with its symbols, copies that binary, and puts the shipped one back. Returns the
+    /// path of the copy.
     ///
     /// Only the last step of the build differs. With `strip = false` in the profile, every crate would be compiled
     /// again.
@@ -68,10 +69,10 @@ impl Binaries {
     }
 }
 
-/// The folder for what the measurements leave behind.
+/// The folder for the files of the measurements.
 ///
 /// # Errors
-/// If it cannot be made.
+/// If it cannot be created.
 pub fn folder() -> Result<PathBuf> {
     let folder = target().join("figures");
     std::fs::create_dir_all(&folder).context("make the folder of the figures")?;

@@ -1,7 +1,7 @@
-//! What each crate costs in a binary: the sizes of its symbols, added up by the crate that they are named after.
+//! How much of a binary each crate takes: the sizes of the symbols, added up by the crate that each symbol names.
 //!
 //! A symbol that names an SDK crate anywhere counts for that crate: `<Vec<aws_sdk_ecs::types::Tag> as Debug>::fmt` is
-//! there because of ECS. What the method cannot see is said in the document.
+//! there because of ECS. The document says what this method cannot see.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,12 +12,12 @@ use super::report::{FiguresDocument, megabytes, rounded, thousands};
 use super::size::weigh;
 use crate::e2e::{Result, WhatWasTried as _, ensure};
 
-/// Everything beyond these, in order of size, is one row.
+/// How many crates have a row of their own, by size; all smaller ones share one row.
 const MOST_ROWS: usize = 14;
-/// What stands before the name of an SDK crate.
+/// The prefix of the name of every SDK crate.
 const SDK: &str = "aws_sdk_";
 
-/// Builds the remediator with symbols and reads them.
+/// Links the remediator with symbols, and adds up their sizes.
 ///
 /// # Errors
 /// If it does not build, or there is no `nm`.
@@ -71,7 +71,8 @@ fn symbols(binary: &Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Adds up the listing of `nm`: address, size, kind, name. Symbols at the same address are one piece of code.
+/// Adds up the sizes in a listing of `nm` (address, size, kind, name). Symbols at the same address are one piece of
+/// code.
 fn by_crate(listing: &str) -> BTreeMap<String, u64> {
     let mut sizes = BTreeMap::new();
     let mut seen = std::collections::BTreeSet::new();
@@ -85,7 +86,7 @@ fn by_crate(listing: &str) -> BTreeMap<String, u64> {
         let Ok(size) = u64::from_str_radix(size, 16) else {
             continue;
         };
-        // `b` is memory that takes no room in the file.
+        // `b` is zeroed memory, which takes no room in the file.
         if matches!(kind, "b" | "B") || !seen.insert(address) {
             continue;
         }
@@ -94,7 +95,7 @@ fn by_crate(listing: &str) -> BTreeMap<String, u64> {
     sizes
 }
 
-/// The crate that a demangled symbol is named after; what has no path is C or assembly.
+/// The crate that a demangled symbol names. A symbol without a path is C or assembly.
 fn crate_of(symbol: &str) -> String {
     if let Some((_, rest)) = symbol.split_once(SDK) {
         let name: String = rest.chars().take_while(|next| next.is_ascii_alphanumeric()).collect();
@@ -104,12 +105,12 @@ fn crate_of(symbol: &str) -> String {
         return "C and assembly".to_owned();
     }
     let start = symbol.trim_start_matches(|next: char| !next.is_alphabetic() && next != '_');
-    // `<dyn core::..>`, `<mut T>`, `<[T]>`: the crate is the first word that a path follows.
+    // `<dyn core::..>`, `<mut T>`, `<[T]>`: the crate begins the first word that is a path.
     let mut words = start
         .split(|next: char| !(next.is_alphanumeric() || next == '_' || next == ':'))
         .filter(|word| word.contains("::"));
     let name = words.next().and_then(|path| path.split("::").next()).unwrap_or_default();
-    // The standard library is one crate for this purpose.
+    // The crates of the standard library count as one.
     match name {
         "core" | "alloc" | "std" | "hashbrown" | "" => "std".to_owned(),
         name => name.to_owned(),

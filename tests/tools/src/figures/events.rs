@@ -1,22 +1,21 @@
-//! The events of `events/`, made to be about services of a [`super::account::Account`].
+//! The events of `events/`, changed so that they are about services of a [`super::account::PlayedAccount`].
 
 use pullsafe::arn::ServiceId;
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
-/// A stop by Docker Hub's quota.
+/// A task stopped because of Docker Hub's quota.
 pub const QUOTA: &str = include_str!("../../../../events/task-stopped-hub-quota.json");
-/// A stop by an image that does not exist.
+/// A task stopped because its image does not exist.
 pub const NOT_FOUND: &str = include_str!("../../../../events/task-stopped-image-not-found.json");
-/// A stop by a pinned digest that is gone.
+/// A task stopped because its pinned digest is gone.
 pub const DIGEST_GONE: &str = include_str!("../../../../events/task-stopped-digest-gone.json");
-/// A stop in the normal course of events.
+/// A task stopped by scaling, which is normal.
 pub const SCALING: &str = include_str!("../../../../events/task-stopped-scaling.json");
 
 /// A service whose tasks stop.
 #[derive(Debug, Clone)]
 pub struct Stopping {
-    /// The service.
     pub service: ServiceId,
     /// The ARN of its task definition.
     pub definition: String,
@@ -25,7 +24,7 @@ pub struct Stopping {
 }
 
 impl Stopping {
-    /// One of its tasks stops as in this event of `events/`.
+    /// The event of one of its tasks that stops, like this event of `events/`.
     pub fn event(&self, like: &str, task: u64, at: Timestamp) -> Value {
         let mut event = read(like);
         let detail = &mut event["detail"];
@@ -47,7 +46,7 @@ impl Stopping {
         event
     }
 
-    /// A deployment of it begins.
+    /// The event of a deployment of the service that begins.
     pub fn deployment_started(&self, at: Timestamp) -> Value {
         let mut event = read(include_str!("../../../../events/deployment-in-progress.json"));
         event["resources"] = json!([self.service.arn()]);
@@ -56,12 +55,12 @@ impl Stopping {
     }
 }
 
-/// A task that runs: nothing to do.
+/// The event of a task that runs: there is nothing to do.
 pub fn running() -> Value {
     read(include_str!("../../../../events/task-running.json"))
 }
 
-/// A tag was pushed to a repository of ECR.
+/// The event of a tag that was pushed to a repository of ECR.
 pub fn pushed(repository: &str, tag: &str) -> Value {
     let mut event = read(include_str!("../../../../events/ecr-image-pushed.json"));
     event["detail"]["repository-name"] = json!(repository);
@@ -70,7 +69,7 @@ pub fn pushed(repository: &str, tag: &str) -> Value {
     event
 }
 
-/// The mirror has copied an image.
+/// The event of an image that the mirror has copied.
 pub fn mirrored(source: &str) -> Value {
     let mut event = read(include_str!("../../../../events/image-mirrored.json"));
     event["detail"]["source"] = json!(source);

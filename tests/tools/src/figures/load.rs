@@ -1,7 +1,7 @@
-//! The remediator's binary at work: its memory over a thousand events, and how many it handles in a second.
+//! The remediator's binary at work: its memory over a thousand events, and how many events it handles in a second.
 //!
-//! It talks to the fakes over real sockets. The fakes are of the dev build and share the machine, so that the time on
-//! the wall is theirs as much as the function's; the function's own time on the processor is told beside it.
+//! It talks to the fakes over real sockets. The fakes are a dev build and share the machine, so the wall-clock time is
+//! theirs as much as the function's. The function's own processor time is reported beside it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,16 +18,16 @@ use crate::e2e::{Result, WhatWasTried as _, ensure};
 use scenarios::world::WORK_QUEUE;
 use testkit::runtime_api::{FunctionOutcome, Runtime};
 
-/// How many events the memory is watched over.
+/// Over how many events the memory is watched.
 const EVENTS: usize = 1000;
 /// The most memory that may ever be resident, in megabytes.
 const MOST_MEMORY: f64 = 30.0;
-/// How many services are cured where only cures are measured.
+/// How many cures are measured.
 const CURES: usize = 200;
-/// How many fresh processes are given a first event.
+/// How many fresh processes get a first event.
 const FRESH: usize = 10;
 
-/// Gives one process a thousand events of many kinds, and watches its memory.
+/// Sends one process a thousand events of many kinds, and watches its memory.
 ///
 /// # Errors
 /// If an event is not answered.
@@ -73,8 +73,8 @@ pub async fn memory(bootstrap: &Path, report: &mut FiguresDocument) -> Result<()
         &format!("{} MB", megabytes(peak)),
         Goal::at_most(MOST_MEMORY, "MB", peak as f64 / 1_000_000.0),
     );
-    // What grows with the number of open incidents, which a sweep reads, is one thing; what grew with every event would
-    // be a leak.
+    // Memory may grow with the number of open incidents, because a sweep reads them. If it grew with every event, that
+    // would be a leak.
     let service = account.service(MIRRORED);
     let stop = account.stop(&service, QUOTA);
     for _ in 0..=EVENTS {
@@ -97,7 +97,7 @@ pub async fn memory(bootstrap: &Path, report: &mut FiguresDocument) -> Result<()
     runtime.stop().await.context("stop the remediator")
 }
 
-/// One turn of the mix.
+/// Ten events: one round of the mix.
 fn ten_events(account: &mut PlayedAccount, cycle: usize) -> [Value; 10] {
     let limited = account.service(MIRRORED);
     let tag = format!("v{cycle}");
@@ -106,7 +106,7 @@ fn ten_events(account: &mut PlayedAccount, cycle: usize) -> [Value; 10] {
     let first = account.stop(&limited, QUOTA);
     let [second, scaling] = [QUOTA, SCALING].map(|like| account.stop(&limited, like));
     let [not_found, again] = [NOT_FOUND, NOT_FOUND].map(|like| account.stop(&missing, like));
-    // It is pushed before its service stops the second time in every other turn: then there is no pause.
+    // In every other round the image is pushed before its service's tasks stop: then there is no pause.
     if cycle % 2 == 1 {
         account.push(&tag);
     }
@@ -125,10 +125,10 @@ fn ten_events(account: &mut PlayedAccount, cycle: usize) -> [Value; 10] {
     ]
 }
 
-/// Measures how long the first event takes, and how many of each kind are handled in a second after it.
+/// Measures how long a first event takes, and then how many events of each kind are handled in a second.
 ///
 /// # Errors
-/// If an event is not answered as it should be.
+/// If an event does not get the expected answer.
 pub async fn throughput(bootstrap: &Path, report: &mut FiguresDocument) -> Result<()> {
     report.section("Events of the remediator");
     report.prose(

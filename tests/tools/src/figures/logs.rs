@@ -1,4 +1,4 @@
-//! What reading a long log costs: `shared/diagnosis/examples/long_log.rs`, in a process of its own.
+//! The cost of reading a long log: runs `shared/diagnosis/examples/long_log.rs` in a process of its own.
 
 use std::process::{Command, Stdio};
 
@@ -11,13 +11,13 @@ use crate::e2e::{Result, WhatWasTried as _, ensure};
 /// The command, for the document.
 pub const COMMAND: &str = "cargo run --release -p pullsafe-diagnosis --example long_log";
 
-/// How much the process may grow, in megabytes.
+/// How much the process may grow above its start, in megabytes.
 const MOST: f64 = 32.0;
 
-/// Reads the log, and takes what the process says of itself.
+/// Runs the example, and reports the figures that it prints about itself.
 ///
 /// # Errors
-/// If it does not run.
+/// If the example does not run, or does not find the line that tells.
 pub fn measure(report: &mut FiguresDocument) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

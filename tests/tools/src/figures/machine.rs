@@ -1,13 +1,13 @@
-//! The machine that figures were taken on, without its name.
+//! The machine on which the figures were taken, without its name.
 
 use std::fs;
 
-/// Cores, processor and kernel in one line.
+/// Describes cores, processor and kernel in one line.
 pub fn describe() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let processor = fs::read_to_string("/proc/cpuinfo").ok().and_then(|info| processor(&info));
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    // Only the version: what follows it may name the machine's owner.
+    // Only the version number: what follows may name the machine's owner.
     let kernel: String = kernel.chars().take_while(|next| next.is_ascii_digit() || *next == '.').collect();
     format!(
         "{}, {}, {} {} {}",
@@ -24,24 +24,24 @@ fn processor(info: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// The processor's time that the threads of a process have used so far, in seconds, in the program and in the kernel.
+/// The processor time that the threads of a process have used so far, in the program and in the kernel, in seconds.
 pub fn processor_seconds(process: u32) -> Option<f64> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?.filter_map(Result::ok);
     let used = threads.filter_map(|thread| nanoseconds(&fs::read_to_string(thread.path().join("schedstat")).ok()?));
     Some(used.sum::<u64>() as f64 / 1e9)
 }
 
-/// The first of the three numbers is the time that the thread ran.
+/// The time that a thread ran: the first of the three numbers.
 fn nanoseconds(schedstat: &str) -> Option<u64> {
     schedstat.split_whitespace().next()?.parse().ok()
 }
 
-/// The memory that a process has resident now, in bytes.
+/// The resident memory of a process now, in bytes.
 pub fn resident_bytes(process: u32) -> Option<u64> {
     status_bytes(process, "VmRSS:")
 }
 
-/// The most memory that a process has had resident so far, in bytes.
+/// The peak of the resident memory of a process so far, in bytes.
 pub fn peak_bytes(process: u32) -> Option<u64> {
     status_bytes(process, "VmHWM:")
 }

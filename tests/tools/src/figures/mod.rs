@@ -1,7 +1,7 @@
-//! The figures: what the functions weigh, how fast they start, what memory and how many round trips they need.
+//! The figures: the functions' size, how fast they start, and how much memory and how many round trips they need.
 //!
-//! `cargo figures` is `src/bin/figures.rs`; it measures the release binaries and writes `docs/figures.md`. Nothing here
-//! judges a run by a time: a figure that misses its goal is written down as missed.
+//! `cargo figures` is `src/bin/figures.rs`; it measures the release binaries and writes `docs/figures.md`. A figure
+//! that misses its goal is written down as missed; it does not fail the run.
 
 pub mod account;
 pub mod build;

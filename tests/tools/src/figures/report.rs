@@ -1,18 +1,17 @@
-//! The figures as a document, printed while it grows.
+//! The document of the figures. Each figure is also printed when it is added.
 
 use std::fmt::Write as _;
 
-/// A wanted figure, and whether it was reached.
+/// A goal of a figure, and whether it was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Goal {
-    /// What is wanted.
+    /// The goal in words.
     pub wanted: String,
-    /// Whether it is so.
     pub met: bool,
 }
 
 impl Goal {
-    /// At most this many of a unit.
+    /// The goal of at most this many of a unit.
     pub fn at_most(limit: f64, unit: &str, found: f64) -> Option<Self> {
         Some(Self {
             wanted: format!("at most {limit} {unit}").trim_end().to_owned(),
@@ -20,7 +19,7 @@ impl Goal {
         })
     }
 
-    /// At least this many of a unit.
+    /// The goal of at least this many of a unit.
     pub fn at_least(limit: u32, unit: &str, found: f64) -> Option<Self> {
         Some(Self {
             wanted: format!("at least {} {unit}", thousands(u64::from(limit))).trim_end().to_owned(),
@@ -39,7 +38,7 @@ pub struct FiguresDocument {
 }
 
 impl FiguresDocument {
-    /// A document of figures taken on this day, on this machine.
+    /// An empty document of figures taken on this day, on this machine.
     pub fn taken(on: &str, machine: &str) -> Self {
         Self {
             taken: format!("Taken on {on}, {machine}."),
@@ -58,13 +57,13 @@ impl FiguresDocument {
         }
     }
 
-    /// A paragraph, which is not printed.
+    /// Adds a paragraph, which is not printed.
     pub fn prose(&mut self, text: &str) {
         self.in_table = false;
         let _ = writeln!(self.text, "\n{text}");
     }
 
-    /// A figure, with its goal if there is one.
+    /// Adds a figure, with its goal if there is one.
     pub fn figure(&mut self, what: &str, figure: &str, goal: Option<Goal>) {
         let (wanted, met) = match &goal {
             Some(goal) => (goal.wanted.as_str(), if goal.met { "yes" } else { "**no**" }),
@@ -88,13 +87,13 @@ impl FiguresDocument {
         }
     }
 
-    /// What missed its goal.
+    /// The figures that missed their goals.
     pub fn missed(&self) -> &[String] {
         &self.missed
     }
 
-    /// The document, with what stands above its sections. A section that was not measured stays as an earlier document
-    /// has it.
+    /// The whole document, with this head above its sections. A section that was not measured is taken from the earlier
+    /// document.
     pub fn document(&self, head: &str, earlier: &str) -> String {
         let measured: Vec<(&str, &str)> = sections(&self.text).collect();
         let mut text = head.trim_end().to_owned();
@@ -110,7 +109,7 @@ impl FiguresDocument {
     }
 }
 
-/// The sections of a document: each title, and the section from it on.
+/// The sections of a document: each with its title, and its text from the title on.
 fn sections(document: &str) -> impl Iterator<Item = (&str, &str)> {
     document.split("\n## ").skip(1).map(|section| (section.lines().next().unwrap_or_default(), section))
 }
@@ -123,13 +122,14 @@ pub fn thousands(number: u64) -> String {
     groups.join(",")
 }
 
-/// The same for what was divided: without decimals.
+/// A rounded number with commas between its thousands.
 pub fn rounded(number: f64) -> String {
-    // A figure is neither negative nor beyond 2^53.
+    // A figure is never negative and never beyond 2^53.
     thousands(number.round() as u64)
 }
 
-/// Bytes as a person reads them. A megabyte is 1,000,000 bytes here, so that no goal is met by the larger unit.
+/// Bytes as megabytes with two decimals. A megabyte is 1,000,000 bytes, so that no goal is met only because of a larger
+/// unit.
 pub fn megabytes(bytes: u64) -> f64 {
     (bytes as f64 / 10_000.0).round() / 100.0
 }

@@ -1,16 +1,16 @@
-//! What the functions weigh.
+//! The size of the functions.
 
 use super::build::{Binaries, folder};
 use super::report::{FiguresDocument, Goal, megabytes, thousands};
 use crate::e2e::package::{FUNCTIONS, Profile, pack_one};
 use crate::e2e::{Result, WhatWasTried as _};
 
-/// The largest zip that each function may be, in megabytes.
+/// The largest size that a function's zip may have, in megabytes.
 fn limit(function: &str) -> f64 {
     if function == "remediator" { 6.0 } else { 5.0 }
 }
 
-/// Packs the functions and weighs them.
+/// Packs the functions, and measures the zips and the binaries.
 ///
 /// # Errors
 /// If a binary cannot be read or packed.
@@ -31,7 +31,7 @@ pub fn measure(binaries: &Binaries, report: &mut FiguresDocument) -> Result<()> 
     Ok(())
 }
 
-/// A file's size.
+/// The size of a file in bytes.
 ///
 /// # Errors
 /// If there is no such file.

@@ -1,4 +1,4 @@
-//! Decisions a second: what criterion found in `shared/benches/decide.rs`.
+//! Decisions a second: what criterion measures in `functions/remediator/decide/benches/decide.rs`.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::e2e::{Result, WhatWasTried as _};
 /// The command, for the document.
 pub const BENCH: &str = "cargo bench -p remediator-decide --bench decide";
 
-/// A bench, what it is called in the document, and how many a second are wanted.
+/// The benches: criterion's name, the name in the document, and how many a second are wanted.
 const BENCHES: &[(&str, &str, Option<u32>)] = &[
     (
         "decide/from-event-to-plan",

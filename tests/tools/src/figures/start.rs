@@ -1,4 +1,4 @@
-//! From the start of a process to its first request for an event.
+//! The time from the start of a process to its first request for an event.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use super::report::{FiguresDocument, Goal};
 use crate::e2e::{Result, WhatWasTried as _};
 use testkit::runtime_api::{FunctionConfig, Runtime};
 
-/// How often each binary is started.
+/// How many times each binary is started.
 pub const ROUNDS: usize = 40;
-/// The most that a function may take, in starts of the bare function.
+/// How many times as long as the bare function a function may take.
 const MOST: f64 = 1.3;
 
-/// Starts the functions and the bare one in turn, and compares.
+/// Starts the functions and the bare one in turn, and compares their times.
 ///
 /// # Errors
-/// If one does not start.
+/// If a function does not start.
 pub async fn measure(binaries: &Binaries, account: &PlayedAccount, report: &mut FiguresDocument) -> Result<()> {
     report.section("Start");
     report.prose(&format!(
@@ -30,7 +30,7 @@ pub async fn measure(binaries: &Binaries, account: &PlayedAccount, report: &mut 
     let mut times: [Vec<Duration>; 6] = Default::default();
     for round in 0..ROUNDS {
         for turn in 0..names.len() {
-            // Nobody always comes after the same one.
+            // The order changes, so that no function always starts after the same one.
             let which = (turn + round) % names.len();
             let bootstrap = if which == 0 { binaries.bare() } else { binaries.function(names[which]) };
             let runtime = Runtime::start(&FunctionConfig { bootstrap, ..config.clone() })
@@ -60,7 +60,7 @@ pub async fn measure(binaries: &Binaries, account: &PlayedAccount, report: &mut 
     Ok(())
 }
 
-/// Sorts, and takes the middle.
+/// Sorts the times, and returns the median.
 pub(super) fn median(times: &mut [Duration]) -> Duration {
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default()

@@ -1,5 +1,5 @@
-//! What a storm takes of an account, and what a month costs: played in this process, within the limits of a new
-//! account.
+//! What a storm takes from an account, and what a month costs. Both are played in this process, within the limits of a
+//! new account.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::e2e::Result;
 
 const SERVICES: usize = 1000;
 
-/// Plays the storm, acting and observing.
+/// Plays the storm in act mode and in observe mode.
 ///
 /// # Errors
 /// None so far.

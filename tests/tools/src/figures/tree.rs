@@ -1,4 +1,4 @@
-//! `pullsafe scan` on large trees, beside ripgrep on the same ones, in one run.
+//! Measures `pullsafe scan` on large trees, and ripgrep on the same trees, in one run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use crate::e2e::tools::{project, ripgrep};
 use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 const ROUNDS: usize = 7;
-/// How often the memory of a running program is looked at.
+/// The interval at which the memory of a running program is read.
 const LOOK: Duration = Duration::from_millis(1);
 const BEGIN: &str = "<!-- figures: made by `cargo figures scan` -->\n";
 const END: &str = "<!-- end of figures -->";
 
-/// A tree to scan: what it is like, how many files it has, and what they are.
+/// A tree to scan: its description, how many files it has, and what they are.
 struct ScannedTree {
     name: &'static str,
     like: &'static str,
@@ -70,7 +70,7 @@ const SOURCE: &str = include_str!("tree.rs");
 /// Builds the scan, makes the trees, measures, and writes the table into `docs/scan.md`.
 ///
 /// # Errors
-/// If a program cannot be had or fails.
+/// If a program is missing or fails.
 pub fn write() -> Result<()> {
     cargo(["build", "--release", "--package", "pullsafe-scan", "--example", "scan"])?;
     let (pullsafe, rg) = (target().join("release/examples/scan"), ripgrep()?);
@@ -84,7 +84,7 @@ pub fn write() -> Result<()> {
     let (_, after) = rest.split_once(END).context("docs/scan.md has no end of the figures")?;
     let head = format!("Medians of {ROUNDS} runs each, in turn, files in the kernel's cache; {}.", machine::describe());
     let figures = report.document(&head, "");
-    // One level below the section that they are in.
+    // The headings go one level below the section that the figures are in.
     let figures = figures.replace("\n## ", "\n### ");
     fs::write(&file, format!("{before}{BEGIN}{}\n{END}{after}", figures.trim_end())).context("write docs/scan.md")?;
     println!("\nwritten to docs/scan.md");
@@ -139,7 +139,7 @@ fn measure(tree: &ScannedTree, pullsafe: &Path, rg: &Path, report: &mut FiguresD
     Ok(())
 }
 
-/// Runs a program to its end: how long it takes, and the most memory that it was seen to have.
+/// Runs a program to its end; returns how long it took, and the peak of its memory in bytes, as far as it was seen.
 fn timed(command: &mut Command) -> Result<(Duration, u64)> {
     let start = Instant::now();
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("start it")?;
@@ -151,12 +151,12 @@ fn timed(command: &mut Command) -> Result<(Duration, u64)> {
         peak = peak.max(machine::peak_bytes(child.id()).unwrap_or(0));
         std::thread::sleep(LOOK);
     };
-    // 1 is an answer of both programs.
+    // Status 1 is a normal result of both programs.
     ensure(matches!(status.code(), Some(0 | 1)), format!("{command:?}: {status}"))?;
     Ok((start.elapsed(), peak))
 }
 
-/// The tree on disk, made unless it is there.
+/// The path of the tree, which is created unless it is there.
 fn made(tree: &ScannedTree) -> Result<PathBuf> {
     let root = folder()?.join(tree.name);
     let complete = root.join(".complete");

@@ -1,4 +1,4 @@
-//! How many round trips each kind of event costs: counted from the logs of the fakes, with the remediator in this
+//! How many round trips each kind of event costs, counted from the logs of the fakes, with the remediator in this
 //! process.
 
 use std::time::{Duration, Instant};
@@ -13,21 +13,21 @@ use super::report::{FiguresDocument, Goal};
 use crate::e2e::{Result, ensure};
 use testkit::rounds::Rounds;
 
-/// What one event cost.
+/// The round trips of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trips {
-    /// The event.
+    /// The event in words.
     pub what: &'static str,
-    /// The calls to AWS in order, as `ecs:UpdateService`.
+    /// The calls to AWS in order, such as `ecs:UpdateService`.
     pub calls: Vec<String>,
-    /// The requests to registries in order, as `HEAD docker.io`.
+    /// The requests to registries in order, such as `HEAD docker.io`.
     pub registry: Vec<String>,
 }
 
-/// Plays every kind of event, each in an account of its own.
+/// Plays every kind of event. Only events that follow from each other share an account.
 ///
 /// # Errors
-/// If an event did not lead to what it should.
+/// If an event does not lead to the expected outcome.
 pub async fn all() -> Result<Vec<Trips>> {
     let mut all = Vec::new();
     for (what, event) in [
@@ -48,10 +48,10 @@ pub async fn all() -> Result<Vec<Trips>> {
     Ok(all)
 }
 
-/// Counts, and writes it down.
+/// Counts the round trips of every event, and adds them to the report.
 ///
 /// # Errors
-/// If an event did not lead to what it should.
+/// If an event does not lead to the expected outcome.
 pub async fn measure(report: &mut FiguresDocument) -> Result<()> {
     report.section("Round trips of an event");
     report.prose(
@@ -81,11 +81,10 @@ pub async fn measure(report: &mut FiguresDocument) -> Result<()> {
     Ok(())
 }
 
-/// In which round trip the service is moved, counted from the event, and after what time; the latency of a call is 20
-/// ms.
+/// In which round trip after the event the service is moved, and after what time, where every call takes 20 ms.
 ///
 /// # Errors
-/// If the service was not moved.
+/// If the service is not moved.
 pub async fn depth() -> Result<(usize, Duration)> {
     let mut account = account();
     let service = account.service(MIRRORED);
@@ -210,7 +209,7 @@ fn run_lengths(items: &[String]) -> String {
 mod tests {
     use super::*;
 
-    /// The scenarios play as they are named; a cure does not quietly become dearer.
+    /// Every event leads to the outcome that its name says, and a cure does not silently become more expensive.
     #[tokio::test]
     async fn a_cure_has_a_known_price() {
         let all = all().await.unwrap();
@@ -218,7 +217,7 @@ mod tests {
         insta::assert_snapshot!(all.iter().map(price).collect::<Vec<_>>().join("\n"));
     }
 
-    /// What does not depend on each other is asked side by side.
+    /// Calls that do not depend on each other are made at the same time.
     #[tokio::test]
     async fn a_service_is_moved_within_nine_round_trips() {
         let (depth, _) = depth().await.unwrap();

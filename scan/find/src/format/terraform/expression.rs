@@ -1,10 +1,10 @@
-//! An expression of a module, and the names in it.
+//! Expressions of a module, and the names in them.
 
 use hcl_edit::expr::{Expression, ObjectKey, TraversalOperator};
 
-/// How deep one value may lead to another, and how many values one expression may have.
+/// How many values may refer to each other in a chain, and how many values one expression may have.
 pub(crate) const LIMIT: usize = 16;
-/// An expression and the file that has it.
+/// An expression, and the number of the file that has it.
 #[derive(Clone, Copy)]
 pub(crate) struct At<'m> {
     pub(crate) file: usize,

@@ -1,6 +1,7 @@
-//! The loops of a module, and what their variables stand for: `each.value` of a `for_each`, and those of a `for`.
+//! The loops of a module, and the values of their variables: `each.key` and `each.value` of a `for_each`, and the
+//! variables of a `for`.
 //!
-//! A loop's body is looked at once for each item, so that the parts of an image that come from one item stay together.
+//! A loop's body is read once for each item, so that the parts of an image that come from one item stay together.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -13,17 +14,17 @@ use pullsafe_syntax::traced::Traced;
 use super::expression::{At, LIMIT, key_of, member, object_key};
 use super::module::Module;
 
-/// One item of a collection: its key, and its value with the file that has it.
+/// One item of a collection: its key, and its value with the number of the file that has it.
 type LoopItem = (String, (usize, Expression));
 
 impl Module {
-    /// Does something for each item of a `for_each`; once without one, or where its items are not known.
+    /// Runs `action` for each item of a `for_each`; once without a `for_each`, or where its items are not known.
     pub(crate) fn with_each<'m>(&'m self, collection: Option<At<'m>>, action: &mut dyn FnMut()) {
         let items = collection.map(|collection| self.items(collection, 0)).unwrap_or_default();
         self.with_items(items, Some("each.key"), "each.value", action);
     }
 
-    /// Does something for each item of a `for` expression.
+    /// Runs `action` for each item of a `for` expression.
     pub(crate) fn with_for<'m>(&'m self, file: usize, each: &'m ForExpr, action: &mut dyn FnMut()) {
         let items = self.items(At { file, expression: &each.intro.collection_expr }, 0);
         self.with_items(
@@ -95,7 +96,7 @@ impl Module {
         }
     }
 
-    /// Every text that a loop variable, or a member of it, can be; `None` where the expression is none.
+    /// Every string that a loop variable, or a member of one, can be; `None` where the expression is neither.
     pub(crate) fn evaluate_bound(&self, traversal: &Traversal, depth: usize) -> Option<Vec<Traced>> {
         let Expression::Variable(root) = &traversal.expr else {
             return None;
@@ -114,7 +115,7 @@ impl Module {
         Some(self.evaluate(at, depth + 1))
     }
 
-    /// As [`Self::evaluate_bound`] for a variable alone.
+    /// Like [`Self::evaluate_bound`], for a variable alone.
     pub(crate) fn evaluate_variable(&self, name: &str, depth: usize) -> Option<Vec<Traced>> {
         let (file, expression) = self.scope.bound.borrow().get(name).cloned()?;
         Some(self.evaluate(At { file, expression: &expression }, depth + 1))

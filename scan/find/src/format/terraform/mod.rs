@@ -2,7 +2,7 @@
 //! resources that run containers.
 //!
 //! Values come from `variable` defaults, `locals` and `terraform.tfvars` of the same directory. A JSON file that
-//! `file()` reads is found as a file of its own.
+//! `file()` reads is scanned as a file of its own.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -97,7 +97,7 @@ fn scan_json(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     }
 }
 
-/// The images of container definitions that are a JSON text.
+/// The images of container definitions in a JSON string.
 fn embedded(text: &Traced) -> Vec<Traced> {
     let (tree, _) = read(text.clone());
     if ecs::looks_like(&tree) {
@@ -110,7 +110,8 @@ fn embedded(text: &Traced) -> Vec<Traced> {
 struct Finder<'f, 'a> {
     module: &'f Module,
     analysis: &'f mut Analysis<'a>,
-    /// Expressions that may still be looked into for the attribute at hand: locals hold each other again and again.
+    /// How many expressions may still be looked into for the current attribute: locals may refer to each other again
+    /// and again.
     left: usize,
 }
 
@@ -118,7 +119,7 @@ const EXPRESSIONS: usize = 20_000;
 
 impl<'f> Finder<'f, '_> {
     fn body(&mut self, body: &'f Body, kind: &str, block: &str) {
-        // An image that is built has its name for a push.
+        // A `docker_image` with a `build` is built here; its name is for a push.
         let built = kind == "docker_image" && body.blocks().any(|inner| matches!(inner.ident.as_str(), "build"));
         for attribute in body.attributes() {
             let at = At { file: 0, expression: &attribute.value };
@@ -141,7 +142,7 @@ impl<'f> Finder<'f, '_> {
         let definitions =
             name.contains("container_definition") || name == "container_properties" || name == "containers";
         match name {
-            // What a local or a variable holds is found where it is used.
+            // Container definitions in a local or a variable are found where they are used.
             _ if definitions && !matches!(kind, "output" | "variable" | "locals") => self.definitions(at),
             "vars" if kind == "template_file" => self.template_values(at),
             "manifest" if kind.starts_with("kubernetes_") => self.images_in(at, 0),
@@ -157,7 +158,7 @@ impl<'f> Finder<'f, '_> {
                 self.image(at, true)
             }
             _ if kind == "module" && (name.ends_with("_image") || name.ends_with("image_uri")) => self.image(at, false),
-            // A module's inputs hold container definitions under any name.
+            // A module's inputs may hold container definitions under any name.
             _ if kind == "module" && block == "module" && !matches!(name, "source" | "version" | "providers") => {
                 self.inputs(at)
             }
@@ -181,7 +182,7 @@ impl<'f> Finder<'f, '_> {
                 }
             }
             Expression::String(_) | Expression::StringTemplate(_) | Expression::HeredocTemplate(_) => {
-                // Interpolations are filled in afterwards, so that an image is found where it is used.
+                // Interpolations are filled in after the JSON is read, so that an image is found where it is used.
                 let (text, values) = self.module.with_interpolations(at);
                 for written in embedded(&text) {
                     for value in
@@ -195,7 +196,7 @@ impl<'f> Finder<'f, '_> {
         }
     }
 
-    /// The images among the values that a template of container definitions is given.
+    /// Records the images among the values given to a template of container definitions.
     fn template_values(&mut self, at: At<'f>) {
         let at = self.module.follow(at);
         let Expression::Object(values) = at.expression else {
@@ -208,7 +209,7 @@ impl<'f> Finder<'f, '_> {
         }
     }
 
-    /// The images of the objects that a module is given, where they look like images.
+    /// Records the images of the objects given to a module, where they look like images.
     fn inputs(&mut self, at: At<'f>) {
         let at = self.module.follow(at);
         if matches!(at.expression, Expression::Object(_) | Expression::Array(_) | Expression::ForExpr(_)) {
@@ -216,7 +217,7 @@ impl<'f> Finder<'f, '_> {
         }
     }
 
-    /// The `image` of every object in an expression.
+    /// Records the `image` of every object in an expression.
     fn images_in(&mut self, at: At<'f>, depth: usize) {
         self.images_where(at, true, depth);
     }
@@ -263,7 +264,7 @@ impl<'f> Finder<'f, '_> {
         }
     }
 
-    /// An image; where the resource is of no known kind, only what looks like one.
+    /// Records an image. Unless `sure`, the text must look like one: the resource is of no known type.
     fn image(&mut self, at: At<'f>, sure: bool) {
         let written = self.module.source(at.file, hcl_edit::Span::span(at.expression));
         for value in self.module.evaluate(at, 0) {
@@ -273,7 +274,7 @@ impl<'f> Finder<'f, '_> {
                 continue;
             }
             let unknown_altogether = !sure && value.unknowns().any(|(at, unknown)| at == 0 && unknown.assumed.is_none())
-                // A `docker_image` is found for itself.
+                // The image of a `docker_image` is found at that resource.
                 || value.unknowns().any(|(_, unknown)| unknown.name.starts_with("docker_image."));
             if !unknown_altogether {
                 let written = unquoted(&written);
@@ -282,7 +283,7 @@ impl<'f> Finder<'f, '_> {
         }
     }
 
-    /// A script or a manifest that is written in the file.
+    /// Keeps a script or a manifest that is written in the file.
     fn embedded(&mut self, at: At<'f>, kind: Embedded) {
         let mut at = self.module.follow(at);
         while let Expression::FuncCall(call) = at.expression {
@@ -313,7 +314,7 @@ fn unquoted(text: &Traced) -> Traced {
     if inner { text.slice(1..text.as_str().len() - 1) } else { text }
 }
 
-/// The type of a resource or data source; of any other block its own name.
+/// The type of a resource or data source; for any other block, the block's own name.
 fn kind_of(block: &Block) -> String {
     let label = block.labels.first().map(|label| label.as_str().to_owned());
     match block.ident.as_str() {

@@ -1,4 +1,4 @@
-//! A Terraform module: the files of one directory, and the values that its variables and locals have.
+//! A Terraform module: the files of one directory, and the values of its variables and locals.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -21,34 +21,35 @@ use super::scope::LoopScope;
 use crate::analysis::Analysis;
 use crate::nearby::Made;
 
-/// How many expressions are evaluated for one image: locals name each other again and again.
+/// How many expressions are evaluated for one image: locals may refer to each other again and again.
 const EXPRESSIONS: usize = 20_000;
-/// How long a text with values in may become.
+/// The greatest length of a text with its values, in bytes.
 const LENGTH: usize = 1 << 20;
-/// How many bytes of a directory's files are read.
+/// How many bytes of a directory's files are read at most.
 const BYTES: usize = 16 << 20;
 
-/// A module: the scanned file, and the directory that it stands in.
+/// A module: the scanned file, and the files of its directory.
 pub(crate) struct Module {
     own: TerraformFile,
     directory: Option<Arc<Made<Directory>>>,
-    /// What the variables of loops are at the moment.
+    /// The current values of loop variables.
     pub(super) scope: LoopScope,
-    /// Expressions that may still be evaluated for the image at hand.
+    /// How many expressions may still be evaluated for the current image.
     left: Cell<usize>,
 }
 
-/// The files of a directory, which are the same for each of them.
+/// The files of a directory. They are read once, for all scanned files there.
 #[derive(Default)]
 struct Directory {
     files: Vec<TerraformFile>,
-    /// What `.tfvars` files give names, which wins over all else: the file and the expression.
+    /// The values of `.tfvars` files, which win over all others: for each name, the number of the file and the
+    /// expression.
     given: HashMap<String, (usize, Expression)>,
-    /// Which file gives a name a value.
+    /// For each name, the number of the file that gives it a value.
     values: HashMap<String, usize>,
 }
 
-/// One file: its text, its blocks, and what it gives names.
+/// One file: its text, its blocks, and the values that it gives to names.
 struct TerraformFile {
     text: Traced,
     body: Body,
@@ -56,7 +57,7 @@ struct TerraformFile {
 }
 
 impl Module {
-    /// The scanned file, and, where it refers to anything, the files beside it.
+    /// Loads the scanned file and, if it refers to variables or locals, the files beside it.
     pub(crate) fn load(text: Traced, body: Body, analysis: &mut Analysis<'_>) -> Self {
         let refers = ["var.", "local.", "data.docker_registry_image."].iter().any(|mark| text.as_str().contains(mark));
         let directory = if refers {
@@ -72,23 +73,23 @@ impl Module {
         }
     }
 
-    /// The scanned file.
+    /// The blocks and attributes of the scanned file.
     pub(crate) fn body(&self) -> &Body {
         &self.own.body
     }
 
-    /// Source text of a range of a file.
+    /// The source text of a range of a file.
     pub(crate) fn source(&self, file: usize, span: Option<Range<usize>>) -> Traced {
         span.map(|span| self.file(file).text.slice(span)).unwrap_or_default()
     }
 
-    /// The scanned file is 0, those of its directory follow.
+    /// The file with a number: 0 is the scanned file, those of its directory follow.
     fn file(&self, number: usize) -> &TerraformFile {
         let beside = number.checked_sub(1).and_then(|at| self.directory.as_ref()?.value.files.get(at));
         beside.unwrap_or(&self.own)
     }
 
-    /// What a name stands for.
+    /// The expression that a name stands for.
     fn value(&self, name: &str) -> Option<At<'_>> {
         let directory = self.directory.as_ref().map(|made| &made.value);
         let given = || {
@@ -107,7 +108,7 @@ impl Module {
         given().or_else(own).or_else(beside)
     }
 
-    /// The expression that a reference stands for, if the module gives it.
+    /// Follows references to the expression that they stand for, as far as the module has it.
     pub(crate) fn follow<'m>(&'m self, at: At<'m>) -> At<'m> {
         let mut at = at;
         for _ in 0..LIMIT {
@@ -123,7 +124,7 @@ impl Module {
         at
     }
 
-    /// `var.a`, `local.a.b`, `local.a["b"]`.
+    /// The expression that `var.a`, `local.a.b` or `local.a["b"]` stands for.
     fn target<'m>(&'m self, at: At<'m>) -> Option<At<'m>> {
         let Expression::Traversal(traversal) = at.expression else {
             return None;
@@ -145,7 +146,7 @@ impl Module {
         Some(at)
     }
 
-    /// A local that is itself only a reference, once: chains are followed by the caller, within its limit.
+    /// Follows one reference, if the expression is one. The caller follows chains, within its limit.
     fn follow_once<'m>(&'m self, at: At<'m>) -> At<'m> {
         match at.expression {
             Expression::Traversal(traversal) if traversal.operators.len() == 1 => {
@@ -161,7 +162,7 @@ impl Module {
         }
     }
 
-    /// Every text that an expression can be.
+    /// Every string that an expression can be.
     pub(crate) fn evaluate(&self, at: At<'_>, depth: usize) -> Vec<Traced> {
         let left = if depth == 0 { EXPRESSIONS } else { self.left.get() };
         if depth > LIMIT || left == 0 {
@@ -259,7 +260,7 @@ impl Module {
                                 .push(&values.next().and_then(|value| one(value)).unwrap_or_else(|| self.unknown(at)));
                         }
                         Some('%') => result.push_computed("%"),
-                        // A width or another kind of value: no image is written like that.
+                        // A width or another kind of value: no image is written with one.
                         _ => return vec![self.unknown(at)],
                     }
                     copied = index + 2;
@@ -319,7 +320,7 @@ impl Module {
         results
     }
 
-    /// `%{ if ... }` and `%{ for ... }` are not followed.
+    /// `%{ if ... }` and `%{ for ... }` are not followed: they are an unknown part.
     fn directive(&self, file: usize, element: &Element) -> Traced {
         let origin = self.source(file, element.span()).origin(0);
         Traced::unknown_at(
@@ -348,7 +349,7 @@ impl Module {
         }
     }
 
-    /// A value that the module does not give, under its name; some names tell the registry.
+    /// A value that the module does not give, under the expression's text. Some expressions tell the registry.
     fn unknown(&self, at: At<'_>) -> Traced {
         let name = self.source(at.file, at.expression.span());
         let name = name.as_str().trim();
@@ -377,7 +378,8 @@ fn unknown(name: &str, assumed: Option<&'static str>) -> Traced {
 }
 
 impl Directory {
-    /// Terraform's files; first those whose values win, so that no limit leaves them out, the last to win last.
+    /// The Terraform files among `paths`. Variable files come first, so that no limit leaves them out; among them, a
+    /// file that overrides others comes after them.
     fn wanted(mut paths: Vec<String>) -> Vec<String> {
         paths.retain(|path| path.ends_with(".tf") || path.ends_with(".tofu") || is_variables(path));
         paths.sort_by_cached_key(|path| (!is_variables(path), path.ends_with(".auto.tfvars"), path.clone()));
@@ -417,7 +419,7 @@ impl TerraformFile {
                         values.entry(format!("var.{}", label.as_str())).or_insert_with(|| default.value.clone());
                     }
                 }
-                // Its name is an image's, for a resource that pulls it.
+                // Its name is that of an image, which another resource pulls.
                 "data" if block.labels.first().is_some_and(|kind| kind.as_str() == "docker_registry_image") => {
                     if let (Some(label), Some(name)) = (block.labels.get(1), block.body.get_attribute("name")) {
                         let key = format!("data.docker_registry_image.{}.name", label.as_str());

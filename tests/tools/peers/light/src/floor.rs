@@ -1,5 +1,5 @@
 //! The least that copying blobs costs a client: TLS in, SHA-256, TLS out, one blob after the other, and nothing else.
-//! It knows what it will be asked for, looks at no answer's status, waits for nobody and gives up at the first fault.
+//! It knows the credentials, looks at no response's status, never waits or retries, and gives up at the first fault.
 
 use std::io::{self, BufRead as _, Write as _};
 use std::net::TcpStream;
@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::wire::{Client, client, client_config};
 
-/// Copies these blobs of a repository, each `sha256:...`, from a source that gives tokens to a target that takes any
-/// password.
+/// Copies these blobs of a repository, each `sha256:...`, from a source with token authentication to a target that
+/// accepts any password.
 pub fn copy(source: u16, target: u16, authority: &Path, repository: &str, blobs: &[String]) {
     let config = client_config(authority);
     for blob in blobs {
@@ -33,7 +33,7 @@ fn copy_blob(source: u16, target: u16, config: &Arc<ClientConfig>, repository: &
         {length}\r\n\r\n")?;
     let (mut left, mut hash) = (length, Sha256::new());
     while left > 0 {
-        // A record, as it was decrypted: hashed and encrypted while the processor's cache has it.
+        // One decrypted TLS record: it is hashed and encrypted while it is still in the processor's cache.
         let record = source.fill_buf()?;
         if record.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -57,7 +57,7 @@ fn connect(port: u16, config: &Arc<ClientConfig>) -> io::Result<Client> {
     Ok(client(stream, config))
 }
 
-/// Reads the head of an answer: how long its body is, and where it leads.
+/// Reads the head of a response, and returns its `content-length` and `location`.
 fn head(input: &mut Client) -> io::Result<(u64, String)> {
     let (mut length, mut location) = (0, String::new());
     loop {

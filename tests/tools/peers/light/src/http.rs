@@ -1,4 +1,4 @@
-//! HTTP/1.1 as far as clients of registries use it.
+//! HTTP/1.1, as far as clients of registries use it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use crate::wire::Wire;
 
 /// Bodies up to this size are kept; larger ones are only counted.
 const LARGEST_KEPT: usize = 4 * 1024 * 1024;
-/// How much of a file goes out before it is counted.
+/// How many bytes of a file are sent before they are counted.
 const PIECE: u64 = 1024 * 1024;
 
 pub struct Request {
@@ -19,13 +19,13 @@ pub struct Request {
     pub path: String,
     query: HashMap<String, String>,
     headers: HashMap<String, String>,
-    /// What was sent, if it was small.
+    /// The request's body, if it was small.
     pub body: Vec<u8>,
     pub bytes_in: u64,
 }
 
 impl Request {
-    /// The next request of a connection; `None` where the client has closed it.
+    /// Reads the next request of a connection; `None` where the client has closed it.
     pub fn read(input: &mut impl BufRead) -> io::Result<Option<Self>> {
         let mut line = String::new();
         if input.read_line(&mut line)? == 0 {
@@ -68,8 +68,8 @@ impl Request {
         self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 
-    /// The first and the last byte that are asked for of `size`; `Err` where there are none such. What cannot be read,
-    /// or is more than one range, is answered with everything.
+    /// The first and the last byte that the request's range asks for, of a blob of `size` bytes; `Err` where the range
+    /// lies beyond it. A range that cannot be read, or more than one, gets the whole blob (`None`).
     pub fn range(&self, size: u64) -> Result<Option<(u64, u64)>, ()> {
         let Some((start, end)) = self.header("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-')) else {
             return Ok(None);
@@ -122,7 +122,7 @@ impl Request {
 
 pub enum Body {
     Bytes(Arc<Vec<u8>>),
-    /// A part of a file: its first byte, and how many.
+    /// A part of a file: the offset of its first byte, and its length.
     File(PathBuf, u64, u64),
 }
 
@@ -148,7 +148,7 @@ impl Response {
         Self { note, ..self }
     }
 
-    /// Sends it, counting the bytes of the body as they go.
+    /// Sends the response; `sent` counts the bytes of the body as they go out.
     pub fn send(self, output: &mut Wire, head_only: bool, sent: &AtomicU64) -> io::Result<()> {
         let length = match &self.body {
             Body::Bytes(bytes) => bytes.len() as u64,

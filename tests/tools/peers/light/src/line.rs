@@ -1,7 +1,7 @@
-//! A line with a delay: every byte is held for half a round trip in each direction, and each connection has in each
-//! direction a window in flight that grows as TCP's does, from 15 kB to 2.8 MB: one stream over 20 ms carries 139 MB/s,
-//! or less where the line is narrower. What the other end does not take stays in flight, so a client that reads slowly
-//! slows its source.
+//! A line with a delay. Every byte is held for half a round trip in each direction. Each direction of a connection has
+//! a window in flight that grows as TCP's does, from 15 kB to 2.8 MB: one stream over 20 ms carries 139 MB/s, or less
+//! where the line is narrower. What the other end does not take stays in flight, so a client that reads slowly slows
+//! its source.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 const FIRST_WINDOW: usize = 15_000;
 const LARGEST_WINDOW: usize = 2_800_000;
-/// How much is on its way as one.
+/// The most bytes that travel as one chunk.
 const LARGEST_CHUNK: usize = 128 * 1024;
 
-/// How a line is: bytes a second are those of one connection, in one direction.
+/// The quality of a line. Its rates are bytes a second, of one connection in one direction.
 #[derive(Clone, Copy, Default)]
 pub struct Quality {
     pub round_trip: Duration,
@@ -24,7 +24,7 @@ pub struct Quality {
 }
 
 impl Quality {
-    /// Whether it is a line at all.
+    /// Whether there is no delay and no limit, so that no line has to be simulated.
     pub fn is_loopback(&self) -> bool {
         self.round_trip.is_zero() && self.to_client.is_none() && self.from_client.is_none()
     }
@@ -34,14 +34,14 @@ impl Quality {
 pub struct Far {
     arriving: Arc<Line>,
     leaving: Arc<Line>,
-    /// What has arrived, and how much of it was read.
+    /// The chunk that has arrived, and how many of its bytes were read.
     chunk: (Vec<u8>, usize),
 }
 
 impl Far {
     pub fn over(stream: TcpStream, quality: Quality) -> io::Result<Self> {
         let (arriving, leaving) = (Line::new(quality.round_trip, quality.from_client), Line::new(quality.round_trip, quality.to_client));
-        // A connection takes a round trip to open, before which nothing goes.
+        // A connection takes one round trip to open; nothing is sent before.
         let opens = Instant::now() + quality.round_trip;
         let (mut from, mut to) = (stream.try_clone()?, stream);
         let (filling, emptying) = (Arc::clone(&arriving), Arc::clone(&leaving));
@@ -87,7 +87,7 @@ impl Drop for Far {
     }
 }
 
-/// Everything that one direction of a connection has on its way.
+/// One direction of a connection, with everything that is on its way.
 struct Line {
     half: Duration,
     rate: Option<u64>,
@@ -96,16 +96,16 @@ struct Line {
 }
 
 struct State {
-    /// What is on its way, and when it arrives.
+    /// The chunks on their way, each with the time when it arrives.
     chunks: VecDeque<(Instant, Vec<u8>)>,
-    /// When the sender hears that something has been taken, and how much it is.
+    /// When the sender hears that bytes have been taken, and how many.
     acknowledgements: VecDeque<(Instant, usize)>,
     in_flight: usize,
     window: usize,
-    /// When the line's narrowest part has passed on what it was given.
+    /// When the line's narrowest part will have passed on all that it was given.
     free: Instant,
     ended: bool,
-    /// Nobody takes it any more.
+    /// The other end takes nothing any more.
     broken: bool,
 }
 
@@ -116,7 +116,7 @@ impl Line {
         Arc::new(Self { half: round_trip / 2, rate, state: Mutex::new(state), changed: Condvar::new() })
     }
 
-    /// Waits until the window has room, and tells how much; `None` where nobody takes anything any more.
+    /// Waits until the window has room, and returns how many bytes; `None` where the other end takes nothing any more.
     fn room(&self) -> Option<usize> {
         let mut state = self.state.lock().expect("the line");
         loop {
@@ -196,9 +196,10 @@ fn send(line: &Line, from: &mut TcpStream, opens: Instant) {
     let _ = from.shutdown(Shutdown::Read);
 }
 
-/// Hands to the client what arrives.
+/// Passes what arrives to the client.
 fn receive(line: &Line, to: &mut TcpStream) {
-    // When the client had taken everything so far. A thread that wakes late does not make the line slower.
+    // When the client had taken everything so far. It is kept apart from the clock, so that a thread that wakes late
+    // does not make the line slower.
     let mut taken = Instant::now();
     while let Some((at, bytes)) = line.next() {
         thread::sleep(at.saturating_duration_since(Instant::now()));

@@ -1,4 +1,4 @@
-//! The access log: one entry for each request, counted by whoever reads it.
+//! The access log: one entry for each request. The reader does the counting.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ pub struct Entry {
     pub kind: &'static str,
     pub status: u16,
     pub bytes_in: u64,
-    /// Grows while the body is sent: of a download that was broken off, this is what left the server.
+    /// Grows while the body is sent: for a download that was broken off, this is how much left the server.
     pub bytes_out: Arc<AtomicU64>,
     /// `mount`, `range`, `again` (a blob that had been uploaded before) or `-`.
     pub note: &'static str,

@@ -1,5 +1,5 @@
-//! A registry that does as little as it can, behind a line that is as slow as it is told: for measuring clients and not
-//! servers. And the floor, a client that does as little as it can. See `peers.py`.
+//! A registry that does as little as it can, behind a line as slow as the arguments say, so that clients are measured
+//! and not servers. Also the floor, a client that does as little as it can. See `peers.py`.
 //!
 //!     light registry PORT [--images FOLDER] [--token | --basic] [--tls CERTIFICATE KEY]
 //!         [--round-trip MILLISECONDS] [--to-client BYTES_A_SECOND] [--from-client BYTES_A_SECOND]

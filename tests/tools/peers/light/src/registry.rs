@@ -1,6 +1,7 @@
-//! The registry: sends images from a folder, and throws away what is uploaded beyond its digest and size.
+//! The registry sends images from a folder. Of an uploaded blob it keeps the digest and the size, and the content only
+//! if it is small.
 //!
-//! `GET /_log` tells what was asked of it (see `log.rs`), `POST /_forget` clears that.
+//! `GET /_log` returns the access log (see `log.rs`), `POST /_forget` clears it.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -24,9 +25,9 @@ const JSON: &str = "application/json";
 #[derive(PartialEq, Eq)]
 pub enum Access {
     Open,
-    /// A token that anybody gets.
+    /// A token, which anybody gets.
     Token,
-    /// Any password.
+    /// A password, and any will do.
     Password,
 }
 
@@ -35,11 +36,11 @@ pub struct Registry {
     log: Log,
     folder: Option<PathBuf>,
     access: Access,
-    /// Whether its token service is at an address with TLS.
+    /// Whether its token service is reached over TLS.
     encrypted: bool,
 }
 
-/// How clients come: with TLS or not, over a line or not.
+/// How clients connect: with TLS or not, over a slow line or not.
 #[derive(Clone)]
 pub struct Road {
     pub tls: Option<Arc<ServerConfig>>,
@@ -53,7 +54,7 @@ pub fn listen(port: u16, registry: Registry, road: &Road) {
         let (registry, road) = (Arc::clone(&registry), road.clone());
         thread::spawn(move || {
             let _ = stream.set_nodelay(true);
-            // An error is a client that has left.
+            // An error here means that the client has left.
             let _ = registry.serve(stream, &road);
         });
     }
@@ -69,7 +70,7 @@ impl Registry {
         let carrier = if road.quality.is_loopback() { Carrier::Near(stream) } else { Carrier::Far(Far::over(stream, road.quality)?) };
         let mut client = BufReader::with_capacity(256 * 1024, Wire::server(carrier, road.tls.as_ref()));
         if road.tls.is_none() && client.fill_buf()?.first() == Some(&TLS_HANDSHAKE) {
-            // Some clients try TLS first. They are told at once, as servers in Go do.
+            // Some clients try TLS first. They get an answer at once, as from servers in Go.
             return client.get_mut().write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an \
                 HTTP server.\n");
         }
@@ -82,7 +83,8 @@ impl Registry {
                 }
                 _ => {
                     let response = self.answer(&mut request);
-                    // Logged before it is sent: whoever has read the answer finds it there.
+                    // The request is logged before the response is sent, so a client that has read the response finds
+                    // it in the log.
                     let sent = self.note(&request, &response);
                     response.send(client.get_mut(), request.is_head(), &sent)?;
                 }
@@ -134,7 +136,7 @@ impl Registry {
         }
     }
 
-    /// What a request without the right to it is asked for.
+    /// The challenge for a request without valid credentials.
     fn challenge(&self, request: &Request) -> Option<String> {
         let authorization = request.header("authorization").unwrap_or_default();
         match self.access {
@@ -207,7 +209,7 @@ impl Registry {
                 Body::Bytes(Arc::new(content[at(start)..at(end)].to_vec()))
             }
             (Some(folder), None) => Body::File(blob_path(folder, digest), start, end - start),
-            // Large ones are not kept, but they are there.
+            // The content of large blobs is not kept, but a HEAD finds them.
             (None, None) if request.is_head() => Body::File(PathBuf::new(), start, end - start),
             (None, None) => return unknown("BLOB_UNKNOWN"),
         };

@@ -1,5 +1,5 @@
-//! What a registry holds: images from a folder, and the digests and sizes of what is uploaded. It believes whatever it
-//! is sent.
+//! What a registry holds: images from a folder, and the digests and sizes of uploads. It checks nothing that it is
+//! sent.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ pub struct Manifest {
 
 #[derive(Default)]
 pub struct Store {
-    /// By repository and tag or digest.
+    /// Manifests, by repository and tag or digest.
     manifests: HashMap<(String, String), Manifest>,
-    /// Sizes, by repository and digest.
+    /// Sizes of blobs, by repository and digest.
     blobs: HashMap<(String, String), u64>,
-    /// The content of small blobs.
+    /// The content of small uploaded blobs, by digest.
     small: HashMap<String, Arc<Vec<u8>>>,
-    /// What has arrived of uploads that are open.
+    /// For each open upload, how many bytes have arrived, and the last piece.
     uploads: HashMap<String, (u64, Arc<Vec<u8>>)>,
     opened: u64,
     /// Digests that were uploaded, to find those sent twice.
@@ -30,8 +30,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// `images.txt` has lines `M repository reference digest media-type` and `B repository digest size`; `blobs/<hex>`
-    /// has the bytes.
+    /// Loads the images of a folder: `images.txt` has lines `M repository reference digest media-type` and `B
+    /// repository digest size`; `blobs/<hex>` has the bytes.
     pub fn load(folder: &Path) -> Self {
         let mut store = Self::default();
         let list = std::fs::read_to_string(folder.join("images.txt")).expect("images.txt");
@@ -72,7 +72,7 @@ impl Store {
         self.small.get(digest).cloned()
     }
 
-    /// Whether the other repository has the blob; then this one has it too.
+    /// Mounts a blob from another repository; returns whether that has it.
     pub fn mount(&mut self, repository: &str, digest: &str, from: &str) -> bool {
         let Some(size) = self.blob(from, digest) else { return false };
         self.blobs.insert(key(repository, digest), size);
@@ -84,16 +84,16 @@ impl Store {
         self.opened
     }
 
-    /// Adds a piece to an upload, and tells how much of it there is.
+    /// Adds a piece to an upload, and returns how many bytes it has now.
     pub fn append(&mut self, upload: &str, bytes: u64, content: Vec<u8>) -> u64 {
         let (total, kept) = self.uploads.entry(upload.to_owned()).or_default();
-        // Of several pieces the last is kept, which is the content if there was but one.
+        // Only the last piece is kept: it is the content if there was only one.
         *kept = Arc::new(content);
         *total += bytes;
         *total
     }
 
-    /// Ends an upload, and tells whether the same blob was uploaded before.
+    /// Ends an upload, and returns whether the same blob was uploaded before.
     pub fn finish(&mut self, repository: &str, upload: &str, digest: &str, bytes: u64, content: Vec<u8>) -> bool {
         let (earlier, kept) = self.uploads.remove(upload).unwrap_or_default();
         let content = if earlier > 0 { kept } else { Arc::new(content) };

@@ -1,4 +1,4 @@
-//! What a connection is made of: TLS or none, over a line or none.
+//! The layers of a connection: with TLS or without, over a slow line or directly.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -12,8 +12,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 
 use crate::line::Far;
 
-/// What TLS gets in one read, and holds of what it has encrypted. Its own reads of 4 kB would cost more than its
-/// ciphers.
+/// How many bytes TLS gets in one read, and how many encrypted bytes it holds. Its own reads of 4 kB would cost more
+/// than its ciphers.
 const AT_ONCE: usize = 64 * 1024;
 
 pub enum Carrier {
@@ -26,7 +26,7 @@ pub enum Wire {
     Server(Box<StreamOwned<ServerConnection, Buffered>>),
 }
 
-/// A carrier that is read in large pieces, however small they are asked for.
+/// A carrier that is read in large pieces, however small the caller's reads are.
 pub struct Buffered(BufReader<Carrier>);
 
 impl Wire {
@@ -37,7 +37,8 @@ impl Wire {
         Self::Server(Box::new(StreamOwned::new(connection, Buffered(BufReader::with_capacity(AT_ONCE, carrier)))))
     }
 
-    /// Sends so much of a file: without a copy in this program where nothing lies between it and the socket.
+    /// Sends `length` bytes of a file. Without TLS and without a slow line, the kernel copies them and this program
+    /// does not.
     pub fn send_file(&mut self, file: &mut File, length: u64) -> io::Result<u64> {
         match self {
             Self::Plain(Carrier::Near(stream)) => io::copy(&mut file.take(length), stream),

@@ -1,8 +1,8 @@
-//! Copies images with the crate `oci-client`, as somebody who knows it would: whole indexes by their own bytes, what
-//! the target has left out, blobs streamed, images, children and blobs at the same time.
+//! Copies images with the crate `oci-client`, as somebody who knows it would. Indexes keep their own bytes, what the
+//! target already has is left out, and blobs are streamed. Images, children and blobs are copied at the same time.
 //!
-//! Reads a source and a target from each line of standard input; the target's name and password from `PEER_USER` and
-//! `PEER_PASSWORD`. Everything goes over plain HTTP, or over TLS where `PEER_TLS` is set.
+//! Reads a source and a target from each line of standard input, and the target's user name and password from
+//! `PEER_USER` and `PEER_PASSWORD`. Everything goes over plain HTTP, or over TLS where `PEER_TLS` is set.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<()> {
-    // One PUT for a blob whose size is known; the default are chunks by PATCH, which ECR does not take as specified.
+    // One PUT for a blob whose size is known. The default is chunks by PATCH, which ECR does not accept as specified.
     let protocol = if std::env::var_os("PEER_TLS").is_some() { ClientProtocol::Https } else { ClientProtocol::Http };
     let config = ClientConfig { protocol, use_monolithic_push: true, ..ClientConfig::default() };
     let copier = Copier {
@@ -64,12 +64,12 @@ type Place = (String, String);
 struct Copier {
     client: Client,
     password: RegistryAuth,
-    /// Blobs that were seen: images share layers, and each goes to a repository once.
+    /// The blobs seen so far: images share layers, and each layer goes to a repository once.
     blobs: Mutex<HashMap<Place, Arc<OnceCell<()>>>>,
 }
 
 impl Copier {
-    /// A tag, unless the target's means the same already.
+    /// Copies a tag, unless the target's tag already has the same digest.
     async fn image(&self, source: Reference, target: Reference) -> Result<()> {
         let wanted = self.client.fetch_manifest_digest(&source, &RegistryAuth::Anonymous).await?;
         let current = self.client.fetch_manifest_digest(&target, &self.password).await;
@@ -79,7 +79,7 @@ impl Copier {
         self.manifest(source.clone_with_digest(wanted), target).await
     }
 
-    /// A manifest after everything that it refers to.
+    /// Copies a manifest, after everything that it refers to.
     fn manifest(&self, source: Reference, target: Reference) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let (bytes, _) = self.client.pull_manifest_raw(&source, &RegistryAuth::Anonymous, &ACCEPTED).await?;
@@ -102,7 +102,7 @@ impl Copier {
         })
     }
 
-    /// A blob, once, however many images have it.
+    /// Copies a blob once, however many images have it.
     async fn blob(&self, source: &Reference, target: &Reference, blob: &OciDescriptor) -> Result<()> {
         let key = (target.repository().to_owned(), blob.digest.clone());
         let cell = Arc::clone(self.blobs.lock().map_err(|_| "another copy has panicked")?.entry(key).or_default());
@@ -110,7 +110,7 @@ impl Copier {
         Ok(())
     }
 
-    /// A blob, unless the target has it.
+    /// Copies a blob, unless the target has it.
     async fn missing_blob(&self, source: &Reference, target: &Reference, blob: &OciDescriptor) -> Result<()> {
         if self.client.blob_exists(target, &blob.digest).await? {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What must have happened: the numbers of the case's record, and the cure.
+//! Checks what happened: the numbers must be those of the case's record, and the service must be cured.
 
 use pullsafe::timestamp::Timestamp;
 
@@ -6,7 +6,7 @@ use super::replay::ReplayA;
 use crate::demo::stage::clock;
 use testkit::ecs::StackOutcome;
 
-/// Everything that did not go as it should; nothing if all is well.
+/// Everything that did not go as it should; empty if all is well.
 pub(super) fn faults(left: &ReplayA, right: &ReplayA) -> Vec<String> {
     let mut faults = CheckFaults::default();
     alone(left, &mut faults);
@@ -62,7 +62,7 @@ fn cured(replay: &ReplayA, faults: &mut CheckFaults) {
         .iter()
         .rfind(|notice| notice.subject.as_deref().is_some_and(|subject| subject.contains("moved to the mirror")));
     let tried_since = moved.is_none_or(|notice| {
-        // The sample that saw the move is at most one step later.
+        // The first sample after the message is at most one step later.
         let then = replay.samples.iter().find(|sample| sample.at > notice.at);
         then.is_none_or(|then| {
             (then.used, then.refused) != replay.samples.last().map_or((0, 0), |last| (last.used, last.refused))

@@ -1,5 +1,5 @@
-//! Case A, the rate-limit loop: `replay.rs` plays both worlds, `check.rs` holds them to the case's record, `story.rs`
-//! tells them.
+//! Case A, the rate-limit loop: `replay.rs` plays both worlds, `check.rs` compares them with the case's record,
+//! `story.rs` tells them, and `plot.rs` draws them.
 
 mod check;
 mod plot;
@@ -13,7 +13,7 @@ use super::{CaseReport, DemoError, DemoStage};
 
 pub use replay::ReplayA;
 
-/// Plays and tells it.
+/// Plays both worlds and tells them.
 pub(super) async fn tell(stage: &mut DemoStage<'_>) -> CaseReport {
     story::opening(stage)?;
     stage.working("an evening without pullsafe");
@@ -38,7 +38,7 @@ pub(super) async fn tell(stage: &mut DemoStage<'_>) -> CaseReport {
     Ok(report)
 }
 
-/// Plays the evening with pullsafe, and tells the course of it and nothing else.
+/// Plays both worlds, and tells only the course of the evening with pullsafe.
 pub(super) async fn tell_shortly(stage: &mut DemoStage<'_>) -> Result<(), DemoError> {
     let left = replay::without_pullsafe().await;
     let right = replay::with_pullsafe().await;

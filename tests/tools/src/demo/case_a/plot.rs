@@ -1,19 +1,19 @@
-//! The quota's window and the running tasks over time, both worlds beside each other.
+//! A plot of the used quota and of the running tasks over time, with both worlds beside each other.
 
 use std::io;
 
 use super::replay::{QUOTA, ReplayA, Sampled, USED_BEFORE};
 use crate::demo::stage::{DemoStage, Paint, clock};
 
-/// Columns of one world.
+/// Columns of one world's plot.
 const COLUMNS: usize = 33;
 /// Rows of the curve.
 const ROWS: u32 = 6;
-/// The curve starts here, so that its slope can be seen.
+/// The curve's axis starts at this number of pulls, so that its slope can be seen.
 const FLOOR: u32 = 40;
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
-/// Draws both.
+/// Draws both worlds.
 pub(super) fn draw(stage: &mut DemoStage<'_>, left: &ReplayA, right: &ReplayA) -> io::Result<()> {
     stage.heading("3. Pulls used in the window, and tasks that run")?;
     let worlds = [columns(left), columns(right)];
@@ -53,7 +53,7 @@ pub(super) fn draw(stage: &mut DemoStage<'_>, left: &ReplayA, right: &ReplayA) -
     ))
 }
 
-/// The last look in each column's time.
+/// The last sample in each column's time.
 fn columns(replay: &ReplayA) -> Vec<Sampled> {
     let span = replay.end.seconds_since(replay.start).max(1);
     let seconds = |column: usize| span * i64::try_from(column + 1).unwrap_or(i64::MAX) / COLUMNS as i64;
@@ -85,7 +85,7 @@ fn running(stage: &DemoStage<'_>, columns: &[Sampled], task: u64) -> String {
         .collect()
 }
 
-/// Start, the hundredth pull, end, each where it is on the axis.
+/// The times of the start, of the hundredth pull and of the end, each at its place on the axis.
 fn times(replay: &ReplayA) -> String {
     let span = replay.end.seconds_since(replay.start).max(1);
     let mut text = clock(replay.start);

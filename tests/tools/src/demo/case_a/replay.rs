@@ -1,8 +1,8 @@
-//! One world played from 19:17 to 20:10, and what could be seen in it.
+//! Plays one world from 19:17 to 20:10, and records what could be seen in it.
 //!
-//! What made the tasks fail before the quota was used up is not in the case's record. Here the image's configuration
-//! breaks off in transfer, exactly as often as there are pulls left; from then on Docker Hub refuses by itself. The 56
-//! pulls of the deployments before are put into the window as used at the start, which is how the record counts them.
+//! The case's record does not say what made the tasks fail before the quota was used up. Here the transfer of the
+//! image's configuration breaks off, exactly as often as there are pulls left; from then on Docker Hub itself refuses.
+//! The 56 pulls of the earlier deployments count as used at the start, as the record counts them.
 
 use http::Method;
 use pullsafe::timestamp::Timestamp;
@@ -21,7 +21,7 @@ use testkit::registry::{FaultRule, RegistryFault, Sample};
 pub const REPOSITORY: &str = "iseepatterns/court-case-backend";
 /// The image of the service.
 pub const IMAGE: &str = "iseepatterns/court-case-backend:latest";
-/// Pulls used by the deployments before, in the same window.
+/// Pulls that earlier deployments used in the same window.
 pub const USED_BEFORE: u32 = 56;
 /// Docker Hub's quota for one address.
 pub const QUOTA: u32 = 100;
@@ -31,7 +31,7 @@ pub const PATIENCE_SECONDS: i64 = 53 * 60;
 const SERVICE: &str = "web";
 /// The steps of the model are multiples of this.
 const STEP_SECONDS: i64 = 5;
-/// Where requests come from that are not behind the NAT gateway.
+/// The source of requests that do not come through the NAT gateway.
 const MIRROR_ADDRESS: &str = "lambda";
 
 /// What a world went through.
@@ -39,44 +39,43 @@ const MIRROR_ADDRESS: &str = "lambda";
 pub struct ReplayA {
     /// When the deployment started.
     pub start: Timestamp,
-    /// When the person gave up, or would have.
+    /// When the person gave up, or would have given up.
     pub end: Timestamp,
-    /// Every few seconds.
+    /// A sample every few seconds.
     pub samples: Vec<Sampled>,
-    /// Every task, in the order of launch.
+    /// Every task, in the order of their launches.
     pub tasks: Vec<Task>,
-    /// What people were told.
+    /// The notifications that people got.
     pub told: Vec<PublishedMessage>,
     /// The digest of the image at Docker Hub.
     pub digest: String,
-    /// What the mirror announced.
+    /// The detail of the mirror's first `Image Mirrored` event.
     pub mirrored: Option<Value>,
     /// Pulls that the mirror spent from its own address.
     pub mirror_pulls: u32,
     /// The calls with which pullsafe changed something.
     pub writes: Vec<String>,
-    /// What became of the stack, and when.
+    /// The outcome of the stack, and when it was known.
     pub stack: (StackOutcome, Timestamp),
-    /// Tasks that run at the end, and how many should.
+    /// How many tasks run at the end, and how many should.
     pub running: (u64, u64),
     /// The image of the service's task definition at the end.
     pub image: String,
     /// When ECS would have done the next thing.
     pub next_due: Option<Timestamp>,
-    /// The incident, as the table has it; none where nothing is deployed.
+    /// The incident as the table has it; `None` in the world without pullsafe.
     pub incident: Option<Incident>,
 }
 
-/// A look at a moment.
+/// A sample at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Sampled {
-    /// When.
     pub at: Timestamp,
     /// Pulls used in the window by the tasks' address.
     pub used: u32,
-    /// Tries that Docker Hub refused so far.
+    /// Tries that Docker Hub has refused so far.
     pub refused: u32,
-    /// Tasks that run.
+    /// How many tasks run.
     pub running: u64,
 }
 
@@ -87,18 +86,18 @@ pub struct Task {
     pub created: Timestamp,
     /// When it ran, if it did.
     pub started: Option<Timestamp>,
-    /// When it was over, and why.
+    /// When it stopped, and why.
     pub stopped: Option<(Timestamp, String)>,
 }
 
 impl Task {
-    /// The number of tries that its stop reason names.
+    /// The number of tries, from its `stoppedReason`.
     pub fn tries(&self) -> Option<u32> {
         let (_, reason) = self.stopped.as_ref()?;
         reason.split_once("retried ")?.1.split_once(" time(s)")?.0.parse().ok()
     }
 
-    /// Which of its tries it makes at a moment, if any.
+    /// The number of the try that it makes at a moment, if it makes one then.
     fn try_at(&self, moment: Timestamp) -> Option<i64> {
         let pacing = Pacing::case_a();
         let first = self.created.plus_seconds(pacing.provisioning_seconds + pacing.before_pull_seconds);
@@ -108,35 +107,35 @@ impl Task {
             .then_some(number)
     }
 
-    /// Whether Docker Hub's quota stopped it.
+    /// Whether Docker Hub's quota stopped the task.
     pub fn met_the_quota(&self) -> bool {
         self.stopped.as_ref().is_some_and(|(_, reason)| reason.contains("429 Too Many Requests"))
     }
 }
 
 impl ReplayA {
-    /// The report of its incident, as of the end.
+    /// The report of its incident, at the end of the replay.
     pub fn report(&self) -> Option<Report> {
         Some(Report::of(&reported::subject(), self.incident.as_ref()?, self.end))
     }
 
-    /// When the last unit of the quota was used.
+    /// When the last pull of the quota was used.
     pub fn used_up(&self) -> Option<Timestamp> {
         self.samples.iter().find(|sample| sample.used >= QUOTA).map(|sample| sample.at)
     }
 
-    /// The number of the task that used it, and of its try.
+    /// The task that used the last pull of the quota, by its number from 1, and the number of its try.
     pub fn last_pull(&self) -> Option<(usize, i64)> {
         let at = self.used_up()?;
         self.tasks.iter().enumerate().find_map(|(index, task)| Some((index + 1, task.try_at(at)?)))
     }
 
-    /// How many tasks were launched before the first that the quota stopped.
+    /// How many tasks were launched before the first one that the quota stopped.
     pub fn before_quota(&self) -> usize {
         self.tasks.iter().position(Task::met_the_quota).unwrap_or(self.tasks.len())
     }
 
-    /// What was left of the quota at a moment.
+    /// How many pulls of the quota were left at a moment.
     pub fn left_at(&self, moment: Timestamp) -> u32 {
         let used = self
             .samples
@@ -147,24 +146,24 @@ impl ReplayA {
         QUOTA.saturating_sub(used)
     }
 
-    /// Tries that Docker Hub refused.
+    /// How many tries Docker Hub refused.
     pub fn refused(&self) -> u32 {
         self.samples.last().map_or(0, |sample| sample.refused)
     }
 
-    /// When each task that ran began to.
+    /// When each task that ran started.
     pub fn ran(&self) -> Vec<Timestamp> {
         self.tasks.iter().filter_map(|task| task.started).collect()
     }
 }
 
-/// The world without pullsafe.
+/// Plays the world without pullsafe.
 pub async fn without_pullsafe() -> ReplayA {
-    // Boxed, for the compiler gives up on a future with a world in it when it is nested further.
+    // Boxed, because the compiler gives up on deeper nested futures that hold a world.
     Box::pin(play(Setup::new().without_pullsafe())).await
 }
 
-/// The same world with pullsafe in act mode; its mirror is empty.
+/// Plays the same world with pullsafe in act mode; its mirror is empty.
 pub async fn with_pullsafe() -> ReplayA {
     Box::pin(play(Setup::new())).await
 }
@@ -173,7 +172,7 @@ async fn play(setup: Setup) -> ReplayA {
     let start = setup.start;
     let end = start.plus_seconds(PATIENCE_SECONDS);
     let mut world = setup.build();
-    // Without an image index: a pull is then one request that counts, as in the case.
+    // The image has no index, so that a pull is one request that counts, as in the case.
     let pushed = Sample::new(1).layers(&[3_400_000, 1_100_000]).build();
     pushed.push(world.hub.store(), REPOSITORY, "latest");
     world.hub.quota().spend(NAT, USED_BEFORE, start);

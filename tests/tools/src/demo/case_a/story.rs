@@ -1,4 +1,4 @@
-//! The words. Every number and every time in them is read from the replay.
+//! The text of the story. Every number and every time in it is read from the replay.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use super::replay::{IMAGE, QUOTA, ReplayA, Task, USED_BEFORE};
 use crate::demo::stage::{DemoStage, Paint, WIDTH, clock, section, wrap};
 use testkit::aws::sns::PublishedMessage;
 
-/// What is to be seen, and what of it is real.
+/// Says what the replay shows, and which parts of it are real.
 pub(super) fn opening(stage: &mut DemoStage<'_>) -> io::Result<()> {
     stage.line("")?;
     let title = stage.paint(Paint::Bold, "pullsafe: the rate-limit loop, replayed");
@@ -28,7 +28,7 @@ pub(super) fn opening(stage: &mut DemoStage<'_>) -> io::Result<()> {
     )
 }
 
-/// Part 1.
+/// Part 1: the world without pullsafe.
 pub(super) fn left_alone(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> {
     stage.heading("1. Left alone")?;
     the_start(stage, replay)?;
@@ -77,7 +77,7 @@ pub(super) fn left_alone(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Res
     )
 }
 
-/// Part 2.
+/// Part 2: the world with pullsafe.
 pub(super) fn with_pullsafe(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> {
     stage.heading("2. The same evening, with pullsafe in act mode")?;
     stage.say(
@@ -126,7 +126,7 @@ pub(super) fn with_pullsafe(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::
     Ok(())
 }
 
-/// The last two messages, whole.
+/// Part 4: the last two messages, in full.
 pub(super) fn notices(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> {
     stage.heading("4. What people got")?;
     let skip = replay.told.len().saturating_sub(2);
@@ -147,7 +147,7 @@ pub(super) fn notices(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result
     Ok(())
 }
 
-/// The report of the incident, to where it says what to change.
+/// Part 5: the report of the incident, up to its section "What to do".
 pub(super) fn report(stage: &mut DemoStage<'_>, report: &Report) -> io::Result<()> {
     stage.heading("5. The report of the incident")?;
     let text = markdown::report(report);
@@ -158,7 +158,7 @@ pub(super) fn report(stage: &mut DemoStage<'_>, report: &Report) -> io::Result<(
         .filter(|line| !line.starts_with("|---") && *line != "| | |");
     for line in shown {
         in_block ^= line.starts_with("```");
-        // What is drawn, or is to be copied, stays as it is.
+        // A drawing, or a block to be copied, is not wrapped.
         let lines = if in_block { vec![line.to_owned()] } else { wrap(line, WIDTH - 1) };
         for line in lines {
             stage.line(&format!(" {line}"))?;
@@ -168,7 +168,7 @@ pub(super) fn report(stage: &mut DemoStage<'_>, report: &Report) -> io::Result<(
     Ok(())
 }
 
-/// The sum of it.
+/// The summary of both worlds.
 pub(super) fn closing(stage: &mut DemoStage<'_>, left: &ReplayA, right: &ReplayA) -> io::Result<()> {
     let failed = right
         .tasks
@@ -204,7 +204,8 @@ fn the_start(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> {
     stage.detail(Paint::Plain, &text)
 }
 
-/// The first six tasks. What stopped them is told once; `then` tells what else there is to say at each stop.
+/// Tells the tasks that stopped before the quota was used up. Their stop reason is told once; `then` may add something
+/// at each stop.
 fn before_the_quota_is_gone(
     stage: &mut DemoStage<'_>,
     replay: &ReplayA,
@@ -242,7 +243,7 @@ fn the_hundredth(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> 
     )
 }
 
-/// What pullsafe says, in its own words.
+/// Tells a message of pullsafe by its subject.
 fn spoken(stage: &mut DemoStage<'_>, replay: &ReplayA, notice: &PublishedMessage) -> io::Result<()> {
     let subject = notice.subject.as_deref().unwrap_or_default();
     let text = subject.strip_prefix("pullsafe: prod/web: ").unwrap_or(subject);

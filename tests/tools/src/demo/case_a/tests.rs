@@ -1,4 +1,4 @@
-//! The story, told into a string.
+//! Tests of the story, told into a string.
 
 use crate::demo::DemoStage;
 use crate::demo::stage::WIDTH;
@@ -36,7 +36,7 @@ async fn the_story_has_the_numbers_of_the_case_and_ends_well() {
         "+ Image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/iseepatterns/court-case-backend:latest",
         "the cure held",
     ];
-    // A sentence may go over two lines.
+    // A sentence may be wrapped over two lines.
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let words = flat(&story);
     let missing: Vec<_> = sentences.into_iter().filter(|sentence| !words.contains(&flat(sentence))).collect();

@@ -1,4 +1,4 @@
-//! Case A: the service's image is on Docker Hub, the quota is used up, every failed task spends seven pulls more.
+//! Case A: the service's image is on Docker Hub, the quota is used up, and every failed task costs seven more tries.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use crate::e2e::stack::{EmulatedStack, event};
 use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 const IMAGE: &str = "iseepatterns/court-case-backend";
-/// Where the mirror keeps it.
+/// The repository in which the mirror keeps the copy.
 const COPY: &str = "docker-hub/iseepatterns/court-case-backend";
 const TAG: &str = "latest";
 
-/// Plays it.
+/// Plays case A.
 ///
 /// # Errors
 /// The first step that failed.
@@ -91,7 +91,7 @@ async fn only_the_image_differs(stack: &EmulatedStack, deployed: &DeployedServic
     ensure(before == after, format!("{before} became {after}"))
 }
 
-/// A task definition, without what tells one revision from another.
+/// A task definition without the fields that always differ between revisions.
 async fn definition(stack: &EmulatedStack, arn: &str) -> Result<serde_json::Value> {
     let request = serde_json::json!({ "taskDefinition": arn });
     let answer = stack
@@ -148,12 +148,13 @@ async fn one_act(stack: &EmulatedStack, deployed: &DeployedService) -> Result<()
     ensure(act["plan"]["remedy"] == "move-to-mirror", act)
 }
 
-/// The events that pullsafe has put on the bus have the fields of their examples in `events/`, and no others.
+/// Checks that the events which pullsafe has put on the bus have the fields of their examples in `events/`, and no
+/// others.
 async fn as_documented(stack: &EmulatedStack) -> Result<()> {
     let events = stack.take_events().await?;
     for (name, detail_type) in [("image-mirrored", "Image Mirrored"), ("remedy-applied", "Remedy Applied")] {
         let example = event(name)?;
-        // The last one, for the stack's own checks have put one of `events/` on the bus.
+        // The last one counts: the checks of the stack itself have put an example of `events/` on the bus before.
         let real = events
             .iter()
             .rfind(|event| event["detail-type"] == detail_type)

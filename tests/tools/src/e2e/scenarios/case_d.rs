@@ -1,4 +1,4 @@
-//! Case D: the service was created before its image was pushed, and is scaled automatically.
+//! Case D: the service was created before its image was pushed, and Application Auto Scaling scales it.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::e2e::scaling::PlayedScaling;
 use crate::e2e::stack::{EmulatedStack, event};
 use crate::e2e::{Result, WhatWasTried as _, ensure};
 
-/// What Application Auto Scaling scales.
+/// The scalable target, as Application Auto Scaling names it.
 pub const SCALED: &str = "service/mp/app-mp";
 /// The service's repository.
 pub(super) const REPOSITORY: &str = "app-mp";
@@ -18,7 +18,7 @@ pub(super) const REPOSITORY: &str = "app-mp";
 pub(super) const TAG: &str = "9f1c2d7e";
 const COUNT: i32 = 2;
 
-/// Plays it.
+/// Plays case D.
 ///
 /// # Errors
 /// The first step that failed.
@@ -92,7 +92,7 @@ async fn is_paused(
     ensure(scaling.is_suspended(SCALED)?, "scaling goes on")
 }
 
-/// The event finds the service, or a sweep that was just under way holds it; then the event waits in the queue.
+/// Sends the event and waits. If a sweep holds the service just then, the event waits in the queue.
 async fn restored_by(
     stack: &EmulatedStack,
     pushed: &serde_json::Value,

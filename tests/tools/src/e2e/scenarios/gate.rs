@@ -1,6 +1,6 @@
-//! The gate: real stacks with `Custom::PullsafeImage`, which wait for their image.
+//! The gate: real stacks with `Custom::PullsafeImage` that wait for their images.
 //!
-//! The emulator runs the schedule, so that sweeps come by themselves; ECR's events are sent by invoking the waker with
+//! The emulator fires the schedule, so sweeps come by themselves. ECR's events are sent by invoking the waker with
 //! them.
 
 use std::collections::BTreeMap;
@@ -17,24 +17,24 @@ use crate::e2e::tools::project;
 use crate::e2e::{Result, WhatWasTried as _, ensure};
 use scenarios::gate::Answers;
 
-/// The repository of the stacks here.
+/// The repository of these stacks.
 pub(super) const REPOSITORY: &str = "gated";
-/// The tag that is there from the beginning.
+/// A tag that exists from the beginning.
 pub(super) const TAG: &str = "1.0.0";
-/// CloudFormation's own patience.
+/// CloudFormation's default timeout of a custom resource, in seconds.
 const LONG: u32 = 3600;
-/// Shorter than the sweep's rhythm: only a timer can end it in time.
+/// A timeout shorter than the time between two sweeps, in seconds: only a timer can end it in time.
 const SHORT: u32 = 20;
-/// A few minutes, of which all but a small margin are waited.
+/// A timeout of a few minutes, in seconds: the gate waits all of it but a small margin.
 const MINUTES: u32 = 310;
-/// How many pushes are timed, and every which of them is a single image; the others have an index around it, as build
-/// tools make them.
+/// How many pushes are timed. One in every `SINGLE` is a single image; the others are indexes, as build tools make
+/// them.
 const PUSHES: usize = 30;
 const SINGLE: usize = 3;
-/// How many are left to the sweep.
+/// How many pushes are left to the sweep.
 const SWEPT: usize = 15;
 
-/// Plays it.
+/// Plays the gate's scenario.
 ///
 /// # Errors
 /// The first step that failed.
@@ -85,7 +85,7 @@ pub async fn play(stack: &EmulatedStack, report: &mut StepReport) -> Result<()> 
     Ok(())
 }
 
-/// Writes what was measured into docs/gate.md, where `UPDATE_DOCS` asks for it.
+/// Writes the measurements into docs/gate.md, if `UPDATE_DOCS` is set.
 fn document(rows: &[(String, String)]) -> Result<()> {
     const BEGIN: &str = "<!-- measured: UPDATE_DOCS=1 cargo e2e -->\n";
     if std::env::var_os("UPDATE_DOCS").is_none() {
@@ -115,7 +115,7 @@ async fn two(stack: &EmulatedStack) -> Result<()> {
     template["Resources"]["Second"] = template["Resources"]["Image"].clone();
     template["Resources"]["Second"]["Properties"]["ImageTag"] = json!("second");
     create(stack, "two-gates", &template).await?;
-    // The emulator asks for one after the other, CloudFormation for both at once.
+    // The emulator requests one resource after the other; CloudFormation would request both at once.
     waiting(stack, "two-gates", 1).await?;
     wake(stack, "second").await?;
     ensure(
@@ -126,7 +126,7 @@ async fn two(stack: &EmulatedStack) -> Result<()> {
     ended(stack, "two-gates", "CREATE_COMPLETE").await.map(drop)
 }
 
-/// Sorted.
+/// The time from each push to the answer, sorted.
 async fn pushed(stack: &EmulatedStack) -> Result<Vec<Duration>> {
     for number in 0..PUSHES {
         begin(stack, &format!("pushed-{number}"), &one(&format!("push-{number}"), LONG)).await?;
@@ -162,7 +162,7 @@ async fn updated(stack: &EmulatedStack) -> Result<()> {
     )
 }
 
-/// What comes after the gate fails; the tag that the stack had has been deleted meanwhile.
+/// An update fails after the gate, and rolls back to a tag that has been deleted meanwhile.
 async fn rolled_back(stack: &EmulatedStack) -> Result<()> {
     let with_next = |tag: &str, property: &str| {
         let mut template = one(tag, LONG);
@@ -190,7 +190,8 @@ async fn rolled_back(stack: &EmulatedStack) -> Result<()> {
     ensure(outputs.get("ImageUri").is_none_or(|uri| uri.ends_with(&old)), format!("not {old}: {outputs:?}"))
 }
 
-/// The tag that the stack had before is gone, and its digest with it: the memory is not asked.
+/// An update goes forward to a tag that the stack had before. Its image is gone from ECR, and the remembered digest
+/// must not be used.
 async fn forward(stack: &EmulatedStack) -> Result<()> {
     push_to_ecr(stack, REPOSITORY, "first").await?;
     create(stack, "forward", &one("first", LONG)).await?;
@@ -259,8 +260,8 @@ async fn refused(stack: &EmulatedStack) -> Result<()> {
     Ok(())
 }
 
-/// Lambda's record of an invocation that failed, as the queue delivers it: the image is there for one, and not for the
-/// other.
+/// The waker gets Lambda's record of a failed invocation, as the queue delivers it: once with an image that exists, and
+/// once with one that comes later.
 async fn taken_up(stack: &EmulatedStack) -> Result<()> {
     let answers = Answers::start().await.context("listen for answers")?;
     for (name, tag) in [("taken-up", TAG), ("parked-late", "late")] {
@@ -282,7 +283,7 @@ async fn taken_up(stack: &EmulatedStack) -> Result<()> {
     ensure(status("parked-late") == Some(json!("SUCCESS")), "the push is heard")
 }
 
-/// The longest time from a push to the answer, where nothing but the sweep can find it.
+/// The longest time from a push to the answer, where only the sweep can find the image.
 async fn swept(stack: &EmulatedStack) -> Result<Duration> {
     let answers = Answers::start().await.context("listen for answers")?;
     for number in 0..SWEPT {
@@ -309,7 +310,7 @@ async fn swept(stack: &EmulatedStack) -> Result<Duration> {
     times.max().context("no answer")
 }
 
-/// The emulator forgets a resource that is not there yet, where CloudFormation sends a Delete for it. So it is sent
+/// For a resource that is still being created, CloudFormation sends a Delete; the emulator does not. So it is sent
 /// here.
 async fn deleted(stack: &EmulatedStack) -> Result<()> {
     begin(stack, "deleted", &one("not-yet", LONG)).await?;
@@ -348,7 +349,7 @@ async fn short(stack: &EmulatedStack) -> Result<()> {
 }
 
 async fn given_up(stack: &EmulatedStack) -> Result<()> {
-    // Longer than anything else has to wait for: five times.
+    // This takes longer than one wait allows, so it waits up to five times.
     for _ in 0..5 {
         if ended(stack, "never", "ROLLBACK_COMPLETE").await.is_ok() {
             break;
@@ -363,7 +364,7 @@ async fn given_up(stack: &EmulatedStack) -> Result<()> {
     .await
 }
 
-/// Two hundred requests, past CloudFormation, which the emulator would need too long for.
+/// Two hundred requests, sent past CloudFormation, for which the emulator would take too long.
 async fn many(stack: &EmulatedStack) -> Result<String> {
     let answers = Answers::start().await.context("listen for answers")?;
     for number in 0..50 {
@@ -418,7 +419,7 @@ async fn nothing_leaked(stack: &EmulatedStack) -> Result<()> {
     Ok(())
 }
 
-/// A stack of one gate.
+/// A template with one gate.
 fn one(tag: &str, timeout_seconds: u32) -> Value {
     json!({
         "Resources": {"Image": {"Type": "Custom::PullsafeImage", "Properties": {
@@ -454,7 +455,7 @@ async fn begin(stack: &EmulatedStack, name: &str, template: &Value) -> Result<()
     ensure(status(stack, name).await? == "CREATE_IN_PROGRESS", format!("{name} does not wait"))
 }
 
-/// Waits until so many requests of a stack are parked.
+/// Waits until this many requests of a stack are parked.
 async fn waiting(stack: &EmulatedStack, name: &str, count: usize) -> Result<()> {
     stack
         .until(&format!("{name} is parked"), async |stack| Ok((open(stack, name).await? >= count).then_some(())))
@@ -476,17 +477,17 @@ async fn rows(stack: &EmulatedStack, name: &str) -> Result<Vec<Value>> {
         .collect()
 }
 
-/// Pushes an image and sends its event, as ECR would; from the push to the answer.
+/// Pushes an image and sends its event, as ECR would; returns the time from the push to the answer.
 async fn wake(stack: &EmulatedStack, tag: &str) -> Result<Duration> {
     push_to_ecr(stack, REPOSITORY, tag).await?;
     tell(stack, tag).await
 }
 
-/// Sends the event of a push, as ECR would; how long it takes until all who wait for it are answered.
+/// Sends the event of a push, as ECR would; returns how long it takes until all waiting requests are answered.
 async fn tell(stack: &EmulatedStack, tag: &str) -> Result<Duration> {
     let begin = Instant::now();
     let outcome = invoke(stack, "gate-waker", &pushed_event(REPOSITORY, tag)?).await?;
-    // A sweep may have been there first.
+    // A sweep may have answered them first.
     ensure(
         outcome["answered"] == 1 || outcome["waiting"] == 0 || outcome["outcome"] == "woken",
         format!("not woken: {outcome}"),
@@ -507,7 +508,7 @@ async fn status(stack: &EmulatedStack, name: &str) -> Result<String> {
     Ok(found.stack_status().map_or("", |status| status.as_str()).to_owned())
 }
 
-/// Waits for the end of a stack, which has to be this one; returns its outputs.
+/// Waits until a stack has ended, which must be with this status; returns its outputs.
 async fn ended(stack: &EmulatedStack, name: &str, expected: &str) -> Result<BTreeMap<String, String>> {
     let found = stack
         .until("the stack comes to an end", async |stack| {
@@ -540,7 +541,7 @@ async fn reasons(stack: &EmulatedStack, name: &str) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Whether a stack's events say all of this in one reason.
+/// Fails unless one reason in a stack's events has all of these parts.
 async fn explained(stack: &EmulatedStack, name: &str, parts: &[&str]) -> Result<()> {
     let reasons = reasons(stack, name).await?;
     let explained = reasons.iter().any(|reason| parts.iter().all(|part| reason.contains(part)));
@@ -551,7 +552,7 @@ async fn remove(stack: &EmulatedStack, name: &str) -> Result<()> {
     stack.cloudformation.delete_stack().stack_name(name).send().await.context("delete the stack")?;
     stack
         .until("the stack is deleted", async |stack| {
-            // A deleted stack is not found by its name.
+            // A deleted stack cannot be found by its name.
             Ok(match status(stack, name).await {
                 Ok(status) => (status == "DELETE_COMPLETE").then_some(()),
                 Err(_) => Some(()),

@@ -1,7 +1,9 @@
-//! The gate while its processes are killed again and again: every request gets its answer, and only one.
+//! The gate, while its processes are killed again and again: every request gets its answer, and never two different
+//! ones.
 //!
-//! The requests go past CloudFormation, as in the other parts that time or count, so that every answer is seen byte by
-//! byte. They are sent as CloudFormation and EventBridge send them: nobody waits, and Lambda tries again.
+//! The requests go past CloudFormation, as in the other parts that time or count, so that every answer can be compared
+//! byte by byte. They are asynchronous invocations, as CloudFormation and EventBridge make them: nobody waits, and
+//! Lambda retries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -17,24 +19,24 @@ use crate::e2e::stack::EmulatedStack;
 use crate::e2e::{Result, WhatWasTried as _, ensure};
 use scenarios::gate::Answers;
 
-/// How often the cases are played side by side.
+/// How many requests of each case are played side by side.
 const ROUNDS: usize = 6;
-/// The pauses between two killings, in milliseconds, in turn: shorter than a start, longer than a whole answer, and
-/// between.
+/// The pauses between two kills, in milliseconds, in turn: some shorter than a start, some longer than a whole answer,
+/// and some in between.
 const PAUSES: [u64; 8] = [90, 700, 160, 40, 450, 230, 1100, 300];
 /// For how long processes are killed.
 const KILLING: Duration = Duration::from_secs(25);
-/// The longest wait after that: a claim of 30 s that nobody gives back, the next sweep, and its own work.
+/// The longest wait after that: for a claim of 30 s that nobody gives back, the next sweep, and the sweep's own work.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The time that a request has whose image never comes. The killing is over before.
+/// The timeout of a request whose image never comes, in seconds. The killing is over before it.
 const SHORT: u32 = 60;
 
-/// A case: how its requests are called, and what they have to be answered.
+/// A case: the name of its requests, and the answer that they must get.
 struct KilledCase {
     name: &'static str,
     tag: fn(usize) -> String,
     timeout_seconds: u32,
-    /// What differs from a plain request.
+    /// A property that is added to a plain request, if any.
     property: Option<(&'static str, &'static str)>,
     status: &'static str,
     /// Whether its image is pushed while processes are killed.
@@ -76,7 +78,7 @@ const CASES: &[KilledCase] = &[
     },
 ];
 
-/// Plays it.
+/// Plays the gate while its processes are killed.
 ///
 /// # Errors
 /// The first step that failed.
@@ -108,7 +110,7 @@ async fn ask_all(stack: &EmulatedStack, answers: &Answers) -> Result<()> {
     Ok(())
 }
 
-/// Requests that wait, and are taken back: the deletion is answered, and they themselves are not.
+/// Sends Deletes of resources for which there was no Create: each Delete must be answered.
 async fn cancel(stack: &EmulatedStack, answers: &Answers) -> Result<()> {
     for round in 0..ROUNDS {
         let properties = json!({"RepositoryName": REPOSITORY, "ImageTag": format!("killed-cancelled-{round}")});
@@ -147,7 +149,7 @@ async fn answered(answers: &Answers) -> Result<()> {
             let name = id(case, round);
             let taken = answers.taken(&name);
             let bodies: Vec<&str> = taken.iter().map(|answer| answer.body.as_str()).collect();
-            // A process that died after sending sends the same again.
+            // After a process has died between sending and noting it, the same answer is sent again.
             ensure(
                 bodies.windows(2).all(|two| two[0] == two[1]),
                 format!("{name} was answered differently: {bodies:?}"),
@@ -171,7 +173,7 @@ fn request(answers: &Answers, kind: &str, name: &str, properties: &Value) -> Val
     })
 }
 
-/// Kills the processes of some functions until it is told to end.
+/// Kills the processes of some functions until it is ended.
 struct Killer {
     stop: Arc<AtomicBool>,
     kills: Arc<AtomicU32>,
@@ -194,7 +196,7 @@ impl Killer {
         Self { stop, kills, task }
     }
 
-    /// Ends it; how many processes it has killed.
+    /// Ends the killing; returns how many processes were killed.
     async fn end(self) -> u32 {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await.ok();
@@ -202,7 +204,7 @@ impl Killer {
     }
 }
 
-/// Kills every process that runs one of these functions, by what Lambda's environment says of it.
+/// Kills every process that runs one of these functions, recognised by Lambda's environment variable; returns how many.
 fn kill(functions: &[String]) -> u32 {
     let wanted: Vec<String> = functions.iter().map(|name| format!("AWS_LAMBDA_FUNCTION_NAME={name}")).collect();
     let runs = |id: &str| {

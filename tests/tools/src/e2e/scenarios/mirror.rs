@@ -1,9 +1,9 @@
-//! The mirror's schedule: the deployed rule fires, the run plans, its jobs go through the queue, and ECR holds what
-//! Docker Hub has.
+//! The mirror's schedule: the deployed rule fires, the run plans, its jobs go through the queue, and then ECR has the
+//! digests of Docker Hub.
 //!
-//! The emulator fires rules by their schedule. So that nobody waits an hour, the deployed rule gets another rate until
-//! it has fired; its target and what it sends stay as the template made them. The second run is invoked with such an
-//! event, for its answer.
+//! The emulator fires rules by their schedule. The deployed rule gets a shorter rate until it has fired, so that nobody
+//! waits an hour; its target and its event stay as in the template. The second run is invoked with such an event, so
+//! that its answer can be read.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +19,10 @@ use crate::e2e::report::StepReport;
 use crate::e2e::stack::{EmulatedStack, NAME};
 use crate::e2e::{Result, WhatWasTried as _, ensure};
 
-/// The parameter with the mirror's configuration, which the stack is deployed with.
+/// The name of the parameter with the mirror's configuration; the stack is deployed with it.
 pub const PARAMETER: &str = "/pullsafe/mirror";
 
-/// What Docker Hub has: repository and tag, and whether the configuration wants it.
+/// The images on Docker Hub: repository, tag, and whether the configuration wants the image.
 const IMAGES: &[(&str, &str, bool)] = &[
     ("library/base", "3.11-slim", true),
     ("library/base", "3.12-slim", true),
@@ -32,12 +32,12 @@ const IMAGES: &[(&str, &str, bool)] = &[
     ("library/tool", "22.10.0", false),
     ("acme/discovered", "7", true),
 ];
-/// The rule of the template that starts a run, as SAM names it.
+/// The logical id that SAM gives the rule that starts a run.
 const RULE: &str = "MirrorFunctionPlan";
-/// The shortest rate that there is, and the emulator looks every ten seconds.
+/// How long to wait for the rule: the shortest rate is a minute, and the emulator looks every ten seconds.
 const UNTIL_IT_FIRES: Duration = Duration::from_secs(100);
 
-/// Plays it.
+/// Plays the mirror's scenario.
 ///
 /// # Errors
 /// The first step that failed.
@@ -46,7 +46,7 @@ pub async fn play(stack: &EmulatedStack, hub: &Hub, report: &mut StepReport) -> 
     let digests = report.step("the images are on Docker Hub", publish(hub).await)?;
     report.step("a service runs one that the configuration does not name", discovered(stack).await)?;
     report.step("the configuration is in its parameter", configure(stack).await)?;
-    // What other scenarios have caused is not what this one is about.
+    // Events of earlier scenarios are taken away first.
     report.step("the bus has a listener", stack.take_events().await.map(drop))?;
     let rule =
         report.step("the template's rule is enabled and leads to the mirror", DeployedRule::deployed(stack).await)?;
@@ -65,7 +65,7 @@ pub async fn play(stack: &EmulatedStack, hub: &Hub, report: &mut StepReport) -> 
     Ok(())
 }
 
-/// By repository and tag, the digests that Docker Hub has of what is wanted.
+/// The digests on Docker Hub of the wanted images, by repository and tag.
 type Digests = BTreeMap<(&'static str, &'static str), String>;
 
 async fn publish(hub: &Hub) -> Result<Digests> {
@@ -126,7 +126,7 @@ impl DeployedRule {
         let targets = stack.emulator().json("events", "AWSEvents.ListTargetsByRule", &json!({ "Rule": name })).await?;
         let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", stack.function("mirror")?);
         ensure(targets["Targets"].as_array().is_some_and(|targets| targets.len() == 1), &targets)?;
-        // Without an input of its own the target gets EventBridge's event as it is.
+        // Without an input of its own, the target gets EventBridge's event unchanged.
         let target = &targets["Targets"][0];
         ensure(
             target["Arn"] == function && target.get("Input").is_none() && target.get("InputPath").is_none(),
@@ -154,7 +154,7 @@ impl DeployedRule {
     }
 }
 
-/// Lets the rule fire once, and waits until everything that is wanted is there.
+/// Lets the rule fire once, and waits until all wanted images are in ECR.
 async fn fired(stack: &EmulatedStack, rule: &DeployedRule, digests: &Digests) -> Result<()> {
     let before = runs(stack, "mirror").await?;
     rule.set_rate(stack, "rate(1 minute)").await?;
@@ -163,7 +163,7 @@ async fn fired(stack: &EmulatedStack, rule: &DeployedRule, digests: &Digests) ->
             Ok((runs(stack, "mirror").await? > before).then_some(()))
         })
         .await;
-    // It must not fire again, whatever has become of it.
+    // The rule must not fire again, whether it has fired or not.
     rule.set_rate(stack, &rule.rate).await?;
     fired?;
     stack
@@ -178,7 +178,7 @@ async fn fired(stack: &EmulatedStack, rule: &DeployedRule, digests: &Digests) ->
         .await
 }
 
-/// Where the mirror keeps it.
+/// The repository in which the mirror keeps the copies of a repository.
 fn copy_of(repository: &str) -> String {
     format!("docker-hub/{repository}")
 }
@@ -222,7 +222,8 @@ async fn announced(stack: &EmulatedStack, digests: &Digests) -> Result<()> {
     ensure(told.iter().all(|event| text(event, "requested_by") == "schedule"), "somebody else has asked")
 }
 
-/// The moments of PutImage and the holders of blobs are there, no lease is held, and no repository is left unfinished.
+/// Waits until the table has the pace of PutImage (`pace#`) and the holders of blobs (`held#`), no lease is held, and
+/// no repository is marked as unfinished.
 async fn shared(stack: &EmulatedStack) -> Result<()> {
     stack
         .until("the last job has given back what it held", async |stack| {
@@ -265,7 +266,7 @@ async fn again(stack: &EmulatedStack, rule: &DeployedRule) -> Result<()> {
     ensure(none && current >= wanted, answer)
 }
 
-/// What a run that has something to do would change.
+/// Everything that a run would change if it had something to do.
 #[derive(Debug, PartialEq, Eq)]
 struct Moved {
     pulls: usize,
@@ -294,7 +295,7 @@ impl Moved {
         }
         let announced =
             stack.take_events().await?.iter().filter(|event| event["detail-type"] == "Image Mirrored").count();
-        // The run itself is invoked; a job would be one more.
+        // The run was invoked, so any line like this comes from a job.
         let jobs = stack.logs("mirror").await?.iter().filter(|line| line.contains("the image is mirrored")).count();
         Ok(Self { pulls, copies, announced, jobs })
     }

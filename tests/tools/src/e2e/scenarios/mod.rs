@@ -1,4 +1,5 @@
-//! What is played on the deployed stack. A scenario stops at its first failure; the next one is played all the same.
+//! The scenarios that are played on the deployed stack. A scenario stops at its first failure; the next one is still
+//! played.
 
 pub mod case_a;
 pub mod case_d;
@@ -14,7 +15,7 @@ use super::report::StepReport;
 use super::stack::{EmulatedStack, event};
 use super::{Result, WhatWasTried as _, ensure};
 
-/// The stack itself: every way into the remediator leads there.
+/// Checks the stack itself: every way into the remediator works.
 ///
 /// # Errors
 /// The first step that failed.
@@ -25,19 +26,19 @@ pub async fn every_way_in(stack: &EmulatedStack, report: &mut StepReport) -> Res
     }
     report.step("an event on the bus comes through its rule", through_the_rule(stack).await)?;
     report.step("an event on the work queue comes back", through_the_queue(stack).await)?;
-    // What these events have said is not what the cases are about.
+    // Notifications of these events are taken away before the cases.
     report.step("the topic has a listener", stack.take_notifications().await.map(drop))?;
     Ok(())
 }
 
-/// Invokes a function that has to succeed.
+/// Invokes a function, which must succeed, and returns its answer.
 async fn invoke(stack: &EmulatedStack, function: &str, event: &Value) -> Result<Value> {
     let answer = stack.invoke(function, event).await?;
     ensure(answer.error.is_none(), format!("{function} failed: {}", answer.payload))?;
     Ok(answer.payload)
 }
 
-/// Invokes the remediator, which has to come to this outcome.
+/// Invokes the remediator, which must come to this outcome.
 async fn remediate(stack: &EmulatedStack, event: &Value, outcome: &str, remedy: Option<&str>) -> Result<()> {
     let answer = invoke(stack, "remediator", event).await?;
     ensure(
@@ -46,7 +47,7 @@ async fn remediate(stack: &EmulatedStack, event: &Value, outcome: &str, remedy: 
     )
 }
 
-/// Waits for a notification with this in its subject; returns its text.
+/// Waits for a notification with this text in its subject; returns its message.
 async fn told(stack: &EmulatedStack, subject: &str) -> Result<String> {
     stack
         .until(&format!("a message about `{subject}`"), async |stack| stack.take_notification(subject).await)
@@ -59,7 +60,7 @@ fn says(text: &str, parts: &[&str]) -> Result<()> {
     ensure(missing.is_empty(), format!("{missing:?} is not in: {text}"))
 }
 
-/// How often a function has been started on an event, by its log.
+/// How many times a function has been invoked, by its log.
 async fn runs(stack: &EmulatedStack, function: &str) -> Result<usize> {
     Ok(stack.logs(function).await?.iter().filter(|line| line.starts_with("START RequestId:")).count())
 }
@@ -95,7 +96,7 @@ async fn through_the_queue(stack: &EmulatedStack) -> Result<()> {
         .await
 }
 
-/// The digest behind a tag of a private repository, as ECR has it.
+/// The digest of a tag in ECR; `None` where there is no such tag or repository.
 async fn digest_in_ecr(stack: &EmulatedStack, repository: &str, tag: &str) -> Result<Option<String>> {
     let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag(tag).build();
     match stack.ecr.batch_get_image().repository_name(repository).image_ids(id).send().await {
@@ -120,7 +121,7 @@ async fn push_to_ecr(stack: &EmulatedStack, repository: &str, tag: &str) -> Resu
     .await
 }
 
-/// Pushes an index into ECR, through its registry.
+/// Pushes an index to the emulated ECR, over the registry protocol.
 async fn push_index_to_ecr(stack: &EmulatedStack, repository: &str, tag: &str) -> Result<String> {
     let basic = sign_in(stack).await?;
     super::hub::push_index(

@@ -9,20 +9,17 @@ use crate::e2e::emulator::{ACCOUNT, REGION};
 use crate::e2e::stack::{EmulatedStack, event};
 use crate::e2e::{Result, WhatWasTried as _};
 
-/// What is deployed.
+/// A service to deploy.
 #[derive(Debug, Clone)]
 pub struct ServicePlan<'a> {
-    /// The cluster, which is created if it does not exist.
+    /// The cluster; it is created if it does not exist.
     pub cluster: &'a str,
-    /// The service, and the family of its task definition.
+    /// The name of the service, and of the family of its task definition.
     pub name: &'a str,
-    /// Its only container.
+    /// The name of its only container.
     pub container: &'a str,
-    /// The container's image.
     pub image: &'a str,
-    /// Its desired count.
     pub count: i32,
-    /// Its tags.
     pub tags: &'a [(&'a str, &'a str)],
 }
 
@@ -34,24 +31,23 @@ pub struct DeployedService {
     /// The task definition, with its revision.
     pub task_definition: String,
     deployment: String,
-    /// Its tasks, which have stopped.
+    /// The ARNs of its tasks, which have stopped.
     tasks: Vec<String>,
 }
 
-/// How a service looks.
+/// What ECS says about a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenService {
     /// The task definition, with its revision.
     pub task_definition: String,
-    /// The desired count.
     pub desired: i32,
-    /// The tags.
     pub tags: BTreeMap<String, String>,
 }
 
 impl DeployedService {
     /// Registers a task definition of one container, with an execution role that may pull from ECR, and creates a
-    /// service of it. In the emulator every task starts, so they are stopped, and it does not replace them.
+    /// service with it. In the emulator every task starts, so the tasks are stopped; the emulator does not replace
+    /// them.
     ///
     /// # Errors
     /// If anything is refused.
@@ -117,8 +113,8 @@ impl DeployedService {
         })
     }
 
-    /// A stop of `events/`, as the task with this number sends it now: a stop of long ago, before an incident that has
-    /// been resolved meanwhile, would be no news.
+    /// An event of `events/` about a stopped task, as if the task with this number had stopped now. A stop from before
+    /// an incident that has been resolved since would be ignored.
     ///
     /// # Errors
     /// If there is no such event, or no such task.
@@ -179,7 +175,7 @@ impl DeployedService {
         Ok(image.context("a container without an image")?.to_owned())
     }
 
-    /// How many revisions the service's family has.
+    /// How many revisions the family of the service's task definition has.
     ///
     /// # Errors
     /// If they cannot be listed.
@@ -194,7 +190,7 @@ impl DeployedService {
         Ok(answer.task_definition_arns().len())
     }
 
-    /// What pullsafe remembers of the service: the record in its row of the table.
+    /// What pullsafe remembers about the service: the record in its row of the table.
     ///
     /// # Errors
     /// If there is no such row.
@@ -208,7 +204,8 @@ impl DeployedService {
     }
 }
 
-/// A role with the permissions that a pull from ECR needs. The remediator asks IAM whether it has them.
+/// Creates a role with the permissions that a pull from ECR needs, because the remediator asks IAM for them; returns
+/// its ARN.
 async fn execution_role(stack: &EmulatedStack, service: &str) -> Result<String> {
     let name = format!("{service}-execution");
     let trust = json!({"Version": "2012-10-17", "Statement": [

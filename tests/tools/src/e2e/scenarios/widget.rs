@@ -1,4 +1,4 @@
-//! The dashboard's widget, invoked as the dashboard does, while the incidents of the cases are open.
+//! The dashboard's widget, invoked as a dashboard does, while the incidents of the cases are open.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::e2e::report::StepReport;
 use crate::e2e::stack::EmulatedStack;
 use crate::e2e::{Result, WhatWasTried as _, ensure};
 
-/// Looks at the widget, once the incidents of case A are in the table.
+/// Checks the widget. The incidents of case A must be in the table.
 ///
 /// # Errors
 /// The first step that failed.
@@ -57,7 +57,7 @@ fn harmless(html: &str) -> Result<()> {
     let found = ["<script", "<iframe", "<use", "href=", "src=", "url(", " on"]
         .into_iter()
         .find(|never| match *never {
-            // An attribute such as `onclick`, not a word such as `once`.
+            // An attribute such as `onclick` in a tag, not a word such as `once` in the text.
             " on" => html
                 .split('<')
                 .any(|tag| tag.split('>').next().is_some_and(|tag| tag.contains(" on") && tag.contains('='))),
