@@ -94,7 +94,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
                     }
                 }
             }
-            "yaml" | "yamlFile" if word == "yaml" => {
+            "yaml" => {
                 // `yaml '...'` in an agent, `yaml: '...'` in a template.
                 let at = if source.is_mark(index + 1, b':') {
                     Some(index + 2)
