@@ -23,10 +23,10 @@ use crate::response_url::Unanswered;
 impl Gate {
     pub(crate) async fn requested(self: &Arc<Self>, envelope: Envelope, call: &Call) -> Result<Value, Unanswered> {
         match envelope.request_type {
-            // First of all, and with nothing that could fail.
+            // A Delete is answered before anything else, and with nothing that could fail.
             Some(RequestType::Delete) => {
                 let answered = self.send(&envelope, &Answer::deleted(), call).await?;
-                // Whoever made this Delete up could not have had its answer taken.
+                // A Delete that somebody made up could not have had its answer taken.
                 if answered["answered"] == true {
                     self.cancel(&envelope, call).await;
                 }
@@ -39,7 +39,7 @@ impl Gate {
                     .await;
             }
         }
-        // A panic is an answer too, at once, and not after CloudFormation's patience.
+        // A panic is answered too, and at once, not when CloudFormation gives up.
         let (gate, own, whose) = (Arc::clone(self), envelope.clone(), call.clone());
         match tokio::spawn(async move { gate.decided(&own, &whose).await }).await {
             Ok(outcome) => outcome,
@@ -58,7 +58,7 @@ impl Gate {
         }
     }
 
-    /// Answers with this, unless the row says something else.
+    /// Sends this answer, unless the row says something else.
     async fn answer_by_row(&self, envelope: &Envelope, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
         match self.wait_of(envelope) {
             Ok(wait) => self.answer_fresh(&wait, answer, call).await,
@@ -76,7 +76,8 @@ impl Gate {
     }
 
     async fn decided(&self, envelope: &Envelope, call: &Call) -> Result<Value, Unanswered> {
-        // Whoever cannot be answered is no stack: nothing is looked up, asked of the mirror or kept for them.
+        // A request that cannot be answered is not from a stack: nothing is looked up, asked of the mirror or kept for
+        // it.
         if self.response_url(&envelope.response_url, &envelope.requester).is_err() {
             return self.send(envelope, &Answer::failed("there is nowhere to send an answer to"), call).await;
         }
@@ -92,7 +93,7 @@ impl Gate {
                 "a request that the gate failed at is taken up"
             );
         }
-        // An ECR that does not answer must not use up the time for an answer.
+        // If ECR does not answer, that must not use up the time for an answer.
         let first = Box::pin(self.first_look(&wait, envelope.request_type == Some(RequestType::Update), call));
         match timeout_at(self.last_look(call), first).await {
             Ok(FirstLook::Answer(answer)) => self.answer_fresh(&wait, &answer, call).await,
@@ -101,7 +102,7 @@ impl Gate {
         }
     }
 
-    /// An answer, if there can be one now: of a rollback what the resource had, else what ECR has.
+    /// The answer, if one can be given now: for a rollback what the resource had, otherwise what ECR has.
     async fn first_look(&self, wait: &Wait, is_update: bool, call: &Call) -> FirstLook {
         if is_update && let Some(answer) = self.rolled_back(wait, call).await {
             return FirstLook::Answer(answer);
@@ -124,7 +125,7 @@ impl Gate {
         }
     }
 
-    /// Parks the request and looks once more, for a push may have come between the first look and the parking.
+    /// Parks the request and looks once more, because a push may have come between the first look and the parking.
     async fn park(&self, mut wait: Wait, envelope: &Envelope, call: &Call) -> Result<Value, Unanswered> {
         if let Some(next) = self.ask_mirror(&wait, call).await {
             wait = next;
@@ -135,7 +136,7 @@ impl Gate {
         let row = match self.stored(call, table.insert(&wait)).await {
             Ok(Inserted::New) => wait,
             Ok(Inserted::Known(row)) if row.is_undecided() => *row,
-            // What was decided is sent again, should whoever decided it have died.
+            // An answer that was decided is sent again, in case the run that decided it has died.
             Ok(Inserted::Known(row)) => {
                 return self.answer_known(&row, &Answer::failed("the request was decided before"), call).await;
             }
@@ -173,8 +174,8 @@ impl Gate {
         }
     }
 
-    /// Parking is impossible: the function waits by itself. One that was started for what another failed at does not
-    /// hold its queue up for so long; it has looked, and answers.
+    /// Waits in the function, because parking is impossible. A run that was started for a request that another run
+    /// failed at does not hold up its queue for so long: it has looked, and answers.
     async fn wait_here(
         &self,
         wait: &Wait,
@@ -197,6 +198,6 @@ impl Gate {
 /// What the first look led to.
 enum FirstLook {
     Answer(Answer),
-    /// The request, with what the look said of it.
+    /// The request, with what the look said about it.
     Wait(Box<Wait>),
 }
