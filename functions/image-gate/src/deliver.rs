@@ -94,7 +94,7 @@ impl Gate {
         }
     }
 
-    /// Sends the answer of a claimed row. At the same time, what the image is gets remembered.
+    /// Sends the answer of a claimed row and, at the same time, remembers what the image is.
     async fn deliver(&self, claimed: &Wait, call: &Call) -> Result<Value, Unanswered> {
         let State::Answering { body, .. } = &claimed.state else {
             return Ok(json!({"answered": false}));

@@ -48,7 +48,7 @@ impl Gate {
         Ok(json!({"requests": outcomes}))
     }
 
-    /// Handles messages of the gate's own queue: timers, and events that Lambda gave up. A request among them is
+    /// Handles messages of the gate's own queue: timers, and events that Lambda gave up on. A request among them is
     /// handled as if it had just come. Returns the answer that SQS expects: the ids of the messages that should come
     /// again.
     async fn messages(self: &Arc<Self>, records: Vec<event::QueueRecord>, call: &Call) -> Value {
@@ -65,8 +65,8 @@ impl Gate {
         json!({"batchItemFailures": failures})
     }
 
-    /// Handles a timer, or a hint whose first run failed. It never comes again: the next sweep finds what is missed
-    /// here.
+    /// Handles a timer, or a hint whose first run failed. The message never comes again: the next sweep finds what is
+    /// missed here.
     async fn hinted(self: &Arc<Self>, record: &event::QueueRecord, call: &Call) {
         match record.body.as_ref().map(|body| hint(body, self.now())) {
             Ok(hint @ Hint::Repository(_)) => {

@@ -43,7 +43,7 @@ impl Gate {
     }
 
     /// Looks for requests of one repository. If a tag was set only just now, looks again after a pause, until the tag
-    /// stays.
+    /// no longer moves.
     pub(crate) async fn look_all_settled(&self, waits: &[&Wait]) -> Vec<Look> {
         let mut looks = self.look_in_time(waits).await;
         for _ in 1..MOST_LOOKS {

@@ -26,7 +26,7 @@ impl Gate {
             // A Delete is answered before anything else, and with nothing that could fail.
             Some(RequestType::Delete) => {
                 let answered = self.send(&envelope, &Answer::deleted(), call).await?;
-                // A Delete that somebody made up could not have had its answer taken.
+                // CloudFormation would not have taken the answer to a forged Delete.
                 if answered["answered"] == true {
                     self.cancel(&envelope, call).await;
                 }

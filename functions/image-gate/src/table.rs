@@ -68,8 +68,8 @@ impl GateTable {
         }
     }
 
-    /// Replaces a row by its next version. Returns whether the row now is that version, which is so, too, if an earlier
-    /// try of the same call took effect and lost its answer.
+    /// Replaces a row by its next version. Returns whether the row now is that version. It is, too, if an earlier try
+    /// of the same call took effect and lost its answer.
     ///
     /// # Errors
     /// The call failed.

@@ -190,7 +190,7 @@ impl Mirror {
         }
     }
 
-    /// Logs the faults every time, and tells people once, until the faults change or have been mended in between.
+    /// Logs the faults every time, but tells people only once, until the faults change or have been mended in between.
     async fn tell_faults(&self, faults: &[String], memory: &Memory) -> Memory {
         emf(self.now(), &[], &[("MirrorRunFailures", Unit::Count, 1)]);
         for fault in faults {

@@ -115,7 +115,7 @@ pub struct JsonApi {
     operation: Result<Operation<Request, String, ErrorMetadata>, String>,
 }
 
-/// A request. `target` is the header that some protocols name the operation in.
+/// A request. `target` is the header in which some protocols name the operation.
 #[derive(Debug)]
 struct Request {
     method: &'static str,

@@ -50,7 +50,7 @@ pub fn init_logging() {
     let _ = subscriber(&level, std::io::stdout).try_init();
 }
 
-/// A subscriber that writes lines from this level on.
+/// A subscriber that writes lines of this level and above.
 pub fn subscriber<W>(level: &str, writer: W) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,

@@ -40,7 +40,7 @@ pub struct Rule {
     pub class: StorageClass,
     /// Which of the selected images are too many or too old.
     pub count: Count,
-    /// What is done with those that are.
+    /// What is done with these.
     pub action: Action,
 }
 
@@ -90,13 +90,13 @@ impl TagSelection {
 /// Which of the selected images a rule acts upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
-    /// All beyond so many, counted from the youngest (`imageCountMoreThan`).
+    /// All but this many of the youngest (`imageCountMoreThan`).
     MoreThan(u32),
-    /// Those pushed more than so many days ago (`sinceImagePushed`).
+    /// Those pushed more than this many days ago (`sinceImagePushed`).
     DaysSincePushed(u32),
-    /// Those that nobody has pulled for more than so many days (`sinceImagePulled`).
+    /// Those that nobody has pulled for more than this many days (`sinceImagePulled`).
     DaysSincePulled(u32),
-    /// Those archived more than so many days ago (`sinceImageTransitioned`).
+    /// Those archived more than this many days ago (`sinceImageTransitioned`).
     DaysSinceTransitioned(u32),
 }
 

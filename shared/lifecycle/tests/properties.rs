@@ -169,7 +169,7 @@ fn simulated(policy: &Policy, images: &[Image]) -> BTreeMap<Digest, Timestamp> {
     first
 }
 
-/// These images, and new ones with the tags of `like`, pushed so many times.
+/// These images, and `times` new ones with the tags of `like`.
 fn pushed_again(images: &[Image], like: &Image, times: u32) -> Vec<Image> {
     let again = (0..times).map(|number| Image {
         digest: Digest::of(format!("new {number}").as_bytes()),
@@ -226,7 +226,7 @@ fn check_run(policy: &Policy, images: &[Image]) {
             );
         }
         match rule.count {
-            // The rule leaves so many of what it selects; images that other rules mark are counted, too.
+            // The rule leaves `most` of what it selects; images that other rules mark are counted, too.
             Count::MoreThan(most) => {
                 let newer = |image: &Image| selected.iter().filter(|(other, _)| since(other) > since(image)).count();
                 let as_new = |image: &Image| selected.iter().filter(|(other, _)| since(other) >= since(image)).count();

@@ -28,8 +28,8 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// `since` is the earliest known moment of the request, if there is one. A moment longer ago than the whole timeout
-    /// must be wrong, because nobody would wait any more; the wait is then counted from now.
+    /// Counts the wait from `since`, the earliest known moment of the request, if there is one. A moment longer ago
+    /// than the whole timeout must be wrong, because nobody would wait any more; the wait is then counted from now.
     pub fn new(timeout_seconds: i64, since: Option<Timestamp>, now: Timestamp) -> Self {
         let timeout = timeout_seconds.clamp(1, LONGEST_TIMEOUT_SECONDS);
         let began_at = since.filter(|since| (0..timeout).contains(&now.seconds_since(*since))).unwrap_or(now);

@@ -13,9 +13,9 @@ const NEWEST: usize = 5;
 /// What ended the wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The time was over that CloudFormation waits.
+    /// The time that CloudFormation waits is over.
     Patience,
-    /// The time of the function was over, which had to wait by itself because the request could not be parked.
+    /// The function had to wait by itself, because the request could not be parked, and its time is over.
     Function {
         /// Why the request could not be parked.
         not_parked: String,
@@ -31,7 +31,7 @@ pub struct Surroundings<'a> {
     pub mirror_log: Option<&'a str>,
 }
 
-/// Writes the reason.
+/// Writes the reason for the stack's owner.
 pub fn reason(wait: &Wait, why_not: &WhyNot, ending: &Ending, around: Surroundings<'_>, now: Timestamp) -> String {
     let image = wait.asked.image_at(&wait.place.uri());
     let parts = [
@@ -109,7 +109,7 @@ fn alike(asked: &Properties, tags: &[String]) -> String {
     }
 }
 
-/// Whether a tag is what YAML leaves of another one when it reads that as a number: `1.10` becomes `1.1`.
+/// Whether a tag is what YAML leaves of another tag that it reads as a number: `1.10` becomes `1.1`.
 fn lost_zeros(tag: &str, other: &str) -> bool {
     let is_number =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.matches('.').count() == 1;

@@ -87,11 +87,11 @@ pub struct Envelope {
     pub properties: Value,
     /// When the request was sent, if its wrapping says so.
     pub sent_at: Option<Timestamp>,
-    /// Why Lambda gave up an earlier invocation, if this comes from the record of that.
+    /// Why Lambda gave up on an earlier invocation, if this comes from Lambda's record of it.
     pub failed_before: Option<FailedBefore>,
 }
 
-/// An invocation that Lambda gave up.
+/// An invocation that Lambda gave up on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedBefore {
     /// The condition, such as `RetriesExhausted`.

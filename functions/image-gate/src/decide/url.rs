@@ -4,7 +4,7 @@ use std::fmt;
 
 use pullsafe::timestamp::Timestamp;
 
-/// How long a signature of CloudFormation is valid at most.
+/// How long CloudFormation's signature is valid at most.
 const LONGEST_VALIDITY_SECONDS: i64 = 7200;
 
 /// A signed address, byte for byte as it came. It is serialised only as one attribute of its row, and its debug form

@@ -22,7 +22,7 @@ impl Allowed {
         Self { most: usize::from(per_second.max(1)), millis: 1050 }
     }
 
-    /// The share of one of several processes while they cannot coordinate: one request in each of its windows.
+    /// The share of one of several processes, for as long as they cannot coordinate: one request in each window.
     pub fn share(self, processes: usize) -> Self {
         let (most, processes) =
             (i64::try_from(self.most).unwrap_or(i64::MAX), i64::try_from(processes).unwrap_or(i64::MAX));

@@ -18,7 +18,7 @@ use pullsafe_aws::json::{JsonApi, SECRETS};
 use pullsafe_registry::sign_in::credentials::CredentialsError;
 use pullsafe_registry::{Basic, Credentials, CredentialsProvider, Secret};
 
-/// How long a secret is kept before it is fetched again: a rotation is noticed after this time.
+/// How long a secret is kept before it is fetched again: a rotation is noticed within this time.
 const GOOD_FOR_SECONDS: i64 = 15 * 60;
 /// How long refused credentials are not fetched again: Docker Hub locks out a user who fails to sign in too often.
 const AFTER_REFUSAL_SECONDS: i64 = 5 * 60;
@@ -92,7 +92,7 @@ impl HubSecret {
     }
 }
 
-/// Reads a secret. Gives no reason if it cannot, because a reason would quote a part of the secret.
+/// Reads a secret; `None` if it cannot be read. It gives no reason, because a reason would quote a part of the secret.
 fn read(text: &str) -> Option<Basic> {
     #[derive(Deserialize)]
     struct Stored {

@@ -4,7 +4,7 @@
 //! The moments at which requests may be sent are granted in a row of the functions' table (`pk` = `mirror`, `sk` =
 //! `pace#<registry>`). A worker takes a few at a time, no more than it has requests waiting, by a write that succeeds
 //! only if no other worker was faster. So all workers together stay within the quota, a single worker has all of it
-//! from its first request, and a worker that dies wastes half a second of it.
+//! from its first request, and a worker that dies wastes at most half a second of it.
 //!
 //! Nobody waits for the table: while it cannot be asked, each worker keeps to its own share. A caller that waits may
 //! give up at any moment.

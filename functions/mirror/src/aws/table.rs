@@ -29,7 +29,7 @@ const MEMORY: (&str, &str) = ("mirror", "state");
 const UNFINISHED: &str = "unfinished";
 /// After how long DynamoDB may delete a lease that nobody gave back.
 const CLEAR_UP_SECONDS: i64 = 24 * 3600;
-/// The largest memory, in bytes. DynamoDB refuses items over 400 KB; the rest is room for names.
+/// The largest memory, in bytes. DynamoDB refuses items over 400 KB; the rest is room for the names of attributes.
 const LARGEST_MEMORY: usize = 380 * 1024;
 
 /// The manifests that each index names, by the digest of the index.
@@ -58,6 +58,7 @@ impl MirrorTable {
 
     /// Takes the lease on the memory for `seconds`. Returns the memory and the marks of repositories that may not be
     /// finished; `None` if another run has the lease. The same owner may take it again, so that a retry can continue.
+    ///
     /// # Errors
     /// The call failed.
     pub async fn take_memory(&self, owner: &str, now: Timestamp, seconds: i64) -> Result<Option<Taken>, Failure> {

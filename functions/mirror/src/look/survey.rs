@@ -42,7 +42,7 @@ pub struct Around<'a> {
 /// What a look found.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
-    /// Every image that is wanted, at both ends.
+    /// Every wanted image, with what was found at both ends.
     pub seen: Vec<Seen>,
     /// Docker Hub's quota, where it states one.
     pub budget: Option<Budget>,
@@ -132,7 +132,7 @@ async fn select_for(image: &ImageRule, client: &Client, now: Timestamp) -> Selec
 }
 
 /// The tags that a rule may choose from. Only Docker Hub's web API tells push times, a hundred tags to a request and
-/// the newest first. A rule that does not need them gets all names from the registry in a request or two.
+/// the newest first. A rule that does not need push times gets all names from the registry in a request or two.
 async fn list(
     image: &ImageRule,
     rule: &TagRule,

@@ -17,7 +17,7 @@ const MOST_IMAGES: usize = 100;
 /// One image to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// The image to copy.
+    /// Where the image comes from.
     pub source: Reference,
     /// Where it goes: a tag or a digest in the mirror's own repository for it; `latest` if neither is given.
     pub target: Reference,

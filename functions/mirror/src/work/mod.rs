@@ -208,8 +208,8 @@ impl Mirror {
     async fn owner(&self) -> Result<Owner, JobError> {
         let config = match self.configuration().await {
             Ok(config) => config,
-            // A parameter that does not exist yet names nothing: images of Docker Hub may be mirrored, without an
-            // account.
+            // A parameter that does not exist yet names nothing: images of Docker Hub may be mirrored, but without
+            // signing in.
             Err(Unusable::Unread(failure)) if failure.kind == FailureKind::NotFound => None,
             Err(Unusable::Unread(failure)) => return Err(JobError::Unread(failure)),
             Err(Unusable::Wrong(faults)) => {

@@ -2,8 +2,8 @@
 //! died in between.
 //!
 //! ECR takes the lifecycle policy in a second call. A mark is written to the table before the first call and removed
-//! after the second, but only if a policy is configured and a repository is created. A scheduled run gets the marks
-//! that are left with the memory, which it takes anyway. It asks ECR about those repositories alone, and sets the
+//! after the second, but only if a policy is configured and a repository is created. A scheduled run gets the remaining
+//! marks together with the memory, which it takes anyway. It asks ECR about those repositories alone, and sets the
 //! policy if there is none yet and the repository was created by the process that left the mark.
 
 use crate::aws::table::MirrorTable;
@@ -53,8 +53,8 @@ impl Mirror {
                 {failure}");
         }
         let created = ecr.create_repository(registry_id, repository, &settings).await?;
-        // If it exists already, the call may have created it and its first answer was lost: the mark stays, and the
-        // next scheduled run finds out who created the repository.
+        // If it exists already, an earlier attempt of this call may have created it and lost its answer: the mark
+        // stays, and the next scheduled run finds out who created the repository.
         if created
             && let Some(table) = table
             && let Err(failure) = table.unmark(&mark).await

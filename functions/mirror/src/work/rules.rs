@@ -346,7 +346,8 @@ mod tests {
         assert!(evil.contains("is not where"), "the planner keeps to the same places");
     }
 
-    /// Otherwise, whoever asks for a tag would undo what the configuration says of it, until the next scheduled run.
+    /// If a request ignored the configuration, it would undo what the configuration says of a tag, until the next
+    /// scheduled run.
     #[test]
     fn a_tag_that_is_asked_for_is_stored_as_the_configuration_has_it() {
         let pin = format!("sha256:{}", "a".repeat(64));

@@ -57,7 +57,7 @@ const fn key(
     Key { within, name, value, kind, default, meaning }
 }
 
-/// The text that stands for the default of a key without one.
+/// What the documents show as the default of a key that has none.
 pub(crate) const MUST_BE_SET: &str = "must be set";
 /// The path of an entry of `images`.
 pub(crate) const IMAGE: &str = "images[]";

@@ -1,4 +1,4 @@
-//! The mirror's configuration: reads YAML into everything that it says, or into every fault in it, each with its line.
+//! The mirror's configuration: reads YAML into a configuration, or into the list of its faults, each with its line.
 
 use pullsafe::repository::RepositorySettings;
 

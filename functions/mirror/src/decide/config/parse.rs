@@ -12,7 +12,7 @@ use pullsafe::reference::{DOCKER_HUB, Reference};
 use pullsafe::repository::RepositorySettings;
 use pullsafe_yaml::{Position, Style, Tree};
 
-/// Reads a text into the configuration that it describes, or into every fault in it.
+/// Reads a text and returns the configuration that it describes, or every fault in it.
 pub(crate) fn parse(text: &str) -> Result<MirrorConfig, Vec<ConfigFault>> {
     let whole = |at, problem: String| vec![ConfigFault { at, key: String::new(), problem }];
     let start = Position { line: 1, column: 1 };

@@ -1,4 +1,4 @@
-//! Reading a tree strictly: every value has one type, every key is known, and every fault is kept with its place.
+//! Reads a tree strictly: every value has one type, every key is known, and every fault is kept with its place.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +14,7 @@ pub(crate) type Shape<'t> = yaml::Shape<'t, &'t str>;
 
 /// The most values that are read: more than a person writes. A document that expands to more is a mistake or an attack.
 const MOST_VALUES: usize = 20_000;
-/// The most faults that are collected; the rest is more of the same.
+/// The most faults that are collected; further ones are more of the same.
 const MOST_FAULTS: usize = 100;
 
 /// What is wrong with a configuration, and where.

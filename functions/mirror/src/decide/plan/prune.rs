@@ -1,9 +1,9 @@
 //! Which images in the mirror are no longer wanted, and when they may be deleted.
 //!
-//! An image is deleted only if a complete look at the account found it unused. What could not be asked might be using
-//! it, so every caller passes what it could not find out, and nothing is deleted where something is unknown. An image
-//! is deleted only if an earlier run found it unwanted too, and only after the whole grace period. What a kept index
-//! names, and what is attached to a kept image, is kept with it.
+//! An image is deleted only if a complete look at the account found it unused. Whatever could not be looked at might be
+//! using it, so every caller passes what it could not find out, and nothing is deleted where something is unknown. An
+//! image is deleted only if an earlier run found it unwanted too, and only after the whole grace period. What a kept
+//! index names, and what is attached to a kept image, is kept with it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -206,7 +206,8 @@ fn a_want_is_one_for_each_target_with_every_reason() {
     assert_eq!(list[2].used_by, ["prod/web"]);
 }
 
-/// Otherwise, whoever may start a service could have every platform mirrored, at the price of the pulls.
+/// If what runs could choose platforms, whoever may start a service could have every platform mirrored, at the price of
+/// the pulls.
 #[test]
 fn what_runs_changes_nothing_of_the_platforms_that_the_configuration_chose() {
     let config = config("discover: ecs\nimages:\n- {source: redis, tags: ['7'], platforms: [linux/amd64]}\n");
