@@ -4,20 +4,20 @@
 //! The sources are formatted, so that a line tells what it is.
 
 /// The types of some files, in the order of their declaration.
-pub(crate) struct Types(Vec<Item>);
+pub(crate) struct Types(Vec<SourceType>);
 
 /// A type.
-pub(crate) struct Item {
+pub(crate) struct SourceType {
     pub(crate) name: String,
     pub(crate) doc: String,
     /// The field that tells the variants of an enum apart, where it is one of the object's own.
     pub(crate) tag: Option<String>,
-    pub(crate) shape: Shape,
+    pub(crate) shape: TypeShape,
     kebab: bool,
 }
 
 /// What a type is.
-pub(crate) enum Shape {
+pub(crate) enum TypeShape {
     Struct(Vec<Field>),
     Enum(Vec<Variant>),
 }
@@ -42,11 +42,11 @@ pub(crate) struct Variant {
     pub(crate) fields: Vec<Field>,
 }
 
-impl Item {
+impl SourceType {
     pub(crate) fn variants(&self) -> &[Variant] {
         match &self.shape {
-            Shape::Enum(variants) => variants,
-            Shape::Struct(_) => panic!("{} is no enum", self.name),
+            TypeShape::Enum(variants) => variants,
+            TypeShape::Struct(_) => panic!("{} is no enum", self.name),
         }
     }
 
@@ -68,7 +68,7 @@ impl Types {
         types
     }
 
-    pub(crate) fn get(&self, name: &str) -> &Item {
+    pub(crate) fn get(&self, name: &str) -> &SourceType {
         self.0
             .iter()
             .find(|item| item.name == name)
@@ -103,14 +103,15 @@ impl Types {
 
     /// Whether a line begins a type: by itself, or in the macro that declares sets of names.
     fn opened(&mut self, code: &str, above: Above) -> bool {
-        let head = code.strip_prefix("pub struct ").map(|rest| (rest, Shape::Struct(Vec::new())));
-        let head = head.or_else(|| code.strip_prefix("pub enum ").map(|rest| (rest, Shape::Enum(Vec::new()))));
-        let head = head.or_else(|| (!above.doc.is_empty() && is_name(code)).then_some((code, Shape::Enum(Vec::new()))));
+        let head = code.strip_prefix("pub struct ").map(|rest| (rest, TypeShape::Struct(Vec::new())));
+        let head = head.or_else(|| code.strip_prefix("pub enum ").map(|rest| (rest, TypeShape::Enum(Vec::new()))));
+        let head =
+            head.or_else(|| (!above.doc.is_empty() && is_name(code)).then_some((code, TypeShape::Enum(Vec::new()))));
         let Some((name, shape)) = head.and_then(|(rest, shape)| Some((rest.strip_suffix(" {")?, shape))) else {
             return false;
         };
         let kebab = above.has("kebab-case");
-        self.0.push(Item {
+        self.0.push(SourceType {
             name: name.to_owned(),
             tag: above.value("tag"),
             doc: above.doc,
@@ -135,14 +136,14 @@ impl Types {
             })
         };
         match &mut item.shape {
-            Shape::Struct(fields) => fields.extend(field()),
-            Shape::Enum(variants) if in_variant => {
+            TypeShape::Struct(fields) => fields.extend(field()),
+            TypeShape::Enum(variants) if in_variant => {
                 if let Some(variant) = variants.last_mut() {
                     variant.fields.extend(field());
                 }
                 return true;
             }
-            Shape::Enum(variants) => {
+            TypeShape::Enum(variants) => {
                 let (head, named) = match code.split_once(" = ") {
                     Some((head, rest)) => (head, rest.split('"').nth(1).map(str::to_owned)),
                     None => (code, None),

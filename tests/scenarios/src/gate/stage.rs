@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use image_gate::{Gate, GateError, Settings};
-use pullsafe::settings::{GateSettings, Mirror};
+use image_gate::{GateContext, GateError, ImageGate};
+use pullsafe::settings::{GateSettings, MirrorLocation};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_registry::Endpoints;
 use serde_json::{Map, Value, json};
@@ -30,7 +30,7 @@ pub const MIRROR_QUEUE: &str = "pullsafe-mirror";
 pub const GATE_QUEUE: &str = "pullsafe-gate";
 
 /// The account, CloudFormation's address, and the gate.
-pub struct Stage {
+pub struct GateStage {
     /// The clock of everything.
     pub clock: VirtualClock,
     /// The wire between the gate and AWS.
@@ -46,14 +46,14 @@ pub struct Stage {
     /// Where answers go.
     pub answers: Answers,
     /// Both functions: the event says which of them it is for.
-    pub gate: Arc<Gate>,
+    pub gate: Arc<ImageGate>,
     /// How long an invocation may run.
     pub life: Duration,
     calls: std::sync::atomic::AtomicU64,
     _registry: RegistryServer,
 }
 
-impl Stage {
+impl GateStage {
     /// With a repository `web` that is empty.
     ///
     /// # Panics
@@ -91,11 +91,11 @@ impl Stage {
             .with_dynamodb(tables.clone());
         let endpoints: Endpoints =
             format!("{}={}", ecr.host(), registry.url()).parse().expect("an address of a local server");
-        let settings = Settings {
+        let settings = GateContext {
             stack: GateSettings {
                 table: TABLE.to_owned(),
                 mirror_queue_url: Some(Sqs::url(MIRROR_QUEUE)),
-                mirror: Some(Mirror { registry: ecr.host(), prefix: "docker-hub".to_owned() }),
+                mirror: Some(MirrorLocation { registry: ecr.host(), prefix: "docker-hub".to_owned() }),
                 mirror_log_group: Some("/aws/lambda/pullsafe-mirror".to_owned()),
                 queue_url: Some(Sqs::url(GATE_QUEUE)),
                 allow_local_response_url,
@@ -111,7 +111,7 @@ impl Stage {
             time_to_answer: Duration::from_millis(800),
         };
         let reading = clock.clone();
-        let gate = Arc::new(Gate::new(aws.sdk_config_with_attempts(1), settings, Arc::new(move || reading.now())));
+        let gate = Arc::new(ImageGate::new(aws.sdk_config_with_attempts(1), settings, Arc::new(move || reading.now())));
         let stage = Self {
             clock,
             aws,

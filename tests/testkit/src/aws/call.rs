@@ -18,7 +18,7 @@ pub struct Call {
     /// The request as JSON, as it came. Requests of the awsQuery protocol have strings for all values.
     pub request: Value,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: CallOutcome,
 }
 
 impl Call {
@@ -30,16 +30,16 @@ impl Call {
     /// Whether the service carried it out, even if the caller did not learn of it.
     pub fn took_effect(&self) -> bool {
         match &self.outcome {
-            Outcome::Answered(_) => true,
-            Outcome::Faulted { effect, .. } | Outcome::Died { effect } => matches!(effect, Some(Ok(_))),
-            Outcome::Refused(_) | Outcome::Unserved => false,
+            CallOutcome::Answered(_) => true,
+            CallOutcome::Faulted { effect, .. } | CallOutcome::Died { effect } => matches!(effect, Some(Ok(_))),
+            CallOutcome::Refused(_) | CallOutcome::Unserved => false,
         }
     }
 }
 
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum CallOutcome {
     /// The service's answer.
     Answered(Value),
     /// The service's refusal.

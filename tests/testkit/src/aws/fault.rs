@@ -86,7 +86,7 @@ pub enum Which {
 
 /// A fault to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct AwsFault {
     /// The service it applies to; `None` is every one.
     pub service: Option<String>,
     /// The operation it applies to; `None` is every one.
@@ -99,7 +99,7 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-impl Fault {
+impl AwsFault {
     /// The first call of an operation fails once.
     pub fn on(service: &str, operation: &str, kind: FaultKind) -> Self {
         Self {
@@ -147,12 +147,12 @@ impl Fault {
 /// The faults that are waiting.
 #[derive(Debug, Default)]
 pub(super) struct FaultQueue {
-    waiting: Vec<(Fault, u64)>,
+    waiting: Vec<(AwsFault, u64)>,
 }
 
 impl FaultQueue {
     /// Adds a fault.
-    pub(super) fn push(&mut self, fault: Fault) {
+    pub(super) fn push(&mut self, fault: AwsFault) {
         self.waiting.push((fault, 0));
     }
 

@@ -42,9 +42,9 @@ pub mod sts;
 pub mod tagging;
 mod wire;
 
-pub use call::{Call, Outcome};
+pub use call::{Call, CallOutcome};
 pub use fake::FakeAws;
-pub use fault::{Fault, FaultKind, Which};
+pub use fault::{AwsFault, FaultKind, Which};
 pub use server::Served;
 
 /// The region that everything pretends to be in.

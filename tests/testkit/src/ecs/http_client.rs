@@ -18,7 +18,7 @@ const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
 const MOST_REDIRECTS: usize = 4;
 
 /// A whole answer.
-pub(super) struct Answer {
+pub(super) struct WholeAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -46,7 +46,7 @@ impl HttpClient {
     }
 
     /// Gets a URL, following redirects without the credentials. `Err` says in Go's words why there is no answer.
-    pub(super) async fn get(&self, url: &str, authorization: Option<&str>) -> Result<Answer, String> {
+    pub(super) async fn get(&self, url: &str, authorization: Option<&str>) -> Result<WholeAnswer, String> {
         let mut answer = self.get_once(url, authorization).await?;
         let mut from = url.to_owned();
         for _ in 0..MOST_REDIRECTS {
@@ -60,7 +60,7 @@ impl HttpClient {
         Ok(answer)
     }
 
-    async fn get_once(&self, url: &str, authorization: Option<&str>) -> Result<Answer, String> {
+    async fn get_once(&self, url: &str, authorization: Option<&str>) -> Result<WholeAnswer, String> {
         let target = self.target(url)?;
         let mut request =
             Request::get(&target).header(header::ACCEPT, ACCEPT).header("x-forwarded-for", &self.nat_address);
@@ -77,7 +77,7 @@ impl HttpClient {
         })?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(|_| "unexpected EOF".to_owned())?.to_bytes();
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        Ok(WholeAnswer { status: head.status, headers: head.headers, body })
     }
 
     /// The address behind a URL. Nothing but what is mapped, and this machine, can be reached.

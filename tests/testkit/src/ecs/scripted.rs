@@ -14,14 +14,14 @@ use crate::clock::VirtualClock;
 
 /// A limit of manifest requests to Docker Hub from one address, over a rolling window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PullQuota {
+pub struct ScriptedQuota {
     /// The requests allowed within the window.
     pub limit: usize,
     /// The length of the window.
     pub window_seconds: i64,
 }
 
-impl PullQuota {
+impl ScriptedQuota {
     /// What Docker Hub gives to anonymous callers: 100 in 6 hours.
     pub const ANONYMOUS: Self = Self { limit: 100, window_seconds: 6 * 60 * 60 };
 }
@@ -42,7 +42,7 @@ pub struct PullRecord {
 }
 
 #[derive(Default)]
-struct Table {
+struct ScriptedTable {
     /// By full reference with its tag: the digest.
     tags: BTreeMap<String, String>,
     /// Repository and digest of every manifest that is there.
@@ -51,7 +51,7 @@ struct Table {
     broken: BTreeMap<String, String>,
     /// Full names of repositories that refuse everybody.
     forbidden: BTreeSet<String>,
-    quota: Option<PullQuota>,
+    quota: Option<ScriptedQuota>,
     spent: VecDeque<Timestamp>,
     records: Vec<PullRecord>,
 }
@@ -60,7 +60,7 @@ struct Table {
 #[derive(Clone)]
 pub struct ScriptedPuller {
     clock: VirtualClock,
-    table: Arc<Mutex<Table>>,
+    table: Arc<Mutex<ScriptedTable>>,
 }
 
 impl ScriptedPuller {
@@ -124,7 +124,7 @@ impl ScriptedPuller {
     }
 
     /// Limits pulls from Docker Hub, or lifts the limit.
-    pub fn set_quota(&self, quota: Option<PullQuota>) {
+    pub fn set_quota(&self, quota: Option<ScriptedQuota>) {
         self.table().quota = quota;
     }
 
@@ -166,7 +166,7 @@ impl ScriptedPuller {
         outcome
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, ScriptedTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -179,7 +179,7 @@ impl Puller for ScriptedPuller {
     }
 }
 
-impl Table {
+impl ScriptedTable {
     /// The outcome, and whether a manifest was served.
     fn answer(&mut self, reference: &Reference, now: Timestamp) -> (PullOutcome, bool) {
         let failed = |message: String| (PullOutcome::Failed { message }, false);

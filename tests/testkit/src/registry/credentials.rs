@@ -9,7 +9,7 @@ pub const TOKEN_SECONDS: i64 = 12 * 60 * 60;
 
 /// The passwords in circulation. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Credentials(Arc<Mutex<Vec<Timestamp>>>);
+pub struct KnownPasswords(Arc<Mutex<Vec<Timestamp>>>);
 
 /// What a password is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Verdict {
     Unknown,
 }
 
-impl Credentials {
+impl KnownPasswords {
     /// A new password and the moment at which it ends.
     pub fn issue(&self, now: Timestamp) -> (String, Timestamp) {
         let expires_at = now.plus_seconds(TOKEN_SECONDS);
