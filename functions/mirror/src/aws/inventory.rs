@@ -16,8 +16,8 @@ use pullsafe_aws::failure::Failure;
 const SERVICES_AT_ONCE: usize = 10;
 /// The most tasks that DescribeTasks takes in one call.
 const TASKS_AT_ONCE: usize = 100;
-/// The most task definitions that one look reads. For an account with more, `Images::unknown` says that the look is
-/// incomplete.
+/// The most task definitions that one look reads. For an account with more, [`UsedImages::unknown`] says that the look
+/// is incomplete.
 const MOST_DEFINITIONS: usize = 3000;
 
 /// ECS in one region.
