@@ -1,4 +1,4 @@
-//! From a decision to the answer that CloudFormation has: claim the row, send what it says, mark it.
+//! From a decision to the answer that CloudFormation gets: claims the row, sends what it says, and marks it.
 
 use std::time::Duration;
 
@@ -19,9 +19,9 @@ use crate::gate::{GateInvocation, ImageGate};
 use crate::response_url::{ResponseUrl, UndeliveredResponse};
 
 impl ImageGate {
-    /// The answer of a request whose time is over. The repository's tags, read once for all who wait there, are a help
-    /// for people, for which it does not wait for long; a stack of another account is told of its own repositories
-    /// only.
+    /// The answer to a request whose time is over. It names the repository's tags as a help for people. They are read
+    /// once for all who wait there, and are not waited for long. A stack is told the tags only if the repository is in
+    /// its own account.
     pub(crate) async fn given_up(
         &self,
         wait: &Wait,
@@ -49,7 +49,7 @@ impl ImageGate {
         CustomResourceResponse::failed(&reason(wait, why_not, ending, around, self.now()))
     }
 
-    /// Answers a request that has no row yet, as far as is known. A row that is there after all decides.
+    /// Answers a request that has no row yet, as far as is known. If there is a row after all, the row decides.
     pub(crate) async fn answer_fresh(
         &self,
         fresh: &Wait,
@@ -73,7 +73,7 @@ impl ImageGate {
         }
     }
 
-    /// Answers a request by its row, with what the row says if anything was decided before.
+    /// Answers a request that has a row. If anything was decided before, that answer is sent.
     pub(crate) async fn answer_known(
         &self,
         row: &Wait,
@@ -92,7 +92,7 @@ impl ImageGate {
         match self.stored(call, table.replace(&claimed)).await {
             Ok(true) => self.deliver(&claimed, call).await,
             Ok(false) => Ok(json!({"answered": false, "reason": "another invocation was faster"})),
-            // Towards the end an answer without a claim is better than none.
+            // Near the end an answer without a claim is better than none.
             Err(failure) if row.patience.has_to_end(now) => {
                 tracing::warn!(%failure, "an answer goes out without a claim: {failure}");
                 self.deliver(&claimed, call).await
@@ -104,7 +104,7 @@ impl ImageGate {
         }
     }
 
-    /// Sends the answer of a claimed row. Sending and remembering what the image is do not wait for each other.
+    /// Sends the answer of a claimed row and, at the same time, remembers what the image is.
     async fn deliver(&self, claimed: &Wait, call: &GateInvocation) -> Result<Value, UndeliveredResponse> {
         let WaitState::Answering { body, .. } = &claimed.state else {
             return Ok(json!({"answered": false}));
@@ -132,7 +132,7 @@ impl ImageGate {
         let (delivery, why) = match sent {
             Ok(()) => (Delivery::Taken, None),
             Err(error) if error.refused => (Delivery::Refused, Some(error.to_string())),
-            // The claim runs out, and the row says what to send again.
+            // The claim runs out, and the row has what to send again.
             Err(error) => return Err(error),
         };
         let now = self.now();
@@ -173,7 +173,7 @@ impl ImageGate {
         Ok(json!({"answered": delivery == Delivery::Taken, "success": success}))
     }
 
-    /// Sends an answer that needs no row: always the same for the same request.
+    /// Sends an answer that needs no row, because it is always the same for the same request.
     pub(crate) async fn send(
         &self,
         envelope: &Envelope,
@@ -205,8 +205,8 @@ impl ImageGate {
         }
     }
 
-    /// A Delete is answered; what waits for its resource need not be. Best effort: an answer to a deleted resource does
-    /// no harm.
+    /// Cancels what waits for a resource whose Delete has been answered. Best effort: an answer to a deleted resource
+    /// does no harm.
     pub(crate) async fn cancel(&self, envelope: &Envelope, call: &GateInvocation) {
         let Some(table) = &self.table else { return };
         match self.stored(call, table.open_of(&envelope.requester)).await {
@@ -242,7 +242,7 @@ impl ImageGate {
             .map_err(|error| UndeliveredResponse::impossible(error.to_string()))
     }
 
-    /// Within the lease, and within the function's life.
+    /// When a delivery has to end: within the lease, and within the function's time.
     fn delivery_deadline(&self, call: &GateInvocation) -> Instant {
         let life = call.deadline.checked_sub(Duration::from_millis(100)).unwrap_or(call.deadline);
         life.min(Instant::now() + self.settings.delivery_budget)

@@ -1,4 +1,4 @@
-//! Which work an event asks for.
+//! Decides which work an event asks for.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::gate::{GateError, GateInvocation, ImageGate};
 use crate::response_url::UndeliveredResponse;
 
 impl ImageGate {
-    /// Handles one event. `owner` names the invocation, the same for every try of it. It is an error if an answer could
-    /// not be delivered, or if it is not known who waits: then a repetition may help.
+    /// Handles one event. `owner` names the invocation and is the same for every try of it. Fails if an answer could
+    /// not be delivered, or if it is not known who waits: a repetition may then help.
     ///
     /// # Errors
     /// [`GateError`].
@@ -29,7 +29,7 @@ impl ImageGate {
             tracing::error!("{reason}");
             return Ok(json!({"answered": false, "reason": reason}));
         }
-        // Boxed, for the types of these futures are deep and their values large.
+        // Boxed, because the types of these futures are deep and their values large.
         match <[Envelope; 1]>::try_from(Envelope::find(&event)) {
             Ok([only]) => Ok(Box::pin(self.requested(only, &call)).await?),
             Err(none) if none.is_empty() => Box::pin(self.wake(hint(&event, self.now()), &call)).await,
@@ -37,8 +37,8 @@ impl ImageGate {
         }
     }
 
-    /// Several requests in one event. One that stays unanswered makes the event come again, which the others do not
-    /// mind.
+    /// Handles several requests in one event. If one stays unanswered, the event comes again, which does no harm to the
+    /// others.
     async fn requested_together(
         self: &Arc<Self>,
         envelopes: Vec<Envelope>,
@@ -52,8 +52,9 @@ impl ImageGate {
         Ok(json!({"requests": outcomes}))
     }
 
-    /// What comes through the own queue: timers, and what Lambda gave up. A request is taken up as if it had just come;
-    /// the ids of those that should come again are what SQS expects.
+    /// Handles messages of the gate's own queue: timers, and events that Lambda gave up on. A request among them is
+    /// handled as if it had just come. Returns the answer that SQS expects: the ids of the messages that should come
+    /// again.
     async fn messages(self: &Arc<Self>, records: Vec<event::QueueRecord>, call: &GateInvocation) -> Value {
         let mut failures = Vec::new();
         for record in records {
@@ -68,8 +69,8 @@ impl ImageGate {
         json!({"batchItemFailures": failures})
     }
 
-    /// A timer, or a hint that its first run failed at. The next sweep finds what is missed here, so that it never
-    /// comes again.
+    /// Handles a timer, or a hint whose first run failed. The message never comes again: the next sweep finds what is
+    /// missed here.
     async fn hinted(self: &Arc<Self>, record: &event::QueueRecord, call: &GateInvocation) {
         match record.body.as_ref().map(|body| hint(body, self.now())) {
             Ok(hint @ Hint::Repository(_)) => {

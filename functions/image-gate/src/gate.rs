@@ -1,4 +1,4 @@
-//! What both functions work with, and the calls that every file here makes.
+//! What both the gate and the waker work with, and the calls that every file here makes.
 
 use std::future::Future;
 use std::sync::atomic::AtomicUsize;
@@ -26,17 +26,17 @@ use crate::stacks::WaitingStacks;
 /// What the gate works with, read once at its start.
 #[derive(Debug, Clone)]
 pub struct GateContext {
-    /// What the stack says.
+    /// The settings of the stack.
     pub stack: GateSettings,
-    /// Where registries answer.
+    /// The addresses at which registries answer.
     pub endpoints: Endpoints,
-    /// The own log group, which a reason names where the gate itself failed.
+    /// The function's own log group, which a reason names if the gate itself failed.
     pub log_group: String,
-    /// The pause between two looks of a function that has to wait by itself.
+    /// The pause between two looks while a function has to wait by itself.
     pub pause: Duration,
-    /// The pause before an index is read again that was pushed just now.
+    /// The pause before an index that was pushed just now is read again.
     pub settle_index: Duration,
-    /// The pause before a single image is read again that was pushed just now, for its index may follow.
+    /// The pause before a single image that was pushed just now is read again, because its index may follow.
     pub settle_image: Duration,
     /// How long one look may take.
     pub look_budget: Duration,
@@ -44,7 +44,7 @@ pub struct GateContext {
     pub table_budget: Duration,
     /// How long the delivery of an answer may take: less than the lease under which it is delivered.
     pub delivery_budget: Duration,
-    /// Kept back of the function's time for the answer.
+    /// How much of the function's time is kept back for the answer.
     pub time_to_answer: Duration,
 }
 
@@ -65,7 +65,7 @@ impl Default for GateContext {
     }
 }
 
-/// Why an event was not handled, so that a repetition may help.
+/// Why an event was not handled; a repetition may help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
     /// An answer could not be delivered.
@@ -76,10 +76,10 @@ pub enum GateError {
     Table(#[from] Failure),
 }
 
-/// One invocation: who it is, and until when it runs.
+/// One invocation: its name, and until when it runs.
 #[derive(Debug, Clone)]
 pub(crate) struct GateInvocation {
-    /// The same for every try of an event.
+    /// The name, which is the same for every try of an event.
     pub(crate) owner: String,
     pub(crate) deadline: Instant,
 }
@@ -93,14 +93,14 @@ pub struct ImageGate {
     pub(crate) queues: Queues,
     pub(crate) settings: GateContext,
     pub(crate) http: Http,
-    /// How many batches ECR was asked for.
+    /// How many batches ECR has been asked for.
     pub(crate) batches: AtomicUsize,
     clock: Clock,
     registries: OnceLock<Client>,
 }
 
 impl ImageGate {
-    /// Nothing is connected until an event needs it.
+    /// Creates the gate. Nothing is connected until an event needs it.
     pub fn new(config: SdkConfig, settings: GateContext, clock: Clock) -> Self {
         let timeouts = Timeouts {
             connect: Duration::from_secs(2),
@@ -129,8 +129,8 @@ impl ImageGate {
         (self.clock)()
     }
 
-    /// A call to the table or a queue, which is not waited for longer than sensible, and never so long that no time is
-    /// left for what comes after it.
+    /// Waits for a call to the table or a queue: no longer than `table_budget`, and no longer than a third of the time
+    /// that is left, so that there is time for what comes after it.
     pub(crate) async fn stored<T>(
         &self,
         call: &GateInvocation,
@@ -143,8 +143,9 @@ impl ImageGate {
         }
     }
 
-    /// Asks the mirror for the source of a request, if that is due: the next state of its row, if that is news. A
-    /// refusal is kept for the reason of a failure, and the next sweep asks again: a permission may be on its way.
+    /// Asks the mirror for the source of a request, if that is due. Returns the next state of its row if there is one.
+    /// A refusal is kept for the reason of a failure, and the next sweep asks again, because a permission may be about
+    /// to take effect.
     pub(crate) async fn ask_mirror(&self, wait: &Wait, call: &GateInvocation) -> Option<Wait> {
         let now = self.now();
         let source = wait.asked.source.as_ref().filter(|_| wait.should_ask_mirror(now))?;
@@ -159,7 +160,7 @@ impl ImageGate {
             }
             Err(failure) => {
                 tracing::warn!(%source, %failure, "the mirror could not be asked: {failure}");
-                // Whose stack it is need not see more of this account than the action that is missing.
+                // The owner of the stack need not learn more of this account than which action is missing.
                 wait.mirror_refused(format!("{}: {}", failure.call, failure.code.as_deref().unwrap_or("no answer")))
             }
         }

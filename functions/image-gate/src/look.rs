@@ -1,4 +1,4 @@
-//! A look at ECR: whether images of one repository are there, and what they are. One batch for everybody who waits
+//! A look at ECR: whether images of one repository are there, and what they are. One batch serves everybody who waits
 //! there.
 
 use std::collections::btree_map::Entry;
@@ -20,16 +20,16 @@ use tokio::time::{sleep, timeout};
 
 use crate::gate::ImageGate;
 
-/// ECR takes so many image ids at a time.
+/// The most image ids that ECR takes at a time.
 const MOST_IDS: usize = 100;
-/// A tag that moves on and on is taken as it is after so many looks.
+/// After this many looks, a tag that keeps moving is taken as it is.
 const MOST_LOOKS: usize = 4;
 /// How many of the newest tags are compared with the one that is missing.
 const MOST_TAGS: usize = 1000;
-/// However little time a stack has left, one look gets so much.
+/// The shortest time that a look gets, however little time a stack has left.
 const SHORTEST_LOOK: Duration = Duration::from_millis(500);
 
-/// What ECR says of each image, or what it means for those who wait that it does not.
+/// What ECR says of each image; or, if ECR says nothing, what that means for those who wait.
 type Summaries = BTreeMap<Digest, Result<ImageSummary, ImageLook>>;
 
 impl ImageGate {
@@ -42,13 +42,13 @@ impl ImageGate {
             .unwrap_or_else(|| ImageLook::NotYet(WhyNot::NotKnown("ECR was not asked".to_owned())))
     }
 
-    /// Looks for requests of one repository, and where a tag was moved only just now, once more after a moment, until
-    /// it stays.
+    /// Looks for requests of one repository. If a tag was set only just now, looks again after a pause, until the tag
+    /// no longer moves.
     pub(crate) async fn look_all_settled(&self, waits: &[&Wait]) -> Vec<ImageLook> {
         let mut looks = self.look_in_time(waits).await;
         for _ in 1..MOST_LOOKS {
             let now = self.now();
-            // Whoever asks for platforms that a single image has needs no index.
+            // A request for platforms that a single image has needs no index.
             let freshness = looks.iter().zip(waits).map(|(look, wait)| match look.freshness(now) {
                 Freshness::FreshImage if !wait.asked.platforms.is_empty() => Freshness::FreshIndex,
                 freshness @ (Freshness::Settled | Freshness::FreshIndex | Freshness::FreshImage) => freshness,
@@ -69,7 +69,7 @@ impl ImageGate {
         looks
     }
 
-    /// One look, which is not waited for longer than sensible, and not so long that a stack would give up meanwhile.
+    /// Looks once, for no longer than `look_budget`, and not for so long that a stack would give up meanwhile.
     async fn look_in_time(&self, waits: &[&Wait]) -> Vec<ImageLook> {
         let late = || vec![ImageLook::NotYet(WhyNot::NotKnown("ECR did not answer in time".to_owned())); waits.len()];
         let left = waits
@@ -83,7 +83,7 @@ impl ImageGate {
         timeout(budget, self.look_for_each(waits)).await.unwrap_or_else(|_| late())
     }
 
-    /// Each stack sees what its own account may see.
+    /// Looks for each request. Each stack sees only what its own account may see.
     async fn look_for_each(&self, waits: &[&Wait]) -> Vec<ImageLook> {
         let Some(place) = waits.first().map(|wait| &wait.place) else {
             return Vec::new();
@@ -110,7 +110,7 @@ impl ImageGate {
         hidden.into_iter().map(|hidden| hidden.or_else(|| looks.next()).unwrap_or_else(unseen)).collect()
     }
 
-    /// The repository's tags, the newest first, for the reason of a failure; or why they cannot be had.
+    /// The repository's tags, the newest first, for the reason of a failure; or why they cannot be read.
     pub(crate) async fn tags(&self, place: &RepositoryPlace) -> Result<Vec<String>, String> {
         match self
             .ecr
@@ -118,7 +118,7 @@ impl ImageGate {
             .newest_tags(place.account.as_deref(), &place.repository, MOST_TAGS)
             .await
         {
-            // Then there are none, and the reason says already that there is no repository.
+            // A missing repository has no tags, and the reason says already that it is missing.
             Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => Ok(Vec::new()),
             tags => tags.map_err(|error| error.to_string()),
         }
@@ -135,7 +135,7 @@ impl ImageGate {
         self.batches.fetch_add(ids.len().div_ceil(MOST_IDS), Ordering::Relaxed);
         let batch = match ecr.batch_get_image(place.account.as_deref(), &place.repository, &ids).await {
             Ok(batch) => batch,
-            // One id that ECR does not take must not fail those that wait for others: each is asked for alone.
+            // One id that ECR does not take must not fail the requests for others, so each is asked for alone.
             Err(error) if meaning(error.code.as_deref()) == EcrErrorMeaning::Final && ids.len() > 1 => {
                 let mut looks = Vec::with_capacity(asked.len());
                 for alone in asked {
@@ -169,7 +169,7 @@ impl ImageGate {
         looks
     }
 
-    /// An image that ECR has to have signed, as far as it has.
+    /// Checks an image that ECR must have signed. If it is not signed, the look says so instead.
     async fn signed(&self, ecr: &Ecr, place: &RepositoryPlace, look: ImageLook) -> ImageLook {
         let ImageLook::Present(image) = look else { return look };
         let Ok(digest) = image.digest.parse() else {
@@ -189,8 +189,7 @@ impl ImageGate {
         }
     }
 
-    /// What ECR knows of images beside their manifests: above all whether they lie in the archive, which nothing else
-    /// tells.
+    /// What ECR knows of images besides their manifests: above all whether they are archived, which nothing else tells.
     async fn summaries(&self, ecr: &Ecr, place: &RepositoryPlace, digests: &BTreeSet<Digest>) -> Summaries {
         let ids: Vec<ImageId> = digests.iter().cloned().map(ImageId::Digest).collect();
         let of_all = |look: &ImageLook| digests.iter().map(|digest| (digest.clone(), Err(look.clone()))).collect();
@@ -203,7 +202,7 @@ impl ImageGate {
             }
             Err(error) => error,
         };
-        // One image that has gone since fails the call for all of them: each is asked for alone.
+        // One image that has gone meanwhile fails the call for all of them, so each is asked for alone.
         if matches!(meaning(error.code.as_deref()), EcrErrorMeaning::NoImage | EcrErrorMeaning::Final) && ids.len() > 1
         {
             let mut summaries = Summaries::new();
@@ -250,8 +249,8 @@ impl ImageGate {
         }))
     }
 
-    /// The platforms of an index are in its manifest. A single image has its own in its config, which is fetched only
-    /// if the template asks for a platform.
+    /// The platforms of an image. An index has them in its manifest. A single image has its own in its config, which is
+    /// fetched only if the template asks for a platform.
     async fn platforms(
         &self,
         registry: &str,
@@ -284,7 +283,7 @@ fn id_of(asked: &Properties) -> ImageId {
     }
 }
 
-/// The image of a batch that was asked for, or what it means that it is not among them.
+/// The image of a batch that was asked for, or what its absence means.
 fn image_of<'a>(batch: &'a ImageBatch, asked: &Properties) -> Result<&'a EcrImage, ImageLook> {
     let image = batch.images.iter().find(|image| match &asked.wanted {
         GateImage::Tag(tag) => image.tag.as_ref() == Some(tag),

@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let settings = settings(|name| std::env::var(name).ok())
         .map_err(|faults| format!("the configuration is wrong:\n{}", faults.join("\n")))?;
     let clock = clock::system();
-    // Made for the first request, not at start: a cold start stays that of a bare runtime.
+    // Created at the first request, not at start: a cold start takes no longer than that of a bare runtime.
     let gate = OnceCell::new();
     let (settings, clock, gate) = (&settings, &clock, &gate);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-/// Reads the configuration; every fault, with the name of its variable.
+/// Reads the configuration; returns every fault, with the name of its variable.
 fn settings(lookup: impl Fn(&str) -> Option<String>) -> Result<GateContext, Vec<String>> {
     let endpoints = lookup(VARIABLE)
         .unwrap_or_default()
@@ -52,7 +52,7 @@ fn settings(lookup: impl Fn(&str) -> Option<String>) -> Result<GateContext, Vec<
         .map_err(|error| format!("{VARIABLE}: {error}"));
     let stack =
         GateSettings::read(&lookup).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>());
-    // Lambda sets it.
+    // Lambda sets this variable.
     let log_group = lookup("AWS_LAMBDA_LOG_GROUP_NAME").unwrap_or_else(|| GateContext::default().log_group);
     match (stack, endpoints) {
         (Ok(stack), Ok(endpoints)) => Ok(GateContext { stack, endpoints, log_group, ..GateContext::default() }),

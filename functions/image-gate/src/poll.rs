@@ -1,4 +1,4 @@
-//! The way out where a request cannot be parked: look again and again, for as long as the function may run.
+//! The fallback for a request that cannot be parked: looks again and again, for as long as the function may run.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::gate::{GateInvocation, ImageGate};
 
 impl ImageGate {
-    /// When a function that looks itself has to stop, to have time for an answer.
+    /// When a function that waits by itself has to stop looking, to have time for an answer.
     pub(crate) fn last_look(&self, call: &GateInvocation) -> Instant {
         call.deadline.checked_sub(self.settings.time_to_answer).unwrap_or(call.deadline)
     }

@@ -27,10 +27,10 @@ impl ImageGate {
         call: &GateInvocation,
     ) -> Result<Value, UndeliveredResponse> {
         match envelope.request_type {
-            // First of all, and with nothing that could fail.
+            // A Delete is answered before anything else, and with nothing that could fail.
             Some(RequestType::Delete) => {
                 let answered = self.send(&envelope, &CustomResourceResponse::deleted(), call).await?;
-                // Whoever made this Delete up could not have had its answer taken.
+                // CloudFormation would not have taken the answer to a forged Delete.
                 if answered["answered"] == true {
                     self.cancel(&envelope, call).await;
                 }
@@ -47,7 +47,7 @@ impl ImageGate {
                     .await;
             }
         }
-        // A panic is an answer too, at once, and not after CloudFormation's patience.
+        // A panic is answered too, and at once, not when CloudFormation gives up.
         let (gate, own, whose) = (Arc::clone(self), envelope.clone(), call.clone());
         match tokio::spawn(async move { gate.decided(&own, &whose).await }).await {
             Ok(outcome) => outcome,
@@ -66,7 +66,7 @@ impl ImageGate {
         }
     }
 
-    /// Answers with this, unless the row says something else.
+    /// Sends this answer, unless the row says something else.
     async fn answer_by_row(
         &self,
         envelope: &Envelope,
@@ -89,7 +89,8 @@ impl ImageGate {
     }
 
     async fn decided(&self, envelope: &Envelope, call: &GateInvocation) -> Result<Value, UndeliveredResponse> {
-        // Whoever cannot be answered is no stack: nothing is looked up, asked of the mirror or kept for them.
+        // A request that cannot be answered is not from a stack: nothing is looked up, asked of the mirror or kept for
+        // it.
         if self.response_url(&envelope.response_url, &envelope.requester).is_err() {
             return self
                 .send(envelope, &CustomResourceResponse::failed("there is nowhere to send an answer to"), call)
@@ -107,7 +108,7 @@ impl ImageGate {
                 "a request that the gate failed at is taken up"
             );
         }
-        // An ECR that does not answer must not use up the time for an answer.
+        // If ECR does not answer, that must not use up the time for an answer.
         let first = Box::pin(self.first_look(&wait, envelope.request_type == Some(RequestType::Update), call));
         match timeout_at(self.last_look(call), first).await {
             Ok(FirstLook::Answer(answer)) => self.answer_fresh(&wait, &answer, call).await,
@@ -116,7 +117,7 @@ impl ImageGate {
         }
     }
 
-    /// An answer, if there can be one now: of a rollback what the resource had, else what ECR has.
+    /// The answer, if one can be given now: for a rollback what the resource had, otherwise what ECR has.
     async fn first_look(&self, wait: &Wait, is_update: bool, call: &GateInvocation) -> FirstLook {
         if is_update && let Some(answer) = self.rolled_back(wait, call).await {
             return FirstLook::Answer(answer);
@@ -141,7 +142,7 @@ impl ImageGate {
         }
     }
 
-    /// Parks the request and looks once more, for a push may have come between the first look and the parking.
+    /// Parks the request and looks once more, because a push may have come between the first look and the parking.
     async fn park(
         &self,
         mut wait: Wait,
@@ -157,7 +158,7 @@ impl ImageGate {
         let row = match self.stored(call, table.insert(&wait)).await {
             Ok(Inserted::New) => wait,
             Ok(Inserted::Known(row)) if row.is_undecided() => *row,
-            // What was decided is sent again, should whoever decided it have died.
+            // An answer that was decided is sent again, in case the run that decided it has died.
             Ok(Inserted::Known(row)) => {
                 return self
                     .answer_known(&row, &CustomResourceResponse::failed("the request was decided before"), call)
@@ -198,8 +199,8 @@ impl ImageGate {
         }
     }
 
-    /// Parking is impossible: the function waits by itself. One that was started for what another failed at does not
-    /// hold its queue up for so long; it has looked, and answers.
+    /// Waits in the function, because parking is impossible. A run that was started for a request that another run
+    /// failed at does not hold up its queue for so long: it has looked, and answers.
     async fn wait_here(
         &self,
         wait: &Wait,
@@ -222,6 +223,6 @@ impl ImageGate {
 /// What the first look led to.
 enum FirstLook {
     Answer(CustomResourceResponse),
-    /// The request, with what the look said of it.
+    /// The request, with what the look said about it.
     Wait(Box<Wait>),
 }

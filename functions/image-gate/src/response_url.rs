@@ -1,8 +1,8 @@
-//! The address that an answer goes to: signed, so it shows nowhere, and checked, so that nobody can make the gate send
-//! elsewhere.
+//! The address that an answer goes to. It is signed, so it is never shown; and it is checked, so that nobody can make
+//! the gate send elsewhere.
 //!
 //! CloudFormation takes answers in buckets of its own, one for each region, under keys that begin with the id of the
-//! stack. No other address is one.
+//! stack. No other address is accepted.
 
 use std::time::Duration;
 
@@ -29,13 +29,13 @@ pub struct UndeliveredResponse {
 }
 
 impl UndeliveredResponse {
-    /// Nothing was sent, and nothing will be.
+    /// A failure without a try: nothing was sent, and nothing will be.
     pub(crate) const fn impossible(why: String) -> Self {
         Self { tries: 0, why, refused: true }
     }
 }
 
-/// An address that no answer may go to. The address itself is not in it.
+/// Why no answer may go to an address. The address itself is not in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the ResponseURL {0}")]
 pub(crate) struct InvalidResponseUrl(&'static str);
@@ -68,7 +68,7 @@ impl ResponseUrl {
             }
             _ => return Err(InvalidResponseUrl("is not https")),
         }
-        // The key goes on with the resource and the request.
+        // After this, the key names the resource and the request.
         let begin = format!("/{}|", requester.stack_id);
         if !decoded(uri.path()).is_some_and(|key| key.starts_with(&begin)) {
             return Err(InvalidResponseUrl("is the address of another stack's answer"));
@@ -76,7 +76,8 @@ impl ResponseUrl {
         Ok(Self(uri))
     }
 
-    /// Delivers an answer before `deadline`. The same bytes may arrive twice, which does no harm; not arriving does.
+    /// Delivers an answer before `deadline`. It does no harm if the same bytes arrive twice, but it does if they never
+    /// arrive.
     pub(crate) async fn put(&self, http: &Http, body: &str, deadline: Instant) -> Result<(), UndeliveredResponse> {
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
@@ -97,7 +98,7 @@ impl ResponseUrl {
         }
     }
 
-    /// One try; why it failed, and whether that can pass.
+    /// Tries once. The error says why that failed, and whether it can pass.
     async fn try_put(&self, http: &Http, body: &str) -> Result<(), (String, bool)> {
         let length = HeaderValue::from(body.len());
         let request = Request::builder()
@@ -113,7 +114,7 @@ impl ResponseUrl {
         if status.is_success() {
             return Ok(());
         }
-        // A signature that is refused stays refused.
+        // A refused signature stays refused.
         let can_pass = status.is_server_error() || status.as_u16() == 429 || status.as_u16() == 408;
         Err((format!("{} answered HTTP {}", host_of(&self.0), status.as_u16()), can_pass))
     }
@@ -147,7 +148,7 @@ fn takes_answers(host: &str, stack: &StackPlace<'_>) -> bool {
     })
 }
 
-/// A path without its percent signs; `None` if one of them is wrong.
+/// A path with its percent signs decoded; `None` if one of them is wrong.
 fn decoded(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
@@ -202,7 +203,7 @@ mod tests {
             ("http://127.0.0.1:4566/x".to_owned(), STACK, false, "where CloudFormation takes"),
             (own.replace("https", "http"), STACK, false, "not https"),
             (real("evil.example"), STACK, false, "where CloudFormation takes"),
-            // Whoever has an AWS account can have these.
+            // Anybody with an AWS account can have these.
             (real("my-bucket.s3.eu-west-1.amazonaws.com"), STACK, false, "where CloudFormation takes"),
             (real(&format!("{BUCKET}.s3.us-east-1.amazonaws.com")), STACK, false, "where CloudFormation takes"),
             (real(&format!("{BUCKET}x.s3.eu-west-1.amazonaws.com")), STACK, false, "where CloudFormation takes"),

@@ -1,8 +1,8 @@
 //! What a resource is given when its stack rolls back: the digest that it had.
 //!
-//! CloudFormation sends the same request for a rollback and for a person who deploys what was there before. What tells
-//! them apart is the state of the stack. Only a rollback is served from memory; and the memory is looked up in ECR, so
-//! that a digest which is gone is given out only where nothing else is left.
+//! CloudFormation sends the same request for a rollback as for a person who deploys what was there before; only the
+//! state of the stack tells them apart. Only a rollback is served from memory. The remembered digest is looked up in
+//! ECR, and one that is gone is given out only because nothing else is left.
 
 use crate::decide::answer::{Attributes, CustomResourceResponse, DigestOrigin};
 use crate::decide::look::ImageLook;
@@ -14,7 +14,7 @@ use pullsafe::reference::Digest;
 use crate::gate::{GateInvocation, ImageGate};
 
 impl ImageGate {
-    /// The answer of a rollback, if this is one and the resource had something before.
+    /// The answer to a rollback, if this is one and the resource had an image before.
     pub(crate) async fn rolled_back(&self, wait: &Wait, call: &GateInvocation) -> Option<CustomResourceResponse> {
         let table = self.table.as_ref()?;
         let (image, given_at) = match self.stored(call, table.recall(&wait.requester, &wait.asked.identity())).await {
@@ -44,7 +44,8 @@ impl ImageGate {
         Some(CustomResourceResponse::present(found, &origin, wait.patience.waited(self.now())))
     }
 
-    /// By the state of the stack. Where that cannot be seen, as in another account, it counts as none.
+    /// Whether the stack rolls back, by its state. If the state cannot be seen, as in another account, it does not
+    /// count as one.
     async fn is_rollback(&self, stack_id: &str) -> bool {
         match self.stacks.status(stack_id).await {
             Ok(status) => status.contains("ROLLBACK") && status.ends_with("_IN_PROGRESS"),
@@ -60,7 +61,7 @@ impl ImageGate {
         let Ok(digest) = image.digest.parse::<Digest>() else {
             return ImageLook::Never("the memory holds no digest".to_owned());
         };
-        // Whatever else was asked for held when the digest was given.
+        // Everything else that is asked for held when the digest was given.
         let asked = Properties {
             wanted: GateImage::Digest(digest),
             platforms: Vec::new(),

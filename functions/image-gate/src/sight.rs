@@ -1,4 +1,4 @@
-//! Whether a stack of another account may hear of a repository.
+//! Whether a stack of another account may be told about a repository.
 
 use crate::decide::ecr_errors::{EcrErrorMeaning, meaning};
 use crate::decide::look::{ImageLook, WhyNot};
@@ -8,7 +8,8 @@ use crate::decide::sight::may_pull;
 use crate::gate::ImageGate;
 
 impl ImageGate {
-    /// What stands in the way of looking for stacks of this account; nothing if the repository is its own.
+    /// What stands in the way of looking for stacks of this account; `None` if the repository is its own or its policy
+    /// admits it.
     pub(crate) async fn hidden_from(&self, place: &RepositoryPlace, asking: Option<&str>) -> Option<ImageLook> {
         let owner = place.account.as_deref()?;
         let Some(account) = asking else {
@@ -24,8 +25,8 @@ impl ImageGate {
             Err(error) if meaning(error.code.as_deref()) == EcrErrorMeaning::Passes => {
                 Some(ImageLook::NotYet(WhyNot::NotKnown("ECR did not say who may see it".to_owned())))
             }
-            // The same words whether the repository does not exist, has no policy, or has one that does not name the
-            // account.
+            // The words are the same whether the repository does not exist, has no policy, or has one that does not
+            // name the account.
             Ok(_) | Err(_) => Some(ImageLook::Denied(format!(
                 "RepositoryName names a repository of account {owner}, and the stack's account {account} cannot be \
                  seen to have the right to pull from it. \

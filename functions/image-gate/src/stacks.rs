@@ -1,4 +1,4 @@
-//! CloudFormation: what is going on with a stack.
+//! CloudFormation: the state of a stack.
 
 use aws_sdk_cloudformation::Client;
 use pullsafe_aws::Failure;
@@ -8,7 +8,7 @@ use pullsafe_aws::Failure;
 pub(crate) struct WaitingStacks(Client);
 
 impl WaitingStacks {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Uses the credentials, region and HTTP client of this configuration.
     pub(crate) fn new(config: &aws_config::SdkConfig) -> Self {
         Self(Client::new(config))
     }

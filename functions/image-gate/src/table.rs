@@ -1,8 +1,8 @@
-//! The gate's rows in the table: who waits for which image, and what an image once was.
+//! The gate's rows in the table: who waits for which image, and which image a resource once had.
 //!
-//! A waiter has `pk` (its repository), `sk` (its resource and request), `doc` (the [`Wait`] as JSON), `version`, and
-//! while it is open `open` (the key of the sparse index) and `response_url`, which stands nowhere else and goes with
-//! the answer. Every write names the version that it replaces. Expiry is housekeeping only.
+//! A waiter has `pk` (its repository), `sk` (its resource and request), `doc` (the [`Wait`] as JSON) and `version`.
+//! While it is open, it also has `open` (the key of the sparse index) and `response_url`, which is stored nowhere else
+//! and goes with the answer. Every write names the version that it replaces. Expiry is housekeeping only.
 
 use std::collections::HashMap;
 
@@ -23,17 +23,17 @@ use pullsafe_aws::failure::{Failure, FailureKind};
 use pullsafe_aws::item::OPEN_INDEX;
 use pullsafe_aws::item::{QUERY, TableRow, document, each_row, json, number, text};
 
-/// The partition of the sparse index in which open waiters lie.
+/// The key of all open waiters in the sparse index.
 const OPEN: &str = "gate";
-/// A rollback may come years after the deployment that it goes back to.
+/// How long an image is remembered: a rollback may come years after the deployment that it goes back to.
 const MEMORY_SECONDS: i64 = 5 * 365 * 24 * 3600;
 
-/// What became of a new row.
+/// The outcome of an insert.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inserted {
-    /// It is there.
+    /// The row was stored.
     New,
-    /// The request has a row already, and this is it.
+    /// The request has this row already.
     Known(Box<Wait>),
 }
 
@@ -45,7 +45,6 @@ pub struct GateTable {
 }
 
 impl GateTable {
-    /// In the table of this name.
     pub fn new(config: &aws_config::SdkConfig, name: &str) -> Self {
         Self { client: Client::new(config), name: name.to_owned() }
     }
@@ -69,8 +68,8 @@ impl GateTable {
         }
     }
 
-    /// Replaces a row by its next version. Whether that is what the row now is: also if an earlier try of the same call
-    /// had the effect and lost its answer.
+    /// Replaces a row by its next version. Returns whether the row now is that version. It is, too, if an earlier try
+    /// of the same call took effect and lost its answer.
     ///
     /// # Errors
     /// The call failed.
@@ -91,7 +90,7 @@ impl GateTable {
         }
     }
 
-    /// Everybody who still waits for an image of this partition's repository, as it stands now.
+    /// Everybody who still waits for an image of this partition's repository, by a consistent read.
     ///
     /// # Errors
     /// A call failed, or a row cannot be read.
@@ -146,7 +145,7 @@ impl GateTable {
             .await
     }
 
-    /// Keeps what the properties meant to a resource, for a rollback to them.
+    /// Remembers which image the properties meant to a resource, for a rollback to them.
     ///
     /// # Errors
     /// The call failed.
@@ -165,7 +164,7 @@ impl GateTable {
         operation.send().await.map_err(|error| Failure::of(PUT, &error)).map(drop)
     }
 
-    /// What the properties meant the last time, and when that was.
+    /// The image that the properties meant the last time, and when that was.
     ///
     /// # Errors
     /// The call failed, or the row cannot be read.
@@ -191,7 +190,7 @@ impl GateTable {
     async fn all(&self, operation: QueryFluentBuilder) -> Result<Vec<Wait>, Failure> {
         let mut waits = Vec::new();
         each_row(operation, |row| {
-            // One row that cannot be read must not hold the others up.
+            // One row that cannot be read must not hold up the others.
             match wait_of(QUERY, row) {
                 Ok(wait) => waits.push(wait),
                 Err(failure) => tracing::error!(%failure, "a row of the gate cannot be read: {failure}"),
@@ -229,7 +228,7 @@ fn wait_of(call: &'static str, item: &TableRow) -> Result<Wait, Failure> {
     Ok(wait)
 }
 
-/// The row that stood in the way.
+/// The row that failed the condition.
 fn found<R>(error: &SdkError<PutItemError, R>) -> Option<&TableRow> {
     let PutItemError::ConditionalCheckFailedException(exception) = error.as_service_error()? else {
         return None;

@@ -1,7 +1,7 @@
-//! Delayed messages of the own queue, which wake the waker shortly before CloudFormation gives up.
+//! Delayed messages in the gate's own queue, which wake the waker shortly before CloudFormation gives up.
 //!
-//! The sweep comes once a minute, which is too coarse for the end of a wait. Whoever parks a request, and each sweep
-//! that sees one near its end, sends the messages that are due; one too many does no harm.
+//! The sweep comes once a minute, which is too coarse for the end of a wait. The run that parks a request, and each
+//! sweep that sees one near its end, send the messages that are due. One message too many does no harm.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::decide::wait::Wait;
 use crate::gate::{GateInvocation, ImageGate};
 
 impl ImageGate {
-    /// Sends what is due for these requests. Why one of them will not be woken in time, where that is so.
+    /// Sends what is due for these requests. The error says why one of them will not be woken in time.
     pub(crate) async fn set_timers(&self, waits: &[Wait], call: &GateInvocation) -> Result<(), String> {
         let now = self.now();
         let due = |wait: &Wait| {

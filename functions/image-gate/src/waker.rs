@@ -19,13 +19,13 @@ use tokio::time::timeout_at;
 
 use crate::gate::{GateError, GateInvocation, ImageGate};
 
-/// How many repositories, and how many answers of one, are worked at together.
+/// How many repositories, and how many answers of one repository, are worked on at the same time.
 const TOGETHER: usize = 16;
-/// Kept back of the function's time for its end.
+/// How much of the function's time is kept back for its end.
 const TIME_TO_END: Duration = Duration::from_secs(3);
 
 impl ImageGate {
-    /// Looks where a hint leads. What cannot be done in the time that is left is the next sweep's.
+    /// Looks where a hint leads. What does not fit into the time that is left is left to the next sweep.
     pub(crate) async fn wake(&self, hint: Hint, call: &GateInvocation) -> Result<Value, GateError> {
         let Some(table) = &self.table else {
             return Ok(json!({"outcome": "ignored", "reason": "no table is configured, so nobody waits"}));
@@ -39,7 +39,7 @@ impl ImageGate {
             }
         };
         let waiting = waits.len();
-        // A metric is paid by the hour in which it says something: that nobody waits is not worth that.
+        // A metric is billed for every hour in which it has a value, and that nobody waits is not worth paying for.
         if is_sweep && waiting > 0 {
             emf(self.now(), &[], &[("GateWaiting", Unit::Count, u64::try_from(waiting).unwrap_or(u64::MAX))]);
         }
@@ -48,7 +48,7 @@ impl ImageGate {
             repositories.entry(wait.key.partition.clone()).or_default().push(wait);
         }
         let mut repositories: Vec<Vec<Wait>> = repositories.into_values().collect();
-        // Whose time is over comes first, should there be too little for all.
+        // Requests that end first are handled first, in case the time is too short for all.
         repositories.sort_by_key(|waits| waits.iter().map(|wait| wait.patience.gives_up_at).min());
         let looked_at = repositories.len();
         let batches_before = self.batches.load(Ordering::Relaxed);
@@ -72,21 +72,21 @@ impl ImageGate {
         }
     }
 
-    /// One batch for everybody who waits for an image of this repository. How many were answered.
+    /// Looks with one batch for everybody who waits for an image of this repository. Returns how many were answered.
     async fn wake_repository(&self, waits: Vec<Wait>, is_sweep: bool, call: &GateInvocation) -> usize {
         let (undecided, decided): (Vec<Wait>, Vec<Wait>) = waits.into_iter().partition(Wait::is_undecided);
-        // Whoever decided these may have died; their rows say what to send.
+        // The runs that decided these may have died; the rows have what to send.
         let unused = CustomResourceResponse::failed("the request was decided before");
         let mut due: Vec<(Wait, CustomResourceResponse)> =
             decided.into_iter().map(|wait| (wait, unused.clone())).collect();
         let tags = OnceCell::new();
-        // Only by sweeps: a timer that sets others would be a chain that Lambda ends.
+        // Only sweeps set timers: a timer that sets others would be a chain, which Lambda ends.
         let timers = if is_sweep { self.set_timers(&undecided, call).await } else { Ok(()) };
         let looks = self.look_all_settled(&undecided.iter().collect::<Vec<_>>()).await;
         for (wait, look) in undecided.into_iter().zip(looks) {
             let now = self.now();
             let news = wait.seen(&look, now);
-            // Whom no timer wakes has to be answered by the last sweep that comes in time.
+            // A request that no timer wakes has to be answered by the last sweep that comes in time.
             let moment = if timers.is_err() { now.plus_seconds(TICK_SECONDS) } else { now };
             match verdict(news.as_ref().unwrap_or(&wait), look, moment) {
                 GateVerdict::Succeed(image) => {
@@ -113,7 +113,7 @@ impl ImageGate {
         answers.buffer_unordered(TOGETHER).fold(0, async |sum, answered| sum + answered).await
     }
 
-    /// Nothing is due: what the look taught is kept, and the mirror is asked again where that is due.
+    /// Keeps what the look found out about a request that waits on, and asks the mirror again if that is due.
     async fn waits_on(&self, wait: Wait, news: Option<Wait>, call: &GateInvocation) {
         let Some(table) = &self.table else { return };
         let wait = match news {
@@ -126,7 +126,7 @@ impl ImageGate {
         }
     }
 
-    /// Whether the row is now this.
+    /// Stores the next version of a row. Returns whether the row now is that version.
     async fn is_kept(&self, table: &GateTable, next: &Wait, call: &GateInvocation) -> bool {
         self.stored(call, table.replace(next)).await.unwrap_or_else(|failure| {
             tracing::warn!(%failure, "what was learnt of a request is not kept: {failure}");

@@ -1,4 +1,4 @@
-//! The configuration of what is mirrored, from its parameter.
+//! The mirror's configuration, read from its parameter.
 
 use crate::aws::parameter;
 use crate::decide::MirrorConfig;
@@ -12,12 +12,12 @@ use crate::MirrorFunction;
 pub(crate) enum Unusable {
     /// The parameter could not be read.
     Unread(Failure),
-    /// It says what cannot be: every fault, a line each.
+    /// The configuration is not valid: every fault, one on each line.
     Wrong(Vec<String>),
 }
 
 impl MirrorFunction {
-    /// The configuration as it is now; `None` if there is no parameter for it.
+    /// Reads the current configuration; `None` if the settings name no parameter for it.
     pub(crate) async fn configuration(&self) -> Result<Option<MirrorConfig>, Unusable> {
         let Some(name) = &self.settings.config_parameter else {
             return Ok(None);

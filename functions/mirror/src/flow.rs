@@ -1,11 +1,12 @@
 //! The mirror: keeps byte-identical copies of images in ECR private.
 //!
-//! On a schedule it plans (`planner.rs`): what the configuration and ECS want, what it means at Docker Hub now, what
-//! the mirror lacks. The plan becomes jobs in a queue of its own; jobs that somebody asked for come by another, and so
-//! go ahead of the plan. Both are worked off the same way (`work.rs`), a few at a time. Each job is safe to repeat;
-//! what cannot succeed by repetition is reported once and dropped, everything else comes again after a pause that
-//! grows, until the queue's redrive policy ends it. A finished copy is announced by the event `Image Mirrored`, and one
-//! that was asked for also when there was nothing to copy, for somebody waits for it.
+//! On a schedule it plans (`planner.rs`): what the configuration and ECS want, what those images are at Docker Hub now,
+//! and what the mirror lacks. The plan becomes jobs in a queue of its own. Jobs that somebody asked for come by another
+//! queue, and so go ahead of the plan. Both kinds are done in the same way (`work/`), a few at a time. Each job is safe
+//! to repeat. A job that cannot succeed by repetition is reported once and dropped; any other failed job comes again
+//! after a pause that grows, until the queue's redrive policy ends it. The event `Image Mirrored` announces a finished
+//! copy. If somebody asked for the copy, the event is sent even when there was nothing to copy, because somebody waits
+//! for it.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -29,7 +30,7 @@ use tokio::time::Instant;
 
 use crate::work::holders::KnownHolders;
 
-/// Kept back for the answer.
+/// The time kept back for the answer.
 pub(crate) const TIME_TO_ANSWER: Duration = Duration::from_secs(3);
 
 /// The function, for as long as its process lives.
@@ -49,7 +50,7 @@ pub struct MirrorFunction {
 }
 
 impl MirrorFunction {
-    /// Nothing is loaded or connected until an event needs it.
+    /// Creates the function. Nothing is loaded or connected until an event needs it.
     pub fn new(settings: MirrorSettings, config: SdkConfig, endpoints: Endpoints, clock: Clock) -> Self {
         Self {
             settings,
@@ -67,18 +68,18 @@ impl MirrorFunction {
         }
     }
 
-    /// The same with other patience towards registries.
+    /// Uses these timeouts towards registries.
     #[must_use]
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// Handles one event. There is no event that makes it fail: what failed is in the answer.
+    /// Handles one event. It never fails: what failed is in the answer.
     pub async fn handle(&self, event: &Value, deadline: Instant) -> Value {
         trace_event(event);
         if let Some(records) = event.get("Records").and_then(Value::as_array) {
-            // Boxed, for a future of this depth is more than the compiler lays out in one piece.
+            // Boxed, because a future of this depth is more than the compiler lays out in one piece.
             return Box::pin(self.batch(records, deadline)).await;
         }
         let by_schedule = event

@@ -1,7 +1,7 @@
 //! The mirror: keeps byte-identical copies of images in ECR private.
 //!
-//! [`decide`] says what is mirrored and is pure; the rest looks and copies (`flow.rs` first). Without the feature
-//! `shell` only the decisions are built.
+//! [`decide`] decides what is mirrored and is pure; the rest looks and copies (start reading at `flow.rs`). Without the
+//! feature `shell` only the decisions are built.
 
 pub mod decide;
 

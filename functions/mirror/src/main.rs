@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
         format!("the configuration is wrong:\n{}", lines.join("\n"))
     })?;
     let clock = clock::system();
-    // Made for the first event, not at start: a cold start stays that of a bare runtime.
+    // Created at the first event, not at start: a cold start takes no longer than that of a bare runtime.
     let mirror = OnceCell::new();
     let (settings, endpoints, clock, mirror) = (&settings, &endpoints, &clock, &mirror);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {

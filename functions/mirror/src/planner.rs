@@ -1,7 +1,7 @@
-//! A scheduled run: look, plan, hand out the copies, remember.
+//! A scheduled run: looks, plans, hands out the copies, and remembers.
 //!
-//! Nothing is copied here: the plan becomes messages, and the workers take those under a lease. A run that dies is
-//! repeated by the next: what it handed out twice is found current by whoever comes second.
+//! Nothing is copied here: the plan becomes messages, and the workers take those under a lease. If a run dies, the next
+//! one repeats it; a worker that gets a copy a second time finds the image current.
 
 use std::time::Duration;
 
@@ -25,19 +25,19 @@ use crate::configuration::Unusable;
 use crate::flow::TIME_TO_ANSWER;
 use crate::work::rules::OwnerRules;
 
-/// Images of one message: what a function can copy in its time, unless they are very large.
+/// The most images in one message: what a function can copy in its time, unless they are very large.
 const IMAGES_IN_A_MESSAGE: usize = 8;
-/// A little longer than the function may run.
+/// How much longer the lease lasts than the function may run.
 const LEASE_RESERVE: Duration = Duration::from_secs(5);
 
 impl MirrorFunction {
-    /// One run. What failed is in the answer; the next run tries again.
+    /// Does one run. What failed is in the answer; the next run tries again.
     pub(crate) async fn scheduled(&self, event: &Value, deadline: Instant) -> Value {
         if self.settings.config_parameter.is_none() {
             tracing::info!("the schedule ran; no selection of images is configured, so there is nothing to plan");
             return json!({"planned": 0, "reason": "no selection configured"});
         }
-        // A retry of Lambda's has the same event, and goes on at once.
+        // A retry by Lambda has the same event, so it takes the same lease and continues at once.
         let owner = event.get("id").and_then(Value::as_str).unwrap_or("by hand");
         let last_moment = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
         match timeout_at(last_moment, self.run_under_lease(owner, deadline)).await {
@@ -59,7 +59,7 @@ impl MirrorFunction {
             return Ok(json!({"planned": 0, "reason": "another run is planning"}));
         };
         let outcome = self.run(&taken, Some(&table)).await;
-        // Free it in any case, or the next run would wait for it.
+        // Release it in any case, or the next run would have to wait for it.
         match outcome {
             Ok((memory, answer)) => {
                 table.keep_memory(owner, &memory).await?;
@@ -175,7 +175,7 @@ impl MirrorFunction {
             oldest_unsynced_seconds = oldest,
             "the mirror's run is planned"
         );
-        // A metric is paid by the hour in which it says something; that all is well stands in the log.
+        // A metric is billed for every hour in which it has a value, so zeros are only logged.
         let mut metrics: Vec<Metric<'_>> = vec![
             ("ImagesPlanned", Unit::Count, plan.count("copy")),
             ("ImagesPostponed", Unit::Count, plan.count("later")),
@@ -190,7 +190,7 @@ impl MirrorFunction {
         }
     }
 
-    /// Logs the faults every time, and tells people once: until the faults are others, or have been mended in between.
+    /// Logs the faults every time, but tells people only once, until the faults change or have been mended in between.
     async fn tell_faults(&self, faults: &[String], memory: &Memory) -> Memory {
         emf(self.now(), &[], &[("MirrorRunFailures", Unit::Count, 1)]);
         for fault in faults {
@@ -222,8 +222,8 @@ impl MirrorFunction {
         }
     }
 
-    /// Tells people what keeps unwanted images from being deleted, once, and where it lasts for two runs: a permission
-    /// that was just given does not count everywhere at once, and a service that is busy is not busy for long.
+    /// Tells people once what keeps unwanted images from being deleted, and only if it lasts for two runs: a permission
+    /// that was just granted does not take effect everywhere at once, and a service that is busy is not busy for long.
     async fn tell_obstacles(&self, obstacles: &[String], memory: &Memory) -> Option<(String, bool)> {
         if obstacles.is_empty() {
             return None;
@@ -252,7 +252,7 @@ impl MirrorFunction {
         Some((id, told))
     }
 
-    /// Whether people could be told.
+    /// Tells people; returns whether that succeeded.
     async fn tell(&self, notice: &Notice) -> bool {
         let Some(topic) = &self.settings.topic_arn else {
             return false;

@@ -18,15 +18,15 @@ const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 /// An artifact without blobs: the copy engine has its own tests.
 const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[]}"#;
 
-/// AWS, Docker Hub and the ECR registry behind one address, with what they were asked: operation and body.
+/// AWS, Docker Hub and the ECR registry behind one address. `log` has what they were asked: operation and body.
 struct World {
     address: String,
     log: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl World {
-    /// `special` answers first, given the operation (`HEAD /v2/...` or an AWS operation); otherwise the target is empty
-    /// and everything works.
+    /// Starts them. `special` answers first, given the operation (`HEAD /v2/...` or an AWS operation); otherwise the
+    /// target is empty and everything works.
     async fn start(special: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -196,7 +196,7 @@ async fn only_what_repetition_can_cure_comes_again() {
     let hidden = world.asked("ChangeMessageVisibility");
     let queue = format!("http://{}/jobs", world.address);
     let hide = |id: &str, seconds: u32| json!({"QueueUrl": queue, "ReceiptHandle": format!("handle of {id}"), "VisibilityTimeout": seconds});
-    // While it is worked on a job stays hidden for two minutes at a time, so that a process that dies does not hold it
+    // While a job is worked on, it stays hidden for two minutes at a time, so that a process that dies does not hold it
     // up.
     let expected =
         [hide("frozen", 120), hide("gone", 120), hide("limited", 120), hide("limited", 60), hide("good", 120)];

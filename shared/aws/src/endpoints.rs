@@ -1,9 +1,9 @@
-//! Where a service of AWS answers, for services that are called without an SDK crate of their own.
+//! The addresses of AWS services that are called without an SDK crate of their own.
 //!
-//! The SDK's resolver says it for ECS, whose rules are those that AWS writes for a service without peculiarities: it
-//! knows the partitions and their suffixes, FIPS and dual stack, and it refuses what is no region. The service's own
-//! name takes the place of `ecs` in that host. Nothing else of the host is made here. The peculiarities of the
-//! services called this way are in one table (docs/adr/0011).
+//! The SDK's resolver gives the address of ECS, whose rules are those that AWS writes for a service without
+//! peculiarities. It knows the partitions and their suffixes, FIPS and dual stack, and it refuses what is no region. In
+//! that host, the service's own name replaces `ecs`; nothing else of the host is made here. The peculiarities of the
+//! services that are called this way are in one table (docs/adr/0011).
 
 use std::future::Future as _;
 use std::pin::pin;
@@ -14,7 +14,7 @@ use aws_sdk_ecs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as 
 
 use pullsafe::reference::{InvalidRegion, Partition, Region};
 
-/// In AWS GovCloud (US) the plain endpoints of these services are the FIPS ones, under the plain name.
+/// Services whose plain endpoints in AWS GovCloud (US) are the FIPS ones, under the plain name.
 const PLAIN_FIPS_IN_GOVCLOUD: [&str; 3] = ["elasticloadbalancing", "logs", "ssm"];
 
 /// The address of a service in the region of a configuration.
@@ -32,7 +32,7 @@ pub(super) fn of(service: &str, config: &SdkConfig) -> Result<String, String> {
         .build()
         .map_err(|error| error.to_string())?;
     let resolver = DefaultResolver::new();
-    // It computes and waits for nothing.
+    // The resolver only computes and never waits.
     let endpoint = match pin!(resolver.resolve_endpoint(&params)).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(endpoint) => endpoint.map_err(|error| error.to_string())?,
         Poll::Pending => return Err("the SDK's resolver of endpoints waits for something".to_owned()),

@@ -1,20 +1,20 @@
 //! Every error that a call of ours can be answered with, by name: what it means, and who can do something about it.
 //!
-//! AWS's service models say which errors an operation knows; `tests/judges` holds this table against them in both
-//! directions. docs/errors.md is made from it. What no model names, because any service may answer with it, is under
-//! [`ANY`]; what nobody has heard of is judged by its status alone.
+//! AWS's service models say which errors an operation knows; `tests/judges` checks this table against them in both
+//! directions. docs/errors.md is made from it. Errors that no model names, because any service may answer with them,
+//! are under [`ANY`]. An unknown error is judged by its status, unless its name says that it is throttling.
 
 use crate::kind::FailureKind;
 
-/// The service of the errors that every service can answer with.
+/// The service name for errors that every service can answer with.
 pub const ANY: &str = "*";
 
 /// What is to be done about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorVerdict {
-    /// It is an answer: the same call gets it again. Go on with what it says.
+    /// It is an answer that the same call would get again. Go on with what it says.
     Final,
-    /// It passes: the same call may succeed later.
+    /// It passes by itself: the same call may succeed later.
     Passes,
     /// Somebody has to change something first: a permission, a key, a quota, a parameter. Say what, and wait for it.
     Person,
@@ -27,9 +27,7 @@ pub struct ErrorRow {
     pub service: &'static str,
     /// The error's code, as it is on the wire.
     pub code: &'static str,
-    /// What kind of failure it is.
     pub kind: FailureKind,
-    /// What is to be done about it.
     pub verdict: ErrorVerdict,
 }
 
@@ -37,7 +35,7 @@ const fn row(service: &'static str, code: &'static str, kind: FailureKind, verdi
     ErrorRow { service, code, kind, verdict }
 }
 
-/// The row of an error: the service's own, or that of any service.
+/// The row of an error: the service's own, or else that of any service.
 pub fn find(service: &str, code: &str) -> Option<&'static ErrorRow> {
     let of = |wanted: &str| ERRORS.iter().find(|row| row.service == wanted && row.code == code);
     of(service).or_else(|| of(ANY))

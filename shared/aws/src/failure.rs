@@ -8,7 +8,7 @@ use super::errors::{self, ErrorVerdict};
 pub use super::kind::FailureKind;
 use pullsafe::lookup::{Doubt, Lookup};
 
-/// The kind of an error by its row, and without one by its status and by the words that every service uses for
+/// The kind of an error: by its row, or, if it has none, by its status and by the word that every service uses for
 /// throttling.
 fn kind_of(call: &str, code: &str, status: Option<u16>) -> FailureKind {
     let service = call.split_once(':').map_or(call, |(service, _)| service);
@@ -30,7 +30,6 @@ fn kind_of(call: &str, code: &str, status: Option<u16>) -> FailureKind {
 pub struct Failure {
     /// The call, as IAM names it: `ecs:UpdateService`.
     pub call: &'static str,
-    /// What kind of failure.
     pub kind: FailureKind,
     /// The service's error code.
     pub code: Option<String>,
@@ -63,7 +62,8 @@ impl Failure {
             (None, Some(400..)) => kind_of(call, "", status),
             (None, _) => FailureKind::Unavailable,
         };
-        // Where nobody answered, what was in the way tells: a refused connection, a time-out, a name that is not known.
+        // If nobody answered, the message says what was in the way: a refused connection, a time-out, a name that is
+        // not known.
         let message = error
             .message()
             .map(str::to_owned)
@@ -71,7 +71,7 @@ impl Failure {
         Self { call, kind, code, message }
     }
 
-    /// An error that an answer has within it, in the service's words: the call itself went well.
+    /// An error inside an answer, in the service's words: the call itself succeeded.
     pub fn within(call: &'static str, code: &str, message: Option<&str>) -> Self {
         Self {
             call,
@@ -91,7 +91,7 @@ impl Failure {
         }
     }
 
-    /// A call that was not waited for any longer; one that was not waited for at all was not made.
+    /// A call that was not waited for any longer. If `waited` is zero, the call was not made at all.
     pub fn late(call: &'static str, waited: std::time::Duration) -> Self {
         let code = match waited.is_zero() {
             true => "not asked, because the time for looks was used up".to_owned(),
@@ -105,7 +105,7 @@ impl Failure {
         }
     }
 
-    /// What could not be found out because of this.
+    /// The doubt that this failure leaves in a lookup.
     pub fn doubt<T>(&self) -> Lookup<T> {
         Lookup::Unknown(match self.kind {
             FailureKind::Denied => Doubt::denied(self.to_string()),
@@ -116,7 +116,7 @@ impl Failure {
         })
     }
 
-    /// What is to be done about it. An error that nobody has heard of is a person's, unless its kind passes.
+    /// What is to be done about it. An unknown error needs a person, unless its kind passes.
     pub fn verdict(&self) -> ErrorVerdict {
         let service = self.call.split_once(':').map_or(self.call, |(service, _)| service);
         let row = self.code.as_deref().and_then(|code| errors::find(service, code));

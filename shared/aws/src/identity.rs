@@ -1,9 +1,9 @@
-//! Who somebody is, by a request to STS that they have signed and that somebody else sends.
+//! Proves who somebody is, by a request to STS that they have signed and that somebody else sends.
 //!
-//! Whoever proves who they are signs `sts:GetCallerIdentity`, with a statement in a header that the signature covers,
-//! and gives the headers away. Whoever wants to know sends that request and hears from STS who signed it. Nothing else
-//! of the request comes from outside: address, body and statement are made here, so that a proof leads to no other
-//! host, does nothing else, and holds for no other statement. STS takes a signature for some minutes.
+//! The prover signs `sts:GetCallerIdentity`, with a statement in a header that the signature covers, and hands over the
+//! headers. The verifier sends that request and learns from STS who signed it. Nothing else of the request comes from
+//! outside: address, body and statement are made here. So a proof leads to no other host, does nothing else, and holds
+//! for no other statement. STS accepts a signature for some minutes.
 
 use std::time::SystemTime;
 
@@ -27,21 +27,22 @@ pub const STATEMENT: &str = "x-pullsafe-answer";
 const CALL: &str = "sts:GetCallerIdentity";
 const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 
-/// STS, as one who asks whose signature something is.
+/// Asks STS who signed a statement.
 #[derive(Debug)]
 pub struct Signatures(Result<Operation<(Proof, String), String, ErrorMetadata>, String>);
 
-/// Why it is not known who signed.
+/// Why a proof does not tell who signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unproven {
-    /// The proof is none for this statement, or too old: the code that STS gave, or what is wrong with it.
+    /// The proof does not hold for this statement, or is too old: the code that STS gave, or what is wrong with the
+    /// proof.
     Refused(String),
     /// STS could not be asked.
     Unknown(String),
 }
 
 impl Signatures {
-    /// Connects to nothing yet.
+    /// Creates the client. It connects to nothing yet.
     pub fn new(config: &SdkConfig) -> Self {
         Self(endpoint(&plain(config), STS).map(|endpoint| {
             let builder = reaching(Operation::builder().service_name("STS"), config, &endpoint).no_auth();
@@ -52,8 +53,8 @@ impl Signatures {
     /// The ARN of whoever signed this statement.
     ///
     /// # Errors
-    /// Nobody did, or it could not be found out. Nothing of the proof is in the error: STS repeats in its message what
-    /// was signed, a session's token too, so that only its code is given.
+    /// Nobody did, or it could not be found out. The error has nothing of the proof: in its message, STS repeats what
+    /// was signed, including a session's token, so only its code is given.
     pub async fn signer(&self, proof: &Proof, statement: &str) -> Result<String, Unproven> {
         let with_token = proof.token.as_ref().map(|_| "x-amz-security-token");
         let covered: Vec<&str> = ["host", "x-amz-date", STATEMENT].into_iter().chain(with_token).collect();
@@ -75,10 +76,10 @@ impl Signatures {
     }
 }
 
-/// Signs a statement with one's own credentials.
+/// Signs a statement with the caller's own credentials.
 ///
 /// # Errors
-/// There are none, or no region, or they cannot sign.
+/// There are no credentials, no region, or the credentials cannot sign.
 pub async fn prove(config: &SdkConfig, statement: &str) -> Result<Proof, String> {
     let config = plain(config);
     let provider = config.credentials_provider().ok_or("there are no credentials")?;
@@ -114,7 +115,8 @@ fn signed(
     }
 }
 
-/// Whoever signs and whoever sends have to mean the same host, which is part of what is signed.
+/// The configuration without FIPS and dual stack: signer and sender have to mean the same host, which is part of what
+/// is signed.
 fn plain(config: &SdkConfig) -> SdkConfig {
     config.clone().into_builder().use_fips(false).use_dual_stack(false).build()
 }

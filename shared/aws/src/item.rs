@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
 
-/// A row.
+/// A row: its attributes by name.
 pub type TableRow = HashMap<String, AttributeValue>;
 
-/// The name of the sparse index over what is open: incidents, and requests that wait.
+/// The name of the sparse index of open rows: incidents, and requests that wait.
 pub const OPEN_INDEX: &str = "open-index";
 pub const QUERY: &str = "dynamodb:Query";
 
@@ -24,17 +24,17 @@ pub fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// What is stored has string keys and finite numbers only, so that writing it as JSON cannot fail.
+/// A value as JSON. What is stored has string keys and finite numbers only, so writing it cannot fail.
 pub fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// What the attribute `doc` holds; `None` if there is none.
+/// Reads the attribute `doc`; `None` if there is none.
 pub fn document<T: DeserializeOwned>(call: &'static str, item: &TableRow) -> Result<Option<T>, Failure> {
     parsed(call, item, "doc")
 }
 
-/// What an attribute holds as JSON; `None` if there is none.
+/// Reads an attribute as JSON; `None` if there is none.
 pub fn parsed<T: DeserializeOwned>(call: &'static str, item: &TableRow, name: &str) -> Result<Option<T>, Failure> {
     let Some(AttributeValue::S(document)) = item.get(name) else {
         return Ok(None);
@@ -44,7 +44,7 @@ pub fn parsed<T: DeserializeOwned>(call: &'static str, item: &TableRow, name: &s
         .map_err(|error| Failure::unexpected(call, format!("the attribute `{name}` cannot be read: {error}")))
 }
 
-/// Hands on every row that a query finds, page by page.
+/// Passes every row that a query finds to `take`, page by page.
 pub async fn each_row(
     query: QueryFluentBuilder,
     mut take: impl FnMut(&TableRow) -> Result<(), Failure>,

@@ -1,8 +1,8 @@
-//! A call to a service of AWS that has no SDK crate here: JSON in, JSON out, or a form in, XML out.
+//! Calls to services of AWS that have no SDK crate here: JSON in, JSON out, or a form in, XML out.
 //!
 //! An SDK crate costs every build a minute and every function a quarter of a megabyte, for one or two read-only calls.
-//! What an SDK crate is made of is used as it is: the orchestrator with its retries and timeouts, SigV4, the error
-//! codes that are worth a retry, and the configuration with its endpoints (docs/adr/0011).
+//! The parts that an SDK crate is made of are used as they are: the orchestrator with its retries and timeouts, SigV4,
+//! the error codes that are worth a retry, and the configuration with its endpoints (docs/adr/0011).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,17 +35,17 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::{SdkConfig, endpoints};
 
-/// Who answers, and how it is spoken to.
+/// A service, and how it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Api {
-    /// The name that requests are signed for, and that the hosts are called by.
+    /// The name that requests are signed for, and that hosts begin with.
     name: &'static str,
     /// The name in `AWS_ENDPOINT_URL_<ID>`, as the SDKs spell it.
     id: &'static str,
     content_type: &'static str,
 }
 
-/// Amazon ECS, where its answer is wanted as it came.
+/// Amazon ECS, for answers that are wanted as they came.
 pub const ECS: Api = Api { name: "ecs", id: "ECS", content_type: JSON };
 /// Amazon CloudWatch Logs.
 pub const LOGS: Api = Api { name: "logs", id: "CloudWatch Logs", content_type: JSON };
@@ -65,7 +65,7 @@ pub const DYNAMODB: Api = Api { name: "dynamodb", id: "DynamoDB", content_type: 
 pub const SQS: Api = Api { name: "sqs", id: "SQS", content_type: JSON_1_0 };
 /// AWS Security Token Service.
 pub const STS: Api = Api { name: "sts", id: "STS", content_type: FORM };
-/// Amazon CloudWatch, which IAM calls by another name than its host.
+/// Amazon CloudWatch, whose name in IAM is not that of its host.
 pub const MONITORING: Api = Api { name: "monitoring", id: "CloudWatch", content_type: JSON_1_0 };
 /// The Resource Groups Tagging API, which IAM calls `tag`.
 pub const TAGGING: Api = Api {
@@ -81,13 +81,13 @@ pub const APPLICATION_AUTOSCALING: Api = Api {
 };
 /// AWS CodeBuild.
 pub const CODEBUILD: Api = Api { name: "codebuild", id: "CodeBuild", content_type: JSON };
-/// AWS Lambda, which is spoken to by paths.
+/// AWS Lambda, which is called by paths.
 pub const LAMBDA: Api = Api {
     name: "lambda",
     id: "Lambda",
     content_type: "application/json",
 };
-/// Amazon EventBridge Scheduler, which is spoken to by paths.
+/// Amazon EventBridge Scheduler, which is called by paths.
 pub const SCHEDULER: Api = Api {
     name: "scheduler",
     id: "Scheduler",
@@ -100,7 +100,7 @@ pub const LOAD_BALANCING: Api = Api {
     content_type: FORM,
 };
 
-/// The code of what a function of Lambda failed with, as its answer says it.
+/// The code of a failure that a Lambda function itself reports in its answer.
 pub const FUNCTION_ERROR: &str = "FunctionError";
 
 const JSON: &str = "application/x-amz-json-1.1";
@@ -111,11 +111,11 @@ const FORM: &str = "application/x-www-form-urlencoded";
 #[derive(Debug, Clone)]
 pub struct JsonApi {
     api: Api,
-    /// Or why there is no address for it.
+    /// `Err` says why there is no address for the service.
     operation: Result<Operation<Request, String, ErrorMetadata>, String>,
 }
 
-/// A request: its method, its path, its target, where the protocol has one in a header, and its body.
+/// A request. `target` is the header in which some protocols name the operation.
 #[derive(Debug)]
 struct Request {
     method: &'static str,
@@ -125,7 +125,7 @@ struct Request {
 }
 
 impl JsonApi {
-    /// Connects to nothing yet.
+    /// Creates a client. It connects to nothing yet.
     pub fn new(config: &SdkConfig, api: Api) -> Self {
         let region = config.region().cloned();
         let endpoint = match endpoint(config, api) {
@@ -180,7 +180,7 @@ impl JsonApi {
         parsed(call, &answer)
     }
 
-    /// Calls an operation of the query protocol and gives the XML that it answers.
+    /// Calls an operation of the query protocol and returns the XML of its answer.
     ///
     /// # Errors
     /// The call failed, after the retries that the configuration allows.
@@ -199,7 +199,7 @@ impl JsonApi {
         self.send(call, request).await
     }
 
-    /// Reads by a path: `read("scheduler:GetSchedule", &["schedules", name], &[("groupName", group)])`. The parts of
+    /// Reads from a path: `read("scheduler:GetSchedule", &["schedules", name], &[("groupName", group)])`. The parts of
     /// the path and the values may be any text.
     ///
     /// # Errors
@@ -214,10 +214,10 @@ impl JsonApi {
         parsed(call, &self.send(call, request).await?)
     }
 
-    /// Invokes a function of Lambda, by its name or ARN, and waits for what it answers.
+    /// Invokes a Lambda function, by its name or ARN, and waits for its answer.
     ///
     /// # Errors
-    /// The call failed, or the function did: then the code is [`FUNCTION_ERROR`].
+    /// The call failed, or the function failed: then the code is [`FUNCTION_ERROR`].
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Failure> {
         const CALL: &str = "lambda:InvokeFunction";
         let path = format!("/2015-03-31/functions/{}/invocations", form_encoded(function));
@@ -238,7 +238,7 @@ impl JsonApi {
     }
 }
 
-/// A service's API in whatever region is asked for: one client each, made when it is first needed. Clones share them.
+/// A service's API in any region: one client for each, created when it is first needed. Clones share them.
 #[derive(Clone)]
 pub struct InRegions {
     config: SdkConfig,
@@ -247,15 +247,14 @@ pub struct InRegions {
 }
 
 impl InRegions {
-    /// By this configuration.
     pub fn new(config: &SdkConfig, api: Api) -> Self {
         Self { config: config.clone(), api, regions: Arc::default() }
     }
 
-    /// The API in a region, or in the configuration's own.
+    /// The API in a region; `None` means the configuration's own.
     ///
     /// # Errors
-    /// The region is in another partition: credentials are good in one, and are sent to no other.
+    /// The region is in another partition: credentials are valid in one partition only, and are sent to no other.
     pub fn get(&self, region: Option<&Region>) -> Result<JsonApi, String> {
         let own = self.config.region().and_then(|own| own.as_ref().parse::<Region>().ok());
         if let (Some(own), Some(region)) = (own, region)
@@ -283,7 +282,7 @@ impl std::fmt::Debug for InRegions {
     }
 }
 
-/// An operation at this address, with a configuration's client, clock, patience and retries.
+/// An operation at this address, with a configuration's client, clock, timeouts and retries.
 pub(crate) fn reaching(builder: OperationBuilder, config: &SdkConfig, endpoint: &str) -> OperationBuilder {
     let mut builder = builder
         .operation_name("call")
@@ -307,7 +306,8 @@ pub(crate) fn reaching(builder: OperationBuilder, config: &SdkConfig, endpoint: 
     builder
 }
 
-/// The configured endpoint, for this service before the general one, else the service's own.
+/// The endpoint of a service: the one that is configured for this service, or the general one, or else the service's
+/// own.
 pub(crate) fn endpoint(config: &SdkConfig, api: Api) -> Result<String, String> {
     let variable = "AWS_ENDPOINT_URL";
     let key = ServiceConfigKey::builder().service_id(api.id).env(variable).profile("endpoint_url").build();
@@ -344,7 +344,7 @@ fn serialize(
 pub(crate) fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMetadata>> {
     let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
     if response.headers().get("x-amz-function-error").is_some() {
-        // Whose answer then is `{"errorType": ..., "errorMessage": ...}`.
+        // The answer of a function that failed is `{"errorType": ..., "errorMessage": ...}`.
         let said: Value = serde_json::from_str(&body).unwrap_or_default();
         let message = said["errorMessage"].as_str().unwrap_or("it gave no reason").to_owned();
         return Err(OrchestratorError::operation(
@@ -358,7 +358,7 @@ pub(crate) fn deserialize(response: &HttpResponse) -> Result<String, Orchestrato
     Err(OrchestratorError::operation(error(header, &body)))
 }
 
-/// The error's code and message: `{"__type": "com.amazonaws#Code", "message": ...}`, or `<Code>` and `<Message>`.
+/// Reads an error's code and message: `{"__type": "com.amazonaws#Code", "message": ...}`, or `<Code>` and `<Message>`.
 fn error(header: Option<&str>, body: &str) -> ErrorMetadata {
     let json: Value = serde_json::from_str(body).unwrap_or_default();
     let text = |names: [&str; 2]| names.iter().find_map(|name| json[*name].as_str()).map(str::to_owned);
@@ -368,7 +368,7 @@ fn error(header: Option<&str>, body: &str) -> ErrorMetadata {
         .or_else(|| element(body, "Code").map(str::to_owned));
     let message = text(["message", "Message"]).or_else(|| element(body, "Message").map(str::to_owned));
     let mut builder = ErrorMetadata::builder();
-    // A namespace before it and an address after it are no part of the code.
+    // A namespace before the code and an address after it are not part of it.
     let code = code.as_deref().and_then(|code| code.rsplit('#').next()).and_then(|code| code.split(':').next());
     builder = builder.code(code.filter(|code| !code.is_empty()).unwrap_or("UnknownError"));
     if let Some(message) = message {
@@ -383,7 +383,7 @@ pub fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     after.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }
 
-/// A path of these parts, with what follows the question mark.
+/// A path of these parts, with the parameters after a question mark.
 fn address(path: &[&str], parameters: &[(&str, &str)]) -> String {
     let mut address: String = path.iter().flat_map(|part| ["/".to_owned(), form_encoded(part)]).collect();
     for (place, (name, value)) in parameters.iter().enumerate() {
@@ -392,7 +392,7 @@ fn address(path: &[&str], parameters: &[(&str, &str)]) -> String {
     address
 }
 
-/// As `application/x-www-form-urlencoded` has it; what needs no escape anywhere stays.
+/// Encodes a text as `application/x-www-form-urlencoded`; what needs no escape anywhere stays.
 fn form_encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

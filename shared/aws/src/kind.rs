@@ -3,7 +3,7 @@
 /// Whose fault a failed call is, and so what can be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The thing does not exist.
+    /// What the call names does not exist.
     NotFound,
     /// A permission is missing.
     Denied,
@@ -11,7 +11,7 @@ pub enum FailureKind {
     ConditionFailed,
     /// Too many calls; trying later helps.
     Throttled,
-    /// The service failed, could not be reached, or its answer was lost; trying again may help, and the effect may have
+    /// The service failed, could not be reached, or its answer was lost. Trying again may help; the effect may have
     /// happened.
     Unavailable,
     /// The service refuses the request as it is; trying again does not help.

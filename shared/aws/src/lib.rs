@@ -1,7 +1,7 @@
 //! Adapters to AWS that more than one function uses: thin, one file per service, each a feature.
 //!
-//! Nothing is decided here. Every failure becomes a [`Failure`] that says which call failed, whether trying again
-//! can help, and nothing that should not be in a log.
+//! No decisions are made here. Every failure becomes a [`Failure`], which says which call failed and whether trying
+//! again can help, and has nothing that should not be in a log.
 
 #[cfg(feature = "ecr")]
 pub mod ecr;

@@ -8,12 +8,12 @@ use super::failure::Failure;
 use pullsafe::notice::{Notice, chatbot};
 use pullsafe::settings::MessageFormat;
 
-/// The event bus.
+/// Puts events on the buses of EventBridge.
 #[derive(Debug, Clone)]
 pub struct Events(aws_sdk_eventbridge::Client);
 
 impl Events {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Uses the credentials, region and HTTP client of this configuration.
     pub fn new(config: &aws_config::SdkConfig) -> Self {
         Self(aws_sdk_eventbridge::Client::new(config))
     }
@@ -38,7 +38,7 @@ impl Events {
             .detail(detail.to_string())
             .build();
         let answer = self.0.put_events().entries(entry).send().await.map_err(|error| Failure::of(CALL, &error))?;
-        // The call is answered 200 also where the bus did not take the event.
+        // The call is answered 200 even if the bus did not take the event.
         match answer.entries().iter().find_map(|entry| Some((entry.error_code()?, entry.error_message()))) {
             Some((code, message)) => Err(Failure::within(CALL, code, message)),
             None if answer.failed_entry_count() > 0 => {
@@ -67,7 +67,7 @@ impl Topic {
         }
     }
 
-    /// Publishes a message. The attribute `pullsafe-id` is the same whenever the same message is published again.
+    /// Publishes a message. The attribute `pullsafe-id` stays the same when the same message is published again.
     ///
     /// # Errors
     /// The call failed.
@@ -82,7 +82,7 @@ impl Topic {
         for (name, value) in
             [("pullsafe-id", notice.id.as_str()), ("detail-type", &notice.detail_type), ("severity", severity)]
         {
-            // All values are there, so that building cannot fail; if it ever does, the message matters more.
+            // All values are set, so building cannot fail; if it ever does, the message matters more.
             if let Ok(attribute) = text(value) {
                 operation = operation.message_attributes(name, attribute);
             }

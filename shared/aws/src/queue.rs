@@ -1,11 +1,11 @@
-//! Amazon SQS: putting messages into the own queue and the mirror's, and having a failed one come again soon.
+//! Amazon SQS: sends messages to the function's own queue and the mirror's, and has a failed message come again soon.
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde_json::Value;
 
 use super::failure::Failure;
 
-/// The longest that SQS keeps a message from being received at first.
+/// The longest delay, in seconds, that SQS allows before a message can first be received.
 const LONGEST_DELAY: i32 = 900;
 
 /// Amazon SQS.
@@ -13,7 +13,7 @@ const LONGEST_DELAY: i32 = 900;
 pub struct Queues(aws_sdk_sqs::Client);
 
 impl Queues {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Uses the credentials, region and HTTP client of this configuration.
     pub fn new(config: &aws_config::SdkConfig) -> Self {
         Self(aws_sdk_sqs::Client::new(config))
     }
@@ -33,11 +33,11 @@ impl Queues {
         Ok(())
     }
 
-    /// Sends messages, ten to a call, each of which becomes visible after the seconds that `delay` has for its number
-    /// (at most 900). What the queue did not take is not sent again; the error says how many those were, and why.
+    /// Sends messages, ten to a call. Each becomes visible after the seconds that `delay` gives for its index (at most
+    /// 900). What the queue did not take is not sent again; the error says how many messages those were, and why.
     ///
     /// # Errors
-    /// A call failed, or the queue did not take a message. The messages before it are sent.
+    /// A call failed, or the queue did not take a message. The messages of the calls before are sent.
     pub async fn send_all(
         &self,
         queue_url: &str,
@@ -64,8 +64,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Hides a message that was received for so many more seconds, counted from now. Repeating it only starts the count
-    /// anew.
+    /// Hides a received message for this many seconds from now. Calling this again only restarts the count.
     ///
     /// # Errors
     /// The call failed.

@@ -1,7 +1,7 @@
 //! IAM: what a task's execution role may do, by simulation.
 //!
-//! The simulation knows the role's policies and its boundary, but no policy of a repository, a secret or a key. So only
-//! some of its refusals are final ([`PolicyVerdict`]).
+//! The simulation knows the role's policies and its permissions boundary, but not the policy of a repository, a secret
+//! or a key. So only some of its refusals are final ([`PolicyVerdict`]).
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use pullsafe::lookup::{Lookup, PolicyVerdict};
 use crate::failure::{Failure, FailureKind};
 
 const CALL: &str = "iam:SimulatePrincipalPolicy";
-/// What a pull from ECR needs of the repository; and the sign-in, which no policy of a repository can give.
+/// What a pull from ECR needs of the repository; and the sign-in, which no policy of a repository can grant.
 /// Source: Amazon ECS Developer Guide, "Amazon ECS task execution IAM role".
 const SIGN_IN: &str = "ecr:GetAuthorizationToken";
 const PULL: [&str; 3] = [SIGN_IN, "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
@@ -20,7 +20,7 @@ const PULL: [&str; 3] = [SIGN_IN, "ecr:BatchGetImage", "ecr:GetDownloadUrlForLay
 pub struct Roles(aws_sdk_iam::Client);
 
 impl Roles {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Uses the credentials, region and HTTP client of this configuration.
     pub fn new(config: &aws_config::SdkConfig) -> Self {
         Self(aws_sdk_iam::Client::new(config))
     }
@@ -40,12 +40,12 @@ impl Roles {
         answers
     }
 
-    /// Whether a role may pull from a repository; absent if there is no such role.
+    /// Whether a role may pull from a repository; `Absent` if there is no such role.
     pub async fn may_pull_from(&self, role_arn: &str, repository_arn: &str) -> Lookup<PolicyVerdict> {
         self.may(role_arn, &PULL, repository_arn).await
     }
 
-    /// Whether a role may do all of this with one resource; absent if there is no such role.
+    /// Whether a role may do all these actions with one resource; `Absent` if there is no such role.
     pub async fn may(&self, role_arn: &str, actions: &[&str], resource_arn: &str) -> Lookup<PolicyVerdict> {
         let operation = self
             .0

@@ -1,7 +1,7 @@
 //! What a function tells its operators: log lines as JSON, and metrics in CloudWatch's embedded metric format.
 //!
-//! Signed addresses and tokens pass through the libraries that send them, which log them at their finest levels; those
-//! levels are shut for them, whatever the configuration asks for.
+//! Signed addresses and tokens pass through the libraries that send them, which log them at their finest levels. Those
+//! levels are disabled for these libraries, whatever the configuration asks for.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -24,7 +24,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The namespace of every metric.
 pub const NAMESPACE: &str = "Pullsafe";
 
-/// Libraries that see secrets: nothing of theirs below `info` is ever logged.
+/// Libraries that see secrets: nothing that they log below `info` is ever written.
 const CLAMPED: [&str; 10] = [
     "aws_",
     "h2",
@@ -38,8 +38,8 @@ const CLAMPED: [&str; 10] = [
     "want",
 ];
 
-/// Starts logging to standard output, at the level of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, else `info`; every metric
-/// carries the stack's name, if there is one. A second call does nothing.
+/// Starts logging to standard output, at the level of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, else `info`. Every metric
+/// has the stack's name, if there is one. A second call does nothing.
 pub fn init_logging() {
     if let Some(stack) = std::env::var(STACK.name).ok().filter(|stack| !stack.is_empty()) {
         // Only a test process starts twice.
@@ -50,7 +50,7 @@ pub fn init_logging() {
     let _ = subscriber(&level, std::io::stdout).try_init();
 }
 
-/// What writes the lines of a level.
+/// A subscriber that writes lines of this level and above.
 pub fn subscriber<W>(level: &str, writer: W) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -85,7 +85,7 @@ where
 
 fn targets(level: &str) -> Targets {
     let level = level.trim().to_ascii_lowercase();
-    // Lambda has a level that tracing does not know.
+    // Lambda has a level, `FATAL`, that tracing does not know.
     let level = if level == "fatal" { "error".to_owned() } else { level };
     level
         .parse()
@@ -98,8 +98,8 @@ fn allowed(target: &str, level: Level) -> bool {
     level <= Level::INFO || !CLAMPED.iter().any(|library| target.starts_with(library))
 }
 
-/// Says at the finest level what shape an invocation's event has: the names of its fields, and how long it is. Its
-/// values are others'.
+/// Logs, at the finest level, the shape of an invocation's event: the names of its fields, and how long it is. Its
+/// values are not ours to log.
 pub fn trace_event(event: &Value) {
     if tracing::enabled!(Level::TRACE) {
         let fields: Vec<&str> =
@@ -111,13 +111,9 @@ pub fn trace_event(event: &Value) {
 /// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// A number of things.
     Count,
-    /// A size.
     Bytes,
-    /// A length of time.
     Seconds,
-    /// A length of time.
     Milliseconds,
 }
 
@@ -135,10 +131,10 @@ impl fmt::Display for Unit {
 /// One metric: name, unit, value.
 pub type Metric<'a> = (&'a str, Unit, u64);
 
-/// Where the lines of [`emf`] go if not to standard output.
+/// Where [`emf`] sends its lines, if not to standard output.
 static METRIC_SINK: OnceLock<fn(&str)> = OnceLock::new();
 
-/// The name of the stack, so that two stacks of one region do not add up.
+/// The name of the stack, which keeps the metrics of two stacks in one region apart.
 static METRIC_STACK: OnceLock<String> = OnceLock::new();
 
 /// Prints metrics as one line, which CloudWatch turns into metrics by itself.
@@ -152,7 +148,8 @@ pub fn emf(now: Timestamp, dimensions: &[(&str, &str)], metrics: &[Metric<'_>]) 
     }
 }
 
-/// Sends the lines of [`emf`] elsewhere, for a process whose standard output is for people. The first call decides.
+/// Sends the lines of [`emf`] elsewhere, for a process whose standard output is for people. Only the first call has an
+/// effect.
 pub fn send_metrics_to(sink: fn(&str)) {
     // A second sink would be another part of the same process; the first keeps its lines.
     let _ = METRIC_SINK.set(sink);

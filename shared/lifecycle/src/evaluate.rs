@@ -1,4 +1,4 @@
-//! One run of a policy.
+//! Evaluates one run of a policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,25 +13,25 @@ use crate::policy::{Action, Count, Policy, Rule};
 pub enum PolicyEffect {
     /// No rule selects it.
     Unselected,
-    /// A rule selects it and leaves it, so that no later one may touch it.
+    /// A rule selects it but leaves it, so that no later rule may touch it.
     Kept {
         /// The rule's priority.
         rule: u32,
     },
-    /// A rule acts upon it.
+    /// A rule acts on it.
     Acted {
         /// The rule's priority.
         rule: u32,
         /// What it does.
         action: Action,
     },
-    /// A rule would act upon it, but an index names it that is still there.
+    /// A rule would act on it, but an index that is still there names it.
     Held {
         /// The rule's priority.
         rule: u32,
         /// What it would do.
         action: Action,
-        /// The index.
+        /// The digest of the index.
         by: Digest,
     },
     /// It goes with the image that it is attached to.
@@ -42,7 +42,7 @@ pub enum PolicyEffect {
 }
 
 impl PolicyEffect {
-    /// What is done with the image in this run.
+    /// What is done with the image in this run; `None` if it stays as it is.
     pub const fn action(&self) -> Option<Action> {
         match self {
             Self::Acted { action, .. } | Self::WithSubject { action } => Some(*action),
@@ -53,8 +53,8 @@ impl PolicyEffect {
 
 /// What a policy does with each image of a repository in a run at this moment, in the order of the images.
 ///
-/// All rules are evaluated at once, over all images: a rule counts those that another one marks. An image is marked by
-/// the first rule that selects it, or by none.
+/// All rules are evaluated at once, over all images: a rule also counts the images that another rule marks. An image is
+/// marked by the first rule that selects it, or by none.
 pub fn evaluate(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<PolicyEffect> {
     let beyond = policy.rules().iter().map(|rule| (rule.priority, beyond(rule, images)));
     let beyond: BTreeMap<u32, BTreeSet<usize>> = beyond.collect();
@@ -82,7 +82,7 @@ pub fn evaluate(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Policy
     verdicts
 }
 
-/// The images that a rule would act upon because they are too many, by place: the youngest are kept.
+/// The places of the images that a rule would act on because there are too many; the youngest are kept.
 fn beyond(rule: &Rule, images: &[Image]) -> BTreeSet<usize> {
     match rule.count {
         Count::MoreThan(most) => {
@@ -93,8 +93,8 @@ fn beyond(rule: &Rule, images: &[Image]) -> BTreeSet<usize> {
     }
 }
 
-/// The places of what a rule selects, the youngest first. Of two pushed at once ECR says nothing; the digest then
-/// decides, so that the answer is always the same.
+/// The places of the images that a rule selects, the youngest first. ECR does not say how it orders images that were
+/// pushed at the same time; here the digest decides, so that the answer is always the same.
 pub(crate) fn youngest_first(rule: &Rule, images: &[Image]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..images.len()).filter(|place| rule.selects(&images[*place])).collect();
     places.sort_by(|one, other| {
@@ -104,7 +104,7 @@ pub(crate) fn youngest_first(rule: &Rule, images: &[Image]) -> Vec<usize> {
     places
 }
 
-/// For each digest that an index names: the places of these indices.
+/// For each digest that an index names, the places of the indices that name it.
 pub(crate) fn indices(images: &[Image]) -> BTreeMap<&Digest, Vec<usize>> {
     let mut found: BTreeMap<&Digest, Vec<usize>> = BTreeMap::new();
     for (place, image) in images.iter().enumerate() {
@@ -115,7 +115,8 @@ pub(crate) fn indices(images: &[Image]) -> BTreeMap<&Digest, Vec<usize>> {
     found
 }
 
-/// An index that keeps an image from this action: any that is there, or, for the archive, any that is not in there yet.
+/// An index that keeps an image from this action: any index that names it, or, for archiving, any that is not archived
+/// yet.
 fn holder<'a>(
     indices: &BTreeMap<&Digest, Vec<usize>>,
     images: &'a [Image],
@@ -128,7 +129,7 @@ fn holder<'a>(
         .min_by_key(|index| &index.digest)
 }
 
-/// What is attached to an image goes with it, and what is attached to that. What an index names stays.
+/// What is attached to an image goes with it, and so does what is attached to that. What an index names stays.
 fn follow(images: &[Image], indices: &BTreeMap<&Digest, Vec<usize>>, verdicts: &mut [PolicyEffect]) {
     let mut attached: BTreeMap<&Digest, Vec<usize>> = BTreeMap::new();
     for (place, image) in images.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What becomes of each image if nobody touches the repository but to push to it.
+//! What happens to each image if the repository changes by pushes only.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +14,21 @@ use crate::policy::{Action, Count, Policy};
 pub enum Fate {
     /// Nothing: no rule selects it, or an index that stays names it.
     Safe,
-    /// A rule acts upon it once both hold; ECR does so within a day.
+    /// A rule acts on it once the time has come and the pushes have happened; ECR does so within a day.
     Touched {
         /// The rule's priority.
         rule: u32,
         /// What it does.
         action: Action,
-        /// Later than this.
+        /// The rule acts later than this.
         not_before: Timestamp,
-        /// After so many pushes of images that its rule selects; with 0 the next run is enough.
+        /// The rule acts after this many pushes of images that it selects; with 0 the next run is enough.
         pushes: u32,
     },
 }
 
 impl Fate {
-    /// Whether this fate is as late as another one in every future.
+    /// Whether this fate comes no sooner than another one, whatever happens.
     pub fn is_no_sooner_than(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Safe, _) => true,
@@ -39,7 +39,7 @@ impl Fate {
         }
     }
 
-    /// What is due already is due at once.
+    /// After how many pushes and when it comes; what is due already is due at once. `None` if it never comes.
     fn soon(&self, now: Timestamp) -> Option<(u32, Timestamp)> {
         match self {
             Self::Safe => None,
@@ -48,7 +48,7 @@ impl Fate {
     }
 }
 
-/// What becomes of each image, in their order, seen from this moment.
+/// What happens to each image, in their order, as seen at this moment.
 pub fn fates(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Fate> {
     let places = images.iter().enumerate().map(|(place, image)| (&image.digest, place)).collect();
     let (own, known) = (own(policy, images, now), vec![FateSlot::Open; images.len()]);
@@ -64,7 +64,7 @@ pub fn fates(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Fate> {
     (0..images.len()).map(|place| seer.fate(place)).collect()
 }
 
-/// What the rules alone make of each image.
+/// What the rules alone do with each image, without regard to indices and subjects.
 fn own(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Fate> {
     let mut pushes: BTreeMap<(u32, usize), u32> = BTreeMap::new();
     for rule in policy.rules() {
@@ -110,7 +110,7 @@ impl Seer<'_> {
     fn fate(&mut self, place: usize) -> Fate {
         match self.known[place] {
             FateSlot::Told(fate) => return fate,
-            // Images that name each other in a circle hold each other, which no digests do.
+            // Images that name each other in a circle would hold each other, but digests make such a circle impossible.
             FateSlot::Asked => return Fate::Safe,
             FateSlot::Open => self.known[place] = FateSlot::Asked,
         }
@@ -124,7 +124,7 @@ impl Seer<'_> {
         fate
     }
 
-    /// What is attached to an image goes by its own rule or with that image, whichever is sooner.
+    /// An attached image goes by its own rule or with its subject, whichever is sooner.
     fn with_subject(&mut self, place: usize, subject: usize) -> Fate {
         let (own, other) = (self.own[place], self.fate(subject));
         match (own.soon(self.now), other.soon(self.now)) {
@@ -140,7 +140,7 @@ impl Seer<'_> {
         }
     }
 
-    /// What an index names is touched when its rule says so and every such index has gone before it.
+    /// An image that indices name is touched when its rule says so and none of these indices keeps it any more.
     fn held_by_indices(&mut self, place: usize) -> Fate {
         let Fate::Touched { rule, action, mut not_before, mut pushes } = self.own[place] else {
             return Fate::Safe;
@@ -158,7 +158,7 @@ impl Seer<'_> {
         Fate::Touched { rule, action, not_before, pushes }
     }
 
-    /// When an index is out of the way of this action upon what it names.
+    /// When an index no longer keeps what it names from this action; `None` if it always does.
     fn leaves(&mut self, index: usize, action: Action) -> Option<(Timestamp, u32)> {
         let Fate::Touched { action: first, not_before, pushes, .. } = self.fate(index) else {
             return None;
@@ -166,7 +166,7 @@ impl Seer<'_> {
         if first == action || first == Action::Expire {
             return Some((not_before, pushes));
         }
-        // It is archived first, and has to be deleted from there.
+        // The index is archived first, and then has to be deleted from the archive.
         let archived = Image {
             class: StorageClass::Archive,
             archived_at: Some(not_before),

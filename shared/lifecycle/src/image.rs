@@ -13,7 +13,7 @@ pub enum StorageClass {
 }
 
 impl StorageClass {
-    /// As a policy writes it.
+    /// The name that a policy writes.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Standard => "standard",
@@ -39,14 +39,14 @@ pub struct Image {
     pub archived_at: Option<Timestamp>,
     /// Where it is kept.
     pub class: StorageClass,
-    /// What it names, if it is an index: these cannot go before it.
+    /// The images that it names, if it is an index. They cannot go before it.
     pub members: Vec<Digest>,
-    /// What it is attached to, such as the image that it signs: it goes with that.
+    /// The image that it is attached to, such as the one that it signs. It goes with that image.
     pub subject: Option<Digest>,
 }
 
 impl Image {
-    /// An image of the standard class that was pushed then, with these tags and nothing else.
+    /// An image of the standard class that was pushed at this moment, with these tags and nothing else.
     pub fn pushed(digest: Digest, tags: &[&str], pushed_at: Timestamp) -> Self {
         Self {
             digest,
@@ -61,18 +61,18 @@ impl Image {
         }
     }
 
-    /// What its age counts from: the push, or its last return from the archive.
+    /// The moment from which its age counts: the push, or its last return from the archive.
     pub(crate) fn since_pushed(&self) -> Timestamp {
         self.activated_at.map_or(self.pushed_at, |back| back.max(self.pushed_at))
     }
 
-    /// What its idleness counts from: its last pull, or else its age.
+    /// The moment from which its idleness counts: its last pull, or else the start of its age.
     pub(crate) fn since_pulled(&self) -> Timestamp {
         self.pulled_at.map_or(self.since_pushed(), |pulled| pulled.max(self.since_pushed()))
     }
 
-    /// What its time in the archive counts from. Where ECR does not say, it counts from the push, which is the sooner
-    /// end.
+    /// The moment from which its time in the archive counts. If ECR does not say, this is the push, which gives the
+    /// sooner end.
     pub(crate) fn since_transitioned(&self) -> Timestamp {
         self.archived_at.unwrap_or(self.pushed_at)
     }
@@ -100,7 +100,7 @@ impl Repository {
         self.images.iter().find(|image| image.tags.iter().any(|own| own == tag))
     }
 
-    /// Says what an index names.
+    /// Sets what an index names.
     pub fn set_members(&mut self, index: &Digest, members: Vec<Digest>) {
         if let Some(image) = self.images.iter_mut().find(|image| image.digest == *index) {
             image.members = members;

@@ -1,7 +1,7 @@
 //! Whether one more tag keeps an image, and which change of the policy would.
 //!
-//! A tag helps only where nothing can touch the image any more, whatever is pushed later. That another image goes
-//! sooner for it is told.
+//! A tag is said to keep an image only if nothing can touch the image any more, whatever is pushed later. If another
+//! image goes sooner because of the tag, that is reported.
 
 use pullsafe::digest::Digest;
 use pullsafe::timestamp::Timestamp;
@@ -11,10 +11,10 @@ use crate::fate::{Fate, fates};
 use crate::image::{Image, StorageClass};
 use crate::policy::{Count, Policy, TagSelection};
 
-/// What the tags begin with that keep an image.
+/// The prefix of the tags that keep an image.
 pub const PREFIX: &str = "pullsafe-keep-";
 
-/// How many images the rule keeps that [`change`] puts first.
+/// How many images are kept by the rule that [`change`] puts first.
 const MOST_KEPT: u32 = 1000;
 
 /// What a tag does for an image.
@@ -22,17 +22,17 @@ const MOST_KEPT: u32 = 1000;
 pub enum Effect {
     /// It does not keep the image for good.
     None,
-    /// It keeps the image in every future of the repository, and these others go sooner for it.
+    /// It keeps the image, whatever happens in the repository, and these others go sooner because of it.
     Keeps {
-        /// None where nobody pays for it.
+        /// The images that go sooner; empty if there are none.
         at_the_cost_of: Vec<Digest>,
     },
 }
 
 /// What this tag does for the image with this digest under this policy.
 ///
-/// The tag has to begin with [`PREFIX`]: only then nobody else sets such tags, so that a rule for them cannot run full
-/// unnoticed.
+/// The tag has to begin with [`PREFIX`]: only then does nobody else set such tags, so that a rule for them cannot fill
+/// up unnoticed.
 pub fn effect(policy: &Policy, images: &[Image], digest: &Digest, tag: &str, now: Timestamp) -> Effect {
     let Some(place) = images.iter().position(|image| image.digest == *digest) else {
         return Effect::None;
@@ -55,7 +55,7 @@ pub fn effect(policy: &Policy, images: &[Image], digest: &Digest, tag: &str, now
     }
 }
 
-/// Whether the first rule that selects an image is one for our tags alone that has room for all of them.
+/// Whether the first rule that selects an image is one for our tags only, with room for every image that it selects.
 fn is_shielded(policy: &Policy, images: &[Image], place: usize) -> bool {
     let Some(rule) = policy.rule_for(&images[place]) else {
         return false;
@@ -74,8 +74,8 @@ fn is_shielded(policy: &Policy, images: &[Image], place: usize) -> bool {
     }
 }
 
-/// The policy with a first rule that keeps whatever carries a tag of ours; `None` if it is no policy, or would be none
-/// with that rule.
+/// The policy with a first rule that keeps every image with a tag of ours; `None` if the text is no policy, or would
+/// not be one with that rule.
 pub fn change(text: &str) -> Option<String> {
     let mut document: Value = serde_json::from_str(text).ok()?;
     let rules = document.get_mut("rules")?.as_array_mut()?;
@@ -93,7 +93,7 @@ pub fn change(text: &str) -> Option<String> {
     Policy::parse(&changed).is_ok().then_some(changed)
 }
 
-/// Whether a list of a rule is for our tags alone.
+/// Whether a list in a rule has our prefix and nothing else.
 fn is_ours(list: &Value) -> bool {
     list.as_array().is_some_and(|list| {
         list.len() == 1 && list[0].as_str().is_some_and(|text| text.trim_end_matches('*') == PREFIX)

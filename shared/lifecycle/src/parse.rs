@@ -1,6 +1,6 @@
-//! Reading a policy, with every fault at its place.
+//! Reads a policy, and finds every fault with its place.
 //!
-//! A key that is not known is a fault as well: what is not understood cannot be foretold.
+//! An unknown key is a fault as well: what is not understood cannot be predicted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::policy::{Action, Count, Policy, Rule, TagSelection};
 
 /// How many `*` may be in one pattern.
 const MOST_WILDCARDS: usize = 4;
-/// Nothing is deleted from the archive sooner.
+/// How many days an image stays in the archive at least: ECR deletes nothing from there sooner.
 const LEAST_DAYS_IN_ARCHIVE: u32 = 90;
 
 /// Something wrong with a policy, and where.
@@ -40,7 +40,7 @@ impl Policy {
     /// Reads the text of a policy.
     ///
     /// # Errors
-    /// Every fault that it has.
+    /// Every fault in the text.
     pub fn parse(text: &str) -> Result<Self, Vec<PolicyFault>> {
         let document: Value =
             serde_json::from_str(text).map_err(|error| vec![fault("", format!("is not JSON: {error}"))])?;
@@ -81,7 +81,7 @@ impl Faults {
         self.0.push(fault(place, what));
     }
 
-    /// An object that has no other keys than these.
+    /// An object that has these keys and no others.
     fn object<'a>(&mut self, place: &str, value: Option<&'a Value>, keys: &[&str]) -> Option<&'a Map<String, Value>> {
         let Some(object) = value.and_then(Value::as_object) else {
             self.add(place, if value.is_some() { "must be an object" } else { "is missing" });
@@ -267,7 +267,7 @@ impl Faults {
         number
     }
 
-    /// What holds between the parts of one rule.
+    /// Checks what must hold between the parts of one rule.
     fn within(&mut self, place: &str, rule: &Rule) {
         let at = |key: &str| format!("{place}.{key}");
         match rule.count {
@@ -297,7 +297,7 @@ impl Faults {
         }
     }
 
-    /// What holds between rules.
+    /// Checks what must hold between rules.
     fn among(&mut self, rules: &[(usize, Rule)]) {
         let mut priorities = BTreeMap::new();
         let mut selections = BTreeMap::new();
@@ -324,7 +324,7 @@ impl Faults {
     }
 }
 
-/// What two rules of one storage class may not share.
+/// What no two rules of one storage class may share.
 fn key(tags: &TagSelection) -> (u8, Vec<String>) {
     let sorted = |mut texts: Vec<String>| {
         texts.sort();

@@ -1,27 +1,27 @@
-//! A policy whose rules hold together: only [`Policy::parse`](crate::Policy::parse) makes one.
+//! A policy whose rules fit together: only [`Policy::parse`](crate::Policy::parse) makes one.
 
 use pullsafe::glob::Glob;
 use pullsafe::timestamp::Timestamp;
 
 use crate::image::{Image, StorageClass};
 
-/// Seconds of a day, the only unit that ECR knows.
+/// The seconds of a day, the only unit that ECR knows.
 const DAY: i64 = 86_400;
 
 /// A lifecycle policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// By priority, the lowest number first.
+    /// The rules by priority, the lowest number first.
     pub(crate) rules: Vec<Rule>,
 }
 
 impl Policy {
-    /// Its rules in the order in which they are applied.
+    /// The rules in the order in which they are applied.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// The one rule that may touch an image: the first that selects it, even if that keeps it.
+    /// The one rule that may touch an image: the first that selects it, even if that rule keeps it.
     pub fn rule_for(&self, image: &Image) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.selects(image))
     }
@@ -34,23 +34,23 @@ pub struct Rule {
     pub priority: u32,
     /// What it is for, in its author's words.
     pub description: Option<String>,
-    /// Which images by their tags.
+    /// Which images it selects, by their tags.
     pub tags: TagSelection,
-    /// Which images by where they are kept.
+    /// Which images it selects, by where they are kept.
     pub class: StorageClass,
-    /// Which of them are too many or too old.
+    /// Which of the selected images are too many or too old.
     pub count: Count,
-    /// What is done with those.
+    /// What is done with these.
     pub action: Action,
 }
 
 impl Rule {
-    /// Whether it selects an image, by tags and storage class.
+    /// Whether the rule selects an image, by its tags and storage class.
     pub fn selects(&self, image: &Image) -> bool {
         self.class == image.class && self.tags.matches(&image.tags)
     }
 
-    /// When an image that it selects becomes due, if that is a matter of time: anything later is too old.
+    /// When an image that the rule selects becomes due, if that is a matter of time: after this moment it is too old.
     pub(crate) fn due(&self, image: &Image) -> Option<Timestamp> {
         let after = |since: Timestamp, days: u32| Some(since.plus_seconds(i64::from(days) * DAY));
         match self.count {
@@ -67,11 +67,11 @@ impl Rule {
 pub enum TagSelection {
     /// Every image.
     Any,
-    /// Those without a tag.
+    /// Images without a tag.
     Untagged,
-    /// Those of which each prefix begins some tag.
+    /// Images for which each of these prefixes begins one of their tags.
     Prefixes(Vec<String>),
-    /// Those of which each pattern matches some whole tag.
+    /// Images for which each of these patterns matches one of their tags as a whole.
     Patterns(Vec<Glob>),
 }
 
@@ -90,13 +90,13 @@ impl TagSelection {
 /// Which of the selected images a rule acts upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
-    /// All beyond so many, counted from the youngest (`imageCountMoreThan`).
+    /// All but this many of the youngest (`imageCountMoreThan`).
     MoreThan(u32),
-    /// Those pushed more than so many days ago (`sinceImagePushed`).
+    /// Those pushed more than this many days ago (`sinceImagePushed`).
     DaysSincePushed(u32),
-    /// Those that nobody has pulled for more than so many days (`sinceImagePulled`).
+    /// Those that nobody has pulled for more than this many days (`sinceImagePulled`).
     DaysSincePulled(u32),
-    /// Those archived more than so many days ago (`sinceImageTransitioned`).
+    /// Those archived more than this many days ago (`sinceImageTransitioned`).
     DaysSinceTransitioned(u32),
 }
 
@@ -110,7 +110,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// What has been done with an image then.
+    /// The word for what was done with an image.
     pub const fn done(self) -> &'static str {
         match self {
             Self::Expire => "deleted",

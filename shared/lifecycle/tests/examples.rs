@@ -71,7 +71,7 @@ fn filtering_on_multiple_rules() {
         let (prod, beta) = (format!("prod{star}"), format!("beta{star}"));
         check(&[rule(1, more_than(key, &[&prod], 1)), rule(2, more_than(key, &[&beta], 1))], &images, "A");
         check(&[rule(1, more_than(key, &[&beta], 1)), rule(2, more_than(key, &[&prod], 1))], &images, "AB");
-        // The number decides, not the place.
+        // The priority decides, not the place.
         check(&[rule(2, more_than(key, &[&beta], 1)), rule(1, more_than(key, &[&prod], 1))], &images, "A");
     }
 }
@@ -112,7 +112,7 @@ fn filtering_on_all_images() {
     let any = json!({ "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1 });
     check(&[rule(1, more_than("tagPrefixList", &["alpha"], 1)), rule(2, any.clone())], &images, "ABC");
     check(&[rule(1, any.clone())], &images, "ABC");
-    // Those of the first rule are kept by it, although the second one counts them.
+    // The first rule keeps the images that it selects, although the second one counts them.
     check(&[rule(1, more_than("tagPrefixList", &["alpha"], 5)), rule(2, any)], &images, "BC");
     let old = json!({ "tagStatus": "any", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 2 });
     check(&[rule(1, old)], &images, "AB");

@@ -1,5 +1,5 @@
-//! What the user guide promises of every policy and repository, over ten thousand generated ones; and what this crate
-//! promises itself.
+//! What the user guide promises of every policy and repository, tested on ten thousand generated ones; and what this
+//! crate itself promises.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_900_000_000);
 const DAY: i64 = 86_400;
-/// Between two runs of a simulated policy.
+/// The seconds between two runs of a simulated policy.
 const STEP: i64 = 3 * DAY;
 
 fn ago(hours: i64) -> Timestamp {
@@ -24,7 +24,7 @@ fn tag() -> impl Strategy<Value = String> {
         .prop_map(str::to_owned)
 }
 
-/// Selections of which no two are the same for ECR.
+/// Selections, no two of which are the same for ECR.
 fn selections() -> impl Strategy<Value = Vec<Value>> {
     let tagged = [
         json!({ "tagStatus": "tagged", "tagPrefixList": ["prod"] }),
@@ -48,7 +48,8 @@ fn count() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// The rules of a policy, at random places with random numbers, the one for everything last.
+/// The rules of a policy, in random order with random priorities. The one for every image has the last priority of its
+/// class.
 fn rules() -> impl Strategy<Value = Vec<Value>> {
     let all = prop::option::of(Just(json!({ "tagStatus": "any" })));
     let archive = prop::option::of(90u32..130);
@@ -113,7 +114,7 @@ fn images() -> impl Strategy<Value = Vec<Image>> {
             }
         });
         let mut images: Vec<Image> = made.collect();
-        // Neither an index nor what it names is attached to anything.
+        // Neither an index nor what an index names is attached to anything.
         let named: Vec<Digest> = images.iter().flat_map(|image| image.members.clone()).collect();
         for image in images.iter_mut().filter(|image| named.contains(&image.digest) || !image.members.is_empty()) {
             image.subject = None;
@@ -134,7 +135,7 @@ fn marked(verdict: &PolicyEffect) -> Option<u32> {
     }
 }
 
-/// One run, carried out; what was done, by digest.
+/// Carries out one run; returns what was done, by digest.
 fn run(policy: &Policy, images: &mut Vec<Image>, now: Timestamp) -> BTreeMap<Digest, Action> {
     let verdicts = evaluate(policy, images, now);
     let done: BTreeMap<Digest, Action> = images
@@ -149,7 +150,7 @@ fn run(policy: &Policy, images: &mut Vec<Image>, now: Timestamp) -> BTreeMap<Dig
     done
 }
 
-/// When each image is first touched, over the better part of a year without a push.
+/// When each image is first touched, in a simulation of the better part of a year without a push.
 fn simulated(policy: &Policy, images: &[Image]) -> BTreeMap<Digest, Timestamp> {
     let mut first = BTreeMap::new();
     let mut left = images.to_vec();
@@ -168,7 +169,7 @@ fn simulated(policy: &Policy, images: &[Image]) -> BTreeMap<Digest, Timestamp> {
     first
 }
 
-/// The same tags, pushed anew so many times.
+/// These images, and `times` new ones with the tags of `like`.
 fn pushed_again(images: &[Image], like: &Image, times: u32) -> Vec<Image> {
     let again = (0..times).map(|number| Image {
         digest: Digest::of(format!("new {number}").as_bytes()),
@@ -181,7 +182,7 @@ fn pushed_again(images: &[Image], like: &Image, times: u32) -> Vec<Image> {
 fn check_run(policy: &Policy, images: &[Image]) {
     let verdicts = evaluate(policy, images, NOW);
     for (image, verdict) in images.iter().zip(&verdicts) {
-        // By exactly one rule or none; what matches a rule's tags is not touched by a later one.
+        // An image is marked by one rule or none; what matches a rule's tags is not touched by a later one.
         let first = policy.rules().iter().find(|rule| rule.selects(image)).map(|rule| rule.priority);
         if let Some(rule) = marked(verdict) {
             assert_eq!(Some(rule), first, "{image:?}");
@@ -189,7 +190,7 @@ fn check_run(policy: &Policy, images: &[Image]) {
         if let PolicyEffect::Kept { rule } = verdict {
             assert_eq!(Some(*rule), first, "{image:?}");
         }
-        // What a list refers to does not go while the list is there, and is not archived before it.
+        // What an index names is not deleted while the index is there, and not archived before it.
         let lists = images.iter().filter(|list| list.digest != image.digest && list.members.contains(&image.digest));
         for list in lists {
             assert!(verdict.action() != Some(Action::Expire), "{image:?} is named by {list:?}");
@@ -215,7 +216,7 @@ fn check_run(policy: &Policy, images: &[Image]) {
             }
             Count::DaysSinceTransitioned(_) => image.archived_at.unwrap_or(image.pushed_at),
         };
-        // Older before newer.
+        // Older images are marked before newer ones.
         for (image, verdict) in &of_rule {
             let older_is_kept =
                 of_rule.iter().any(|(other, kept)| since(other) < since(image) && marked(kept).is_none());
@@ -225,7 +226,7 @@ fn check_run(policy: &Policy, images: &[Image]) {
             );
         }
         match rule.count {
-            // So many of what it selects stay, as far as it is concerned, and what other rules mark is counted.
+            // The rule leaves `most` of what it selects; images that other rules mark are counted, too.
             Count::MoreThan(most) => {
                 let newer = |image: &Image| selected.iter().filter(|(other, _)| since(other) > since(image)).count();
                 let as_new = |image: &Image| selected.iter().filter(|(other, _)| since(other) >= since(image)).count();
@@ -319,7 +320,7 @@ fn check_fates(policy: &Policy, images: &[Image]) {
     }
 }
 
-/// A tag that is said to keep an image keeps it, whatever is pushed; and the change of the policy makes one that does.
+/// A tag that is said to keep an image keeps it, whatever is pushed; and under the changed policy there is such a tag.
 fn check_keep(rules: &[Value], images: &[Image]) {
     let text = json!({ "rules": rules }).to_string();
     let policy = parsed(rules);
@@ -355,7 +356,7 @@ fn check_keep(rules: &[Value], images: &[Image]) {
                 }
                 if at_the_cost_of.is_empty() {
                     let (before, after) = (simulated(policy, images), simulated(policy, &tagged()));
-                    // What a list holds may outlast its turn, if others went meanwhile: that is luck, and no promise.
+                    // What an index names may outlast its turn if others went meanwhile: that is luck, and no promise.
                     let is_held = |other: &Image| images.iter().any(|list| list.members.contains(&other.digest));
                     for other in images[1..].iter().filter(|other| !is_held(other)) {
                         let sooner = match (before.get(&other.digest), after.get(&other.digest)) {

@@ -9,7 +9,7 @@ use super::foreign::harmless;
 use super::request::Requester;
 use pullsafe::timestamp::Timestamp;
 
-/// CloudFormation takes no longer answer.
+/// The longest answer that CloudFormation takes, in bytes.
 const LONGEST_ANSWER: usize = 4096;
 
 /// Every attribute that a template may ask for.
@@ -26,39 +26,37 @@ pub const ATTRIBUTES: [&str; 10] = [
     "WaitedSeconds",
 ];
 
-/// What the image turned out to be; an empty text where something is not known.
+/// What is known of the image; an empty text where something is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
-    /// The digest.
     pub digest: String,
-    /// The tag that was asked for; empty where it was a digest.
+    /// The tag that was asked for; empty if a digest was asked for.
     pub tag: String,
     /// The repository's address.
     pub repository_uri: String,
     /// The manifest's media type.
     pub media_type: String,
-    /// What it is for, with commas.
+    /// The platforms that it is for, separated by commas.
     pub platforms: String,
-    /// When it was pushed.
     pub pushed_at: String,
     /// Its size as ECR counts it.
     pub size_bytes: String,
 }
 
-/// Where the digest of an answer comes from. No digest is given out that a look did not find, but one: that of a
-/// rollback, where the image is gone.
+/// Where the digest of an answer comes from. Every digest that is given out was found by a look, with one exception:
+/// that of a rollback whose image is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DigestOrigin {
     /// A look at ECR, at this moment.
     Look(Timestamp),
-    /// The memory of a rollback; a look at ECR found the image.
+    /// The digest that was kept for a rollback; a look at ECR found the image.
     Remembered {
         /// When the resource was given the digest.
         given_at: Timestamp,
         /// When ECR was looked at.
         looked_at: Timestamp,
     },
-    /// The memory of a rollback; a look at ECR did not find the image, and nothing else is left.
+    /// The digest that was kept for a rollback; a look at ECR did not find the image, and nothing else is left.
     OnlyRemembered {
         /// When the resource was given the digest.
         given_at: Timestamp,
@@ -87,7 +85,7 @@ impl fmt::Display for DigestOrigin {
     }
 }
 
-/// What is told to CloudFormation.
+/// What CloudFormation is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomResourceResponse {
     outcome: Result<BTreeMap<&'static str, String>, String>,
@@ -108,7 +106,7 @@ struct ResponseBody<'a> {
 }
 
 impl CustomResourceResponse {
-    /// The image exists, or existed when the resource was given it.
+    /// An answer that the image exists, or existed when the resource was given it.
     pub fn present(attributes: Attributes, origin: &DigestOrigin, waited_seconds: u64) -> Self {
         let image_uri = format!("{}@{}", attributes.repository_uri, attributes.digest);
         let values = [
@@ -126,12 +124,12 @@ impl CustomResourceResponse {
         Self { outcome: Ok(ATTRIBUTES.into_iter().zip(values).collect()) }
     }
 
-    /// There is nothing to delete.
+    /// An answer to a Delete: there is nothing to delete.
     pub const fn deleted() -> Self {
         Self { outcome: Ok(BTreeMap::new()) }
     }
 
-    /// The stack has to stop, for this reason.
+    /// An answer that the stack has to stop, for this reason.
     pub fn failed(reason: &str) -> Self {
         Self { outcome: Err(harmless(reason)) }
     }
@@ -141,12 +139,12 @@ impl CustomResourceResponse {
         self.outcome.is_ok()
     }
 
-    /// Why it has to stop.
+    /// Why the stack has to stop; `None` if it can go on.
     pub fn reason(&self) -> Option<&str> {
         self.outcome.as_ref().err().map(String::as_str)
     }
 
-    /// What an answer that was made before says of the image; `None` if it says FAILED, or answers a Delete.
+    /// What an earlier answer says of the image; `None` if it says FAILED, or answers a Delete.
     pub fn image_of(body: &str) -> Option<Attributes> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -184,8 +182,8 @@ impl CustomResourceResponse {
         })
     }
 
-    /// The JSON that is sent. A reason that is too long loses its middle: it begins with what failed and ends with what
-    /// to do.
+    /// The JSON that is sent. A reason that is too long loses its middle, because it begins with what failed and ends
+    /// with what to do.
     pub fn body(&self, requester: &Requester) -> String {
         let physical_id = requester.physical_id();
         let none = BTreeMap::new();

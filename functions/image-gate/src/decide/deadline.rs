@@ -1,73 +1,74 @@
-//! How long a request may wait: CloudFormation's patience, and how a request is answered shortly before its end.
+//! How long a request may wait: until shortly before CloudFormation gives up, so that there is time for an answer.
 //!
-//! The margin is what is kept back for the answer: two seconds and a twentieth of the time, thirty seconds at most. At
-//! the beginning of the margin a delayed message wakes the waker, and a second one in its middle, should the first be
-//! lost or its run die.
+//! The margin is the time that is kept back for the answer: two seconds and a twentieth of the time, thirty seconds at
+//! most, and never more than half of the time. When the margin begins, a delayed message wakes the waker. A second one
+//! wakes it in the middle of the margin, in case the first is lost or its run dies.
 
 use pullsafe::timestamp::Timestamp;
 
-/// CloudFormation's own limit, which also holds where a template sets none.
+/// CloudFormation's longest timeout, which also applies where a template sets none.
 pub const LONGEST_TIMEOUT_SECONDS: i64 = 3600;
-/// The rhythm of the sweep.
+/// The time between two sweeps.
 pub const TICK_SECONDS: i64 = 60;
-/// Two sweeps see every request within this time before its end, so that one of them may fail to set its timers.
+/// How long before the end of a wait its timers are set: two sweeps see every request within this time, so that one of
+/// them may fail to set them.
 const TIMER_SECONDS: i64 = 2 * TICK_SECONDS + 10;
 const SMALLEST_MARGIN_SECONDS: i64 = 2;
 const LARGEST_MARGIN_SECONDS: i64 = 30;
-/// This part of the whole time is kept back, beside the smallest margin.
+/// The whole time is divided by this, and the result is kept back in addition to the smallest margin.
 const MARGIN_SHARE: i64 = 20;
 
-/// From when to when CloudFormation waits.
+/// The time during which CloudFormation waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Patience {
-    /// When it began.
+    /// When CloudFormation began to wait.
     pub began_at: Timestamp,
-    /// When it gives up.
+    /// When CloudFormation gives up.
     pub gives_up_at: Timestamp,
 }
 
 impl Patience {
-    /// `since` is the earliest sign of the request, if it has one. A sign older than CloudFormation's whole patience
-    /// would mean that nobody waits any more, and must then be wrong: the wait is counted from now.
+    /// Counts the wait from `since`, the earliest known moment of the request, if there is one. A moment longer ago
+    /// than the whole timeout must be wrong, because nobody would wait any more; the wait is then counted from now.
     pub fn new(timeout_seconds: i64, since: Option<Timestamp>, now: Timestamp) -> Self {
         let timeout = timeout_seconds.clamp(1, LONGEST_TIMEOUT_SECONDS);
         let began_at = since.filter(|since| (0..timeout).contains(&now.seconds_since(*since))).unwrap_or(now);
         Self { began_at, gives_up_at: began_at.plus_seconds(timeout) }
     }
 
-    /// Whole seconds that CloudFormation has waited; never negative.
+    /// How many whole seconds CloudFormation has waited; never negative.
     pub fn waited(&self, now: Timestamp) -> u64 {
         now.seconds_since(self.began_at).max(0).unsigned_abs()
     }
 
-    /// CloudFormation's whole patience in seconds.
+    /// How many seconds CloudFormation waits in all.
     pub fn total(&self) -> i64 {
         self.gives_up_at.seconds_since(self.began_at)
     }
 
-    /// What is kept back for the answer, in seconds.
+    /// How many seconds are kept back for the answer.
     fn margin(&self) -> i64 {
         let total = self.total();
         (SMALLEST_MARGIN_SECONDS + total / MARGIN_SHARE).min(LARGEST_MARGIN_SECONDS).min(total / 2)
     }
 
-    /// The moment from which on no answer waits for the image any more.
+    /// The moment from which no answer waits for the image any more.
     pub fn last_moment(&self) -> Timestamp {
         self.gives_up_at.plus_seconds(-self.margin())
     }
 
-    /// Whether the time is over, but for what is kept back for the answer.
+    /// Whether the time is over, except for what is kept back for the answer.
     pub fn has_to_end(&self, now: Timestamp) -> bool {
         now >= self.last_moment()
     }
 
-    /// Whether the end comes before another sweep would.
+    /// Whether the request has to be answered before another sweep would come.
     pub fn ends_before_another_sweep(&self, now: Timestamp) -> bool {
         self.has_to_end(now.plus_seconds(TICK_SECONDS))
     }
 
-    /// The delays after which the waker has to be woken, in seconds from now; none while sweeps will still see to it,
-    /// and none once the end has come.
+    /// The delays after which the waker has to be woken, in seconds from now. There are none while sweeps will still
+    /// set them, and none once the end has come.
     pub fn timers(&self, now: Timestamp) -> Vec<i64> {
         if !self.has_to_end(now.plus_seconds(TIMER_SECONDS)) || self.has_to_end(now) {
             return Vec::new();
@@ -111,7 +112,7 @@ mod tests {
         assert_eq!([20, 60, 300, 305, 310, 600, 3600].map(waits), [17, 55, 283, 288, 293, 570, 3570]);
     }
 
-    /// Whatever the phase of the sweep, two of them set the timers of a request, or whoever parked it did.
+    /// Whatever the phase of the sweep, two sweeps set the timers of a request, or the run that parked it did.
     #[test]
     fn two_sweeps_see_to_the_end() {
         for timeout in [2, 20, 61, 130, 131, 310, 3600] {

@@ -1,9 +1,9 @@
-//! What each error of ECR means for a stack that waits: whether the image may still come, or a person has to do
+//! What each error of ECR means for a stack that waits: whether the image may still come, or whether a person has to do
 //! something first.
 //!
 //! The codes are those of ECR's model (`BatchGetImage` and its failures, `DescribeImages`,
-//! `DescribeImageSigningStatus`, `GetRepositoryPolicy`) and those that every service of AWS answers with. A code that
-//! is in no row is waited out, for it is not known to be final.
+//! `DescribeImageSigningStatus`, `GetRepositoryPolicy`) and those that every service of AWS answers with. On a code
+//! that is in no row the gate keeps waiting, because the code is not known to be final.
 
 use super::look::{ImageLook, WhyNot};
 
@@ -14,11 +14,13 @@ pub enum EcrErrorMeaning {
     NoImage,
     /// The repository is not there, and may come.
     NoRepository,
-    /// It passes by itself.
+    /// The error passes by itself.
     Passes,
-    /// A person has to change something in AWS; it is waited for until the time is over, and the reason says what.
+    /// A person has to change something in AWS. The gate waits until the time is over, and the reason says what to
+    /// change.
     Person(&'static str),
-    /// The gate may not look. A permission may be on its way for a while; then the stack fails.
+    /// The gate may not look. It waits for a while, because a permission may be about to take effect; then the stack
+    /// fails.
     Permission,
     /// Waiting cannot help.
     Final,
@@ -98,13 +100,13 @@ pub const ROWS: &[(&str, EcrErrorMeaning)] = &[
     ("UnknownOperationException", EcrErrorMeaning::Final),
 ];
 
-/// What a code means. No answer at all, and a code that nobody knows, pass.
+/// What a code means. No answer at all, or an unknown code, is taken to pass by itself.
 pub fn meaning(code: Option<&str>) -> EcrErrorMeaning {
     let row = ROWS.iter().find(|(known, _)| Some(*known) == code);
     row.map_or(EcrErrorMeaning::Passes, |(_, meaning)| *meaning)
 }
 
-/// What a look showed that ended in this error, in ECR's words.
+/// What a look showed that ended in this error; `words` are ECR's.
 pub fn look_of(code: Option<&str>, words: &str) -> ImageLook {
     match meaning(code) {
         EcrErrorMeaning::NoImage => ImageLook::NotYet(WhyNot::NoImage),

@@ -17,7 +17,7 @@ pub fn harmless(text: &str) -> String {
         .collect()
 }
 
-/// The beginning of a value, harmless and fit to stand between backticks.
+/// The beginning of a value, harmless and safe between backticks.
 pub fn shown(text: &str) -> String {
     let mut shown: String = harmless(text).replace('`', "'").chars().take(SHOWN).collect();
     if text.chars().count() > SHOWN {
@@ -26,7 +26,7 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
-/// Marks of direction, joiners, and other characters without a width.
+/// Direction marks, joiners, and other characters without a width.
 const fn turns_or_hides(character: char) -> bool {
     matches!(
         character,

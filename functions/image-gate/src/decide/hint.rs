@@ -1,4 +1,4 @@
-//! What wakes the waker. An event says where to look; what it says beyond that is not relied upon.
+//! What wakes the waker. An event says where to look; nothing else in it is relied upon.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_events as event;
 use pullsafe_events::Event;
 
-/// What a delayed message says that wakes the waker shortly before the end of a wait.
+/// Marks a delayed message as a timer, which wakes the waker shortly before the end of a wait.
 const TIMER: &str = "gate-timer";
 
 /// The delayed message that leads to the waiters of a partition.
@@ -27,7 +27,7 @@ pub enum Hint {
     Nothing(String),
 }
 
-/// Reads an event, also one that comes back in the record of an invocation that failed.
+/// Reads an event, or the event in Lambda's record of an invocation that failed.
 pub fn hint(payload: &Value, now: Timestamp) -> Hint {
     if let Some(original) = payload.get("requestPayload") {
         return hint(original, now);
@@ -64,7 +64,7 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
     }
 }
 
-/// A copy is where the mirror was told to put it.
+/// A mirrored image is where the mirror was told to put it.
 fn of_copy(target: &Reference) -> Hint {
     match ecr_host(target.registry()) {
         Some(host) => Hint::Repository(key::waiters(host.account, host.region, target.repository())),

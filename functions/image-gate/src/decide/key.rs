@@ -1,8 +1,8 @@
 //! The keys of the gate's rows.
 //!
-//! A waiter lies with the others of its repository, so that one query finds whom a push concerns. Within it the
-//! resource comes first, so that a Delete finds what waits for its resource. The request is known by a hash that takes
-//! in the address for the answer: CloudFormation has been seen to use a RequestId again.
+//! The waiters of one repository share a partition, so that one query finds everybody whom a push concerns. Their sort
+//! keys begin with the resource, so that a Delete finds what waits for its resource. A hash identifies the request. It
+//! includes the address for the answer, because CloudFormation has been seen to use a RequestId again.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +14,9 @@ use pullsafe::reference::Digest;
 /// The key of one row: `pk` and `sk`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RowKey {
-    /// Where it lies.
+    /// The partition key, `pk`.
     pub partition: String,
-    /// Which one it is there.
+    /// The sort key, `sk`.
     pub sort: String,
 }
 
@@ -30,7 +30,7 @@ impl RowKey {
         }
     }
 
-    /// The row that remembers what these properties once meant to this resource.
+    /// The row that remembers which image these properties meant to this resource.
     pub fn of_memory(requester: &Requester, properties: &str) -> Self {
         Self {
             partition: format!("gate-memory#{}", of_resource(requester)),
@@ -39,7 +39,7 @@ impl RowKey {
     }
 }
 
-/// What the partitions of waiters begin with.
+/// The prefix of the waiters' partitions.
 pub const WAITERS: &str = "gate#";
 
 /// The partition of everybody who waits for an image of one repository.
@@ -47,12 +47,12 @@ pub fn waiters(account: &str, region: &str, repository: &str) -> String {
     format!("{WAITERS}{account}/{region}/{repository}")
 }
 
-/// What the sort keys of a resource's waiters begin with.
+/// The prefix of the sort keys of a resource's waiters.
 pub fn of_resource(requester: &Requester) -> String {
     format!("{}#", hash(&[&requester.stack_id, &requester.logical_resource_id]))
 }
 
-/// Thirty-two hexadecimal digits of a hash in which no two lists of parts look alike.
+/// The first 32 hexadecimal digits of a hash that differs for any two lists of parts.
 fn hash(parts: &[&str]) -> String {
     let text: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
     let digest = Digest::of(text.as_bytes());

@@ -4,28 +4,29 @@ use super::answer::Attributes;
 use pullsafe::manifest::{DOCKER_LIST, OCI_INDEX};
 use pullsafe::timestamp::Timestamp;
 
-/// A tag that was set this lately may be set once more: some build tools push an image first and its index right after.
+/// A tag that was set within this time may be set once more: some build tools push an image first and its index right
+/// after.
 const FRESH_SECONDS: i64 = 5;
 
-/// Why an image is not there for the one who asks.
+/// Why an image is not there as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WhyNot {
     /// The repository does not exist.
     NoRepository,
     /// The repository has no such image.
     NoImage,
-    /// It is there for these platforms, and not for those.
+    /// It is there for some platforms, but not for all that were asked for.
     OtherPlatforms {
-        /// For these, with commas.
+        /// The platforms that it is for, separated by commas.
         offered: String,
-        /// Not for these, with commas.
+        /// The platforms that were asked for and are missing, separated by commas.
         missing: String,
     },
     /// It lies in the archive, from where it cannot be pulled.
     Archived,
-    /// ECR has not signed it: what it says of that.
+    /// ECR has not signed it; the text says what ECR says about that.
     NotSigned(String),
-    /// It is there and cannot be understood.
+    /// It is there, but cannot be understood.
     Unreadable(String),
     /// ECR gave no answer that says whether it is there.
     NotKnown(String),
@@ -36,7 +37,7 @@ pub enum WhyNot {
 pub enum ImageLook {
     /// The image is there, as it was asked for.
     Present(Box<Attributes>),
-    /// It may come, and this is why it is not there.
+    /// The image may come; this is why it is not there.
     NotYet(WhyNot),
     /// The gate may not look.
     Denied(String),
@@ -47,7 +48,7 @@ pub enum ImageLook {
 /// Whether a look has to be repeated, because the tag may be about to move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Freshness {
-    /// It is what it is.
+    /// The tag is not expected to move.
     Settled,
     /// An index that was pushed a moment ago.
     FreshIndex,
@@ -56,7 +57,7 @@ pub enum Freshness {
 }
 
 impl ImageLook {
-    /// Whether this is a tag that was moved only just now, so that it should be read once more.
+    /// Whether the look found a tag that was set only just now, so that it should be read once more.
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         match self {
             Self::Present(image) if !image.tag.is_empty() => {
@@ -71,7 +72,7 @@ impl ImageLook {
         }
     }
 
-    /// The digest, where there is an image.
+    /// The digest, if there is an image.
     pub fn digest(&self) -> Option<&str> {
         match self {
             Self::Present(image) => Some(&image.digest),

@@ -1,8 +1,8 @@
 //! Where the mirror puts the `Source` of a resource.
 //!
 //! The mirror names its repositories itself, and puts a copy nowhere else ([`mirrored_name`]). A resource that expects
-//! one elsewhere would wait for what cannot come, or would have somebody's image replaced by another: it is refused at
-//! once.
+//! the copy elsewhere would wait for what cannot come, or would have somebody's image replaced by another. So it is
+//! refused at once.
 
 use super::place::RepositoryPlace;
 use super::properties::Properties;
@@ -13,10 +13,10 @@ use pullsafe::settings::MirrorLocation;
 
 const PROPERTY: &str = "Source";
 
-/// Whether the mirror would put the source where the image is waited for.
+/// Checks that the mirror would put the source where the image is waited for.
 ///
 /// # Errors
-/// It would not, and this is where it would.
+/// The mirror would not; the refusal says where it would.
 pub fn check(
     asked: &Properties,
     place: &RepositoryPlace,

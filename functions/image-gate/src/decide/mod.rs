@@ -1,13 +1,13 @@
-//! The image gate: what a stack asks for, what is remembered while it waits, and when it is answered what.
+//! The image gate's decisions: what a stack asks for, what is remembered while it waits, and when it gets which answer.
 //!
 //! A request is **waiting**, then **answering** under a lease with the decided body stored, then **answered**; a Delete
-//! makes it **cancelled**. Every step is a new [`wait::Wait`] with the next version, which the store takes only in
-//! place of the one before it: of two that want to answer, one does, and whoever repeats an answer sends the bytes that
-//! were stored.
+//! makes it **cancelled**. Every step makes a new [`wait::Wait`] with the next version, which the store takes only in
+//! place of the version before it. So of two runs that want to answer, only one does, and a run that repeats an answer
+//! sends the bytes that were stored.
 //!
-//! CloudFormation gives up at a moment that is known ([`deadline`]). Shortly before it two delayed messages wake the
-//! waker, so that a request is answered in time even if one of them is lost or its run dies; a sweep every minute sends
-//! them.
+//! It is known when CloudFormation gives up ([`deadline`]). Shortly before that, two delayed messages wake the waker,
+//! so that a request is answered in time even if one of them is lost or its run dies. A sweep every minute sends them,
+//! and so does the run that parks a request near its end.
 
 pub mod answer;
 pub mod deadline;

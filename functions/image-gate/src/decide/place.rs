@@ -9,18 +9,18 @@ use pullsafe::reference::ecr_host;
 /// A repository of a private registry, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RepositoryPlace {
-    /// The registry's account; `None` leaves it to the caller's own.
+    /// The registry's account; `None` means the caller's own.
     pub account: Option<String>,
     /// The registry's region.
     pub region: String,
-    /// The repository.
     pub repository: String,
-    /// The registry's host, where account and region are known.
+    /// The registry's host, if account and region are known.
     pub registry: Option<String>,
 }
 
 impl RepositoryPlace {
-    /// The registry that the template named, else the one of the stack's own account and region.
+    /// The place of an image: in the registry that the template names, or else in that of the stack's own account and
+    /// region.
     pub fn of(properties: &Properties, requester: &Requester, own_region: Option<&str>) -> Self {
         let repository = properties.repository.clone();
         if let Some(registry) = &properties.registry
@@ -46,7 +46,7 @@ impl RepositoryPlace {
         }
     }
 
-    /// The repository's address, or its name where the registry is not known.
+    /// The repository's address, or its name if the registry is not known.
     pub fn uri(&self) -> String {
         match &self.registry {
             Some(registry) => format!("{registry}/{}", self.repository),
@@ -54,7 +54,7 @@ impl RepositoryPlace {
         }
     }
 
-    /// The registry's host, with this account where no other is known.
+    /// The registry's host, with this account if no other is known.
     pub fn registry_or(&self, account: &str) -> String {
         self.registry.clone().unwrap_or_else(|| registry_host(account, &self.region))
     }

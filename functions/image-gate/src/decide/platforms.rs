@@ -1,4 +1,4 @@
-//! The property `Platforms`: what the image has to be for, in OCI's names or in those that Docker and AWS know them by.
+//! The property `Platforms`: the platforms that the image has to be for, in OCI's names or in those of Docker and AWS.
 
 use std::str::FromStr as _;
 
@@ -10,7 +10,7 @@ use pullsafe::manifest::Platform;
 use pullsafe::similar::similar;
 
 const PROPERTY: &str = "Platforms";
-/// Systems of container images, and the processors that each of them runs on.
+/// Operating systems of container images, and the processors that each of them runs on.
 const KNOWN: [(&str, &[&str]); 3] = [
     (
         "linux",
@@ -19,10 +19,11 @@ const KNOWN: [(&str, &[&str]); 3] = [
     ("windows", &["amd64", "arm64", "386", "arm"]),
     ("freebsd", &["amd64", "arm64", "riscv64"]),
 ];
-/// Variants by processor.
+/// Variants of each processor.
 const VARIANTS: [(&str, &[&str]); 3] =
     [("amd64", &["v1", "v2", "v3", "v4"]), ("arm64", &["v8", "v9"]), ("arm", &["v5", "v6", "v7", "v8"])];
-/// Other names of processors, as containerd, `uname` and CloudFormation write them: the processor, and its variant.
+/// Other names of processors, as containerd, `uname` and CloudFormation write them; then the processor, and its
+/// variant.
 const ALIASES: [(&str, &str, Option<&str>); 12] = [
     ("x86_64", "amd64", None),
     ("x86-64", "amd64", None),
@@ -38,10 +39,10 @@ const ALIASES: [(&str, &str, Option<&str>); 12] = [
     ("ppc64el", "ppc64le", None),
 ];
 
-/// Reads it: a list, or a text with commas. Each platform once.
+/// Reads the property: a list, or a text with commas. Each platform is returned once.
 ///
 /// # Errors
-/// The first that no image can be for.
+/// The first platform that no image can be for.
 pub(super) fn parse(value: &Value) -> Result<Vec<Platform>, PropertyRefusal> {
     let mut platforms = Vec::new();
     for text in texts(value)? {
@@ -92,7 +93,7 @@ fn one(text: &str) -> Result<Platform, PropertyRefusal> {
         );
     }
     let lower = text.to_ascii_lowercase();
-    // Docker takes a processor alone for one of Linux.
+    // Docker takes a processor alone to mean Linux.
     let with_system = if lower.contains('/') || KNOWN.iter().any(|(system, _)| *system == lower) {
         lower
     } else {

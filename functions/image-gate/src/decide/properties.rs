@@ -1,5 +1,5 @@
-//! The properties of `Custom::PullsafeImage`, read leniently where a text can mean one thing only, and refused at once
-//! where waiting for what it says could never end well. Every fault is found, not only the first.
+//! The properties of `Custom::PullsafeImage`. They are read leniently where a text can mean only one thing, and refused
+//! at once where waiting could never end well. Every fault is found, not only the first.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -32,26 +32,26 @@ pub struct Properties {
     pub repository: String,
     /// The registry's host, where the template gave the whole address.
     pub registry: Option<String>,
-    /// Which image.
     pub wanted: GateImage,
-    /// The platforms that it has to be for.
+    /// The platforms that the image has to be for; empty for any.
     pub platforms: Vec<Platform>,
     /// The image that the mirror copies where this one is absent.
     pub source: Option<Reference>,
     /// Any text; a change makes CloudFormation ask again.
     pub trigger: Option<String>,
-    /// Whether ECR has to have signed it.
+    /// Whether ECR must have signed the image.
     #[serde(default)]
     pub signed: bool,
-    /// Whether the tag arrived as a number with a fraction, which loses its last zeros on the way: `1.10` is `1.1`.
+    /// Whether the tag arrived as a number with a fraction. Such a number loses its last zeros on the way: `1.10` is
+    /// `1.1`.
     #[serde(default)]
     pub tag_was_a_fraction: bool,
-    /// How long CloudFormation waits.
+    /// How many seconds CloudFormation waits.
     pub timeout_seconds: i64,
 }
 
 impl Properties {
-    /// Reads them.
+    /// Reads the properties.
     ///
     /// # Errors
     /// Everything that is missing, unknown, or cannot be used.
@@ -112,7 +112,7 @@ impl Properties {
         }
     }
 
-    /// What makes these properties the same as others: everything but how long to wait.
+    /// A text that two sets of properties share if they ask for the same: everything except how long to wait.
     pub fn identity(&self) -> String {
         let Self { registry, repository, wanted, platforms, source, trigger, .. } = self;
         if self.signed {
@@ -121,7 +121,7 @@ impl Properties {
         json!([registry, repository, wanted, platforms, source, trigger]).to_string()
     }
 
-    /// The image in a repository with this address.
+    /// The image's reference in a repository with this address.
     pub fn image_at(&self, uri: &str) -> String {
         match &self.wanted {
             GateImage::Tag(tag) => format!("{uri}:{tag}"),
@@ -136,7 +136,7 @@ struct PropertiesReader<'a> {
 }
 
 impl PropertiesReader<'_> {
-    /// A property as text. A number and a truth value are taken as they were written, without an exponent or a fraction
+    /// A property as text. A number or a truth value is taken as it was written, but without an exponent or a fraction
     /// of zero.
     fn text(&mut self, name: &'static str) -> Option<String> {
         let text = match &self.properties[name] {
@@ -147,7 +147,7 @@ impl PropertiesReader<'_> {
                 .filter(|float| number.is_f64() && float.fract() == 0.0)
                 .map_or_else(|| number.to_string(), |float| format!("{float}")),
             Value::Null => return None,
-            // An object where a text belongs must not pass for one that is missing.
+            // An object in place of a text must not count as missing.
             Value::Array(_) | Value::Object(_) => {
                 self.faults
                     .push(PropertyRefusal::without_value(name, "is not a text", format!("{name} as one text")));
@@ -157,7 +157,7 @@ impl PropertiesReader<'_> {
         Some(text).filter(|text| !text.is_empty())
     }
 
-    /// Whether a property is there as something that is no text, which is told already.
+    /// Whether a property is there but is not a text, which has been reported already.
     fn is_odd(&self, name: &str) -> bool {
         self.properties[name].is_array() || self.properties[name].is_object()
     }
@@ -221,7 +221,7 @@ fn flag(name: &str, text: &str) -> Result<bool, PropertyRefusal> {
     }
 }
 
-/// CloudFormation itself refuses what is not 1 to 3600, but it lets a template's author write 3600.0.
+/// CloudFormation itself refuses values outside 1 to 3600, but it lets a template's author write 3600.0.
 fn seconds(text: &str) -> Result<i64, PropertyRefusal> {
     match text.parse::<f64>() {
         Ok(number) if (1.0..=LONGEST_TIMEOUT_SECONDS as f64).contains(&number) => Ok(number as i64),
@@ -241,7 +241,7 @@ fn seconds(text: &str) -> Result<i64, PropertyRefusal> {
     }
 }
 
-/// What `10m` or `1h` may mean.
+/// How many seconds `10m` or `1h` may mean.
 fn in_seconds(text: &str) -> Option<i64> {
     let digits = text.len() - text.trim_start_matches(|character: char| character.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);

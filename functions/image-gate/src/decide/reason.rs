@@ -1,4 +1,4 @@
-//! Why a stack has to stop, for its owner: what, where, how long, what is there, what to do.
+//! Why a stack has to stop, for its owner: what is missing, where, how long the gate waited, what is there, what to do.
 
 use super::look::WhyNot;
 use super::properties::Properties;
@@ -13,25 +13,25 @@ const NEWEST: usize = 5;
 /// What ended the wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitEnding {
-    /// CloudFormation's patience.
+    /// The time that CloudFormation waits is over.
     Patience,
-    /// The function that had to wait by itself, because the request could not be parked.
+    /// The function had to wait by itself, because the request could not be parked, and its time is over.
     Function {
-        /// Why it could not.
+        /// Why the request could not be parked.
         not_parked: String,
     },
 }
 
-/// What a reason can tell of the surroundings.
+/// What a reason can say about the surroundings.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
     /// The repository's tags, the newest first, as far as they may be told; or why they are not known.
     pub tags: Result<&'a [String], &'a str>,
-    /// Where the mirror logs.
+    /// The mirror's log group.
     pub mirror_log: Option<&'a str>,
 }
 
-/// The reason.
+/// Writes the reason for the stack's owner.
 pub fn reason(wait: &Wait, why_not: &WhyNot, ending: &WaitEnding, around: Surroundings<'_>, now: Timestamp) -> String {
     let image = wait.asked.image_at(&wait.place.uri());
     let parts = [
@@ -109,7 +109,7 @@ fn alike(asked: &Properties, tags: &[String]) -> String {
     }
 }
 
-/// Whether a tag is what is left of another when YAML has read that as a number: `1.10` becomes `1.1`.
+/// Whether a tag is what YAML leaves of another tag that it reads as a number: `1.10` becomes `1.1`.
 fn lost_zeros(tag: &str, other: &str) -> bool {
     let is_number =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.matches('.').count() == 1;
@@ -117,7 +117,7 @@ fn lost_zeros(tag: &str, other: &str) -> bool {
     tag != other && is_number(other) && shortened == tag
 }
 
-/// A tag that arrived as a number with a fraction, and is not there.
+/// The reason for a tag that arrived as a number with a fraction, and does not exist.
 pub fn quote_it(tag: &str) -> String {
     format!(
         "Custom::PullsafeImage: ImageTag `{tag}` arrived as a number, and there is no such tag. YAML drops the last \

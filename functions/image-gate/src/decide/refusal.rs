@@ -1,4 +1,4 @@
-//! Properties that cannot be used: which one, what was read, why it cannot be meant so, and what to write instead.
+//! Properties that cannot be used: which property, what was read, why it cannot be meant so, and what to write instead.
 
 use std::fmt;
 

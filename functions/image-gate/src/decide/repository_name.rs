@@ -10,10 +10,10 @@ const PROPERTY: &str = "RepositoryName";
 /// ECR's bounds for a name.
 const LENGTHS: std::ops::RangeInclusive<usize> = 2..=256;
 
-/// Reads it: the registry's host, where the template gave the whole address, and the repository.
+/// Reads the property: the registry's host, if the template gave the whole address, and the repository.
 ///
 /// # Errors
-/// It cannot be a repository of ECR.
+/// The text cannot be a repository of ECR.
 pub(super) fn parse(text: &str) -> Result<(Option<String>, String), PropertyRefusal> {
     let refuse = |why: &str, write: String| Err(PropertyRefusal::new(PROPERTY, text, why, write));
     if is_unfilled(text) {
@@ -85,8 +85,8 @@ fn is_component(component: &str) -> bool {
         .all(|run| !run.is_empty() && run.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
 }
 
-/// As Docker reads it: a first part with a dot or a port is a host. A repository of ECR with such a name can be given
-/// by its address.
+/// Whether Docker reads a first part as a host: it has a dot or a port. A repository of ECR with such a name can be
+/// given by its address.
 fn names_another_registry(host: &str) -> bool {
     let label =
         |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');

@@ -1,6 +1,7 @@
-//! A request of CloudFormation: who asks, what for, and where the answer goes.
+//! A request of CloudFormation: who asks, for what, and where the answer goes.
 //!
-//! This is what an answer needs. It is read apart from the properties, so that bad properties are answered too.
+//! An answer needs no more than this. It is read separately from the properties, so that bad properties are answered
+//! too.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::url::StoredResponseUrl;
 use pullsafe::timestamp::Timestamp;
 
-/// How many bytes CloudFormation takes as the id of a resource.
+/// The longest id of a resource that CloudFormation takes, in bytes.
 const LONGEST_ID: usize = 1024;
 
 /// What CloudFormation wants.
@@ -16,22 +17,20 @@ const LONGEST_ID: usize = 1024;
 pub enum RequestType {
     /// A new resource.
     Create,
-    /// Other properties of a resource; a rollback too.
+    /// Other properties for a resource; a rollback sends this too.
     Update,
-    /// An end of a resource.
+    /// The end of a resource.
     Delete,
 }
 
-/// Who asks, in CloudFormation's own words, which an answer has to repeat.
+/// Who asks, in CloudFormation's own words. An answer has to repeat them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requester {
-    /// The stack.
     pub stack_id: String,
-    /// The request.
     pub request_id: String,
-    /// The resource in the template.
+    /// The resource's name in the template.
     pub logical_resource_id: String,
-    /// What was answered for this resource before.
+    /// The id that was answered for this resource before.
     pub physical_resource_id: Option<String>,
 }
 
@@ -62,13 +61,14 @@ impl Requester {
         valid.then_some(StackPlace { partition, region, account })
     }
 
-    /// The id of the resource: constant, so that no change of an image makes CloudFormation replace and delete it.
+    /// The id of the resource. It is constant, so that a change of the image never makes CloudFormation replace and
+    /// delete it.
     pub fn physical_id(&self) -> String {
         let own = || {
             let stack = self.stack_id.split_once(":stack/").map_or(self.stack_id.as_str(), |(_, stack)| stack);
             format!("pullsafe-image/{stack}/{}", self.logical_resource_id)
         };
-        // Another id than the one that came would make CloudFormation replace the resource.
+        // An id that differs from the one that came would make CloudFormation replace the resource.
         let mut id = self.physical_resource_id.clone().unwrap_or_else(own);
         id.truncate(id.floor_char_boundary(LONGEST_ID));
         id
@@ -78,24 +78,23 @@ impl Requester {
 /// A request, and where its answer goes.
 #[derive(Debug, Clone)]
 pub struct Envelope {
-    /// What is wanted; `None` if that cannot be read.
+    /// What is wanted; `None` if it cannot be read.
     pub request_type: Option<RequestType>,
     /// Where the answer goes.
     pub response_url: StoredResponseUrl,
-    /// Who asks.
     pub requester: Requester,
     /// The properties as they came.
     pub properties: Value,
-    /// When the request was on its way, where its wrapping says so.
+    /// When the request was sent, if its wrapping says so.
     pub sent_at: Option<Timestamp>,
-    /// Why Lambda gave an earlier invocation up, where this is the record of that.
+    /// Why Lambda gave up on an earlier invocation, if this comes from Lambda's record of it.
     pub failed_before: Option<FailedBefore>,
 }
 
-/// An invocation that Lambda gave up.
+/// An invocation that Lambda gave up on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedBefore {
-    /// Under which condition, such as `RetriesExhausted`.
+    /// The condition, such as `RetriesExhausted`.
     pub condition: String,
     /// The log group of the function, which says more.
     pub log_group: String,
@@ -117,7 +116,7 @@ impl Envelope {
         Self::find_delivered(event)
     }
 
-    /// Finds the requests in what Lambda was given.
+    /// Finds the requests in an event as Lambda delivered it.
     fn find_delivered(event: &Value) -> Vec<Self> {
         if let Some(response_url) = event.get("ResponseURL").and_then(Value::as_str) {
             return vec![Self::of(event, response_url)];
@@ -131,7 +130,7 @@ impl Envelope {
         records.chain([event]).filter_map(Self::notified).collect()
     }
 
-    /// The request in a notification: never another notification.
+    /// The request in a notification. A notification inside a notification is not read.
     fn notified(notification: &Value) -> Option<Self> {
         let message: Value = serde_json::from_str(notification.get("Message")?.as_str()?).ok()?;
         let sent_at = notification.get("Timestamp").and_then(Value::as_str).and_then(Timestamp::parse);
@@ -139,7 +138,7 @@ impl Envelope {
         Some(Self { sent_at, ..Self::of(&message, response_url) })
     }
 
-    /// Whether an event is a request whose answer has nowhere to go.
+    /// Whether an event is a request without an address for its answer.
     pub fn is_unanswerable(event: &Value) -> bool {
         let has = |key: &str| event.get(key).is_some();
         (has("RequestType") || has("ResponseURL")) && !event.get("ResponseURL").is_some_and(Value::is_string)
@@ -148,7 +147,7 @@ impl Envelope {
     fn of(event: &Value, response_url: &str) -> Self {
         let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut properties = event.get("ResourceProperties").cloned().unwrap_or_default();
-        // Seen beside the properties as well as among them.
+        // `ServiceTimeout` has been seen beside the properties as well as among them.
         if let (Some(properties), Some(timeout)) = (properties.as_object_mut(), event.get("ServiceTimeout")) {
             properties.entry("ServiceTimeout").or_insert_with(|| timeout.clone());
         }

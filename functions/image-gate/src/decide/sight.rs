@@ -1,16 +1,15 @@
-//! What a stack may be told of a repository of another account.
+//! What a stack may be told about a repository of another account.
 //!
-//! The gate looks with its own permissions, which reach further than those of the stack that asks through a topic. So a
-//! repository of an account that is not the stack's own is looked at for it only if the repository's policy names that
-//! account, or everybody.
+//! The gate looks with its own permissions, which reach further than those of a stack that asks through a topic. So it
+//! looks at another account's repository only if the repository's policy names the stack's account, or everybody.
 
 use serde_json::Value;
 
-/// What the stack's account has to be allowed.
+/// The action that the stack's account has to be allowed.
 const ACTION: &str = "ecr:BatchGetImage";
 
-/// Whether a repository's policy lets an account pull. Conditions are not weighed: a statement that
-/// admits the account under a condition admits it here, and one that denies it under a condition denies it.
+/// Whether a repository's policy lets an account pull. Conditions are not evaluated: a statement that allows or denies
+/// the account under a condition is taken to do so always.
 pub fn may_pull(policy: &str, account: &str) -> bool {
     let Ok(policy) = serde_json::from_str::<Value>(policy) else {
         return false;
@@ -24,7 +23,7 @@ pub fn may_pull(policy: &str, account: &str) -> bool {
     effect("Allow") && !effect("Deny")
 }
 
-/// One or several, as policies write them.
+/// The items of a value that a policy may write as one or as several.
 fn each(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(items) => items.iter().collect(),

@@ -8,10 +8,10 @@ use pullsafe::reference::{DOCKER_HUB, Reference};
 
 const PROPERTY: &str = "Source";
 
-/// Reads it. Where it says no tag and no digest, it is the one that is waited for.
+/// Reads the property. A source without a tag and a digest gets the one that is waited for.
 ///
 /// # Errors
-/// It is no reference, or another image than the one that is waited for.
+/// The text is no reference, or names another image than the one that is waited for.
 pub(super) fn parse(text: &str, wanted: &GateImage) -> Result<Reference, PropertyRefusal> {
     let refuse = |why: String, write: String| Err(PropertyRefusal::new(PROPERTY, text, why, write));
     let example = || "an image as `docker pull` takes it, such as docker.io/library/redis:7".to_owned();
@@ -54,7 +54,7 @@ pub(super) fn parse(text: &str, wanted: &GateImage) -> Result<Reference, Propert
     expected.or_else(|_| refuse("is too long".to_owned(), "a shorter one".to_owned()))
 }
 
-/// A name with a dot, and no address. What such a name leads to is judged by whoever connects.
+/// Whether a host is a name with a dot and not an IP address. Whoever connects checks where such a name leads.
 fn is_public(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     host == DOCKER_HUB

@@ -1,19 +1,19 @@
-//! The address for an answer. Whoever has it can answer for the stack, so it shows nowhere.
+//! The address for an answer. Whoever has it can answer for the stack, so it is never shown.
 
 use std::fmt;
 
 use pullsafe::timestamp::Timestamp;
 
-/// CloudFormation signs for this long.
+/// How long CloudFormation's signature is valid at most.
 const LONGEST_VALIDITY_SECONDS: i64 = 7200;
 
-/// A signed address, byte for byte as it came. It has no serialised form but the one attribute of its row, and its
-/// debug form does not show it.
+/// A signed address, byte for byte as it came. It is serialised only as one attribute of its row, and its debug form
+/// does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredResponseUrl(String);
 
 impl StoredResponseUrl {
-    /// Hides this address.
+    /// Wraps an address.
     pub fn new(url: impl Into<String>) -> Self {
         Self(url.into())
     }
@@ -23,7 +23,8 @@ impl StoredResponseUrl {
         &self.0
     }
 
-    /// When CloudFormation signed it, which is when it began to wait. `None` if that does not show or cannot be.
+    /// When CloudFormation signed it, which is when it began to wait. `None` if the address does not say so, or cannot
+    /// be right.
     pub fn signed_at(&self, now: Timestamp) -> Option<Timestamp> {
         let (_, rest) = self.0.split_once("X-Amz-Date=")?;
         let (date, time) = rest.get(..16)?.split_once('T')?;

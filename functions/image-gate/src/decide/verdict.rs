@@ -1,12 +1,12 @@
-//! What follows from a look for a request that waits.
+//! What a look means for a request that waits.
 
 use super::answer::Attributes;
 use super::look::{ImageLook, WhyNot};
 use super::wait::Wait;
 use pullsafe::timestamp::Timestamp;
 
-/// How long a refused permission may be one that was granted a moment ago and is still on its way, or one that is being
-/// changed.
+/// For how long a refused permission may be one that was just granted and has not taken effect yet, or one that is
+/// being changed.
 pub const PERMISSION_GRACE_SECONDS: i64 = 120;
 
 /// What to do with a request after a look.
@@ -18,7 +18,7 @@ pub enum GateVerdict {
     Fail(String),
     /// The stack has to stop because the time is over; this is why the image was not there.
     GiveUp(WhyNot),
-    /// It waits on.
+    /// The request keeps waiting.
     Wait,
 }
 

@@ -1,7 +1,7 @@
 //! A request of CloudFormation from its first look to its answer, as the row that remembers it.
 //!
-//! Everything here is a function of a row and a moment. A transition gives the next row; the store takes it only if the
-//! row is still the one that it was made from, so that of any two transitions at once one has not happened.
+//! Everything here is a function of a row and a moment. A transition gives the next row. The store takes it only if the
+//! row is still the one that it was made from, so that of two transitions at once only one takes effect.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,40 +14,41 @@ use super::request::{Envelope, Requester};
 use super::url::StoredResponseUrl;
 use pullsafe::timestamp::Timestamp;
 
-/// Longer than the delivery of an answer may take: nobody claims what another still delivers.
+/// How long a claim lasts: longer than the delivery of an answer may take, so that nobody claims what another still
+/// delivers.
 pub const LEASE_SECONDS: i64 = 30;
 /// How long a row is kept after CloudFormation has given up, for late duplicates of the request.
 const KEPT_SECONDS: i64 = 24 * 3600;
-/// The mirror is asked again after this time: its own queue tries for an hour and a half at most.
+/// After how many seconds the mirror is asked again; its own queue tries for an hour and a half at most.
 const ASK_AGAIN_SECONDS: i64 = 600;
-/// And no more than so many times.
+/// How often the mirror is asked at most.
 const MOST_ASKED: u32 = 4;
 
-/// How far a request is.
+/// The state of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum WaitState {
     /// Nothing is decided.
     Waiting,
-    /// The answer is decided, and somebody delivers it.
+    /// The answer is decided, and a run delivers it.
     Answering {
         /// What is sent, byte for byte.
         body: String,
         /// Who delivers it.
         owner: String,
-        /// Until when nobody else does.
+        /// Until when nobody else delivers it.
         until: Timestamp,
     },
-    /// The answer was taken, or refused for good.
+    /// CloudFormation took the answer, or refused it for good.
     Answered {
-        /// When.
+        /// When that was.
         at: Timestamp,
         /// Whether it was taken.
         taken: bool,
     },
     /// The resource was deleted: nobody waits for an answer.
     Cancelled {
-        /// When.
+        /// When that was.
         at: Timestamp,
     },
 }
@@ -55,11 +56,10 @@ pub enum WaitState {
 /// How often the mirror was asked for the image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorAsked {
-    /// How often.
     pub times: u32,
-    /// When it was the last time.
+    /// When it was asked last.
     pub last: Option<Timestamp>,
-    /// Why it could not be asked, the last time that it was tried.
+    /// Why it could not be asked at the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
 }
@@ -67,9 +67,7 @@ pub struct MirrorAsked {
 /// A request that waits, or was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
-    /// Its key.
     pub key: RowKey,
-    /// Who asks.
     pub requester: Requester,
     /// Where the image is expected.
     pub place: RepositoryPlace,
@@ -77,17 +75,15 @@ pub struct Wait {
     pub asked: Properties,
     /// How long CloudFormation waits.
     pub patience: Patience,
-    /// What was asked of the mirror.
     #[serde(default)]
     pub mirror: MirrorAsked,
-    /// Since when the gate may not look, as far as its looks tell.
+    /// Since when the gate may not look, as far as its looks tell; `None` if it may.
     #[serde(default)]
     pub denied_since: Option<Timestamp>,
-    /// How far it is.
     pub state: WaitState,
     /// Counts the transitions.
     pub version: u64,
-    /// Where the answer goes; gone once nobody waits for one. An attribute of its own in the table.
+    /// Where the answer goes; `None` once nobody waits for one. The table has it in an attribute of its own.
     #[serde(skip)]
     pub url: Option<StoredResponseUrl>,
 }
@@ -101,12 +97,12 @@ pub enum Delivery {
     Refused,
 }
 
-/// What became of the wish to answer.
+/// The outcome of an attempt to claim an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnswerClaim {
-    /// The row to store; whoever stores it delivers its body.
+    /// The row to store. The run that stores it delivers its body.
     Take(Box<Wait>),
-    /// Somebody else delivers an answer until then.
+    /// Somebody else delivers an answer until this moment.
     Busy(Timestamp),
     /// There is nothing left to answer.
     Over,
@@ -148,8 +144,9 @@ impl Wait {
         self.patience.gives_up_at.plus_seconds(KEPT_SECONDS)
     }
 
-    /// Takes the delivery over. What was decided before stands: `body` is asked for only if nothing was. Near the end
-    /// nobody waits for a lease to run out: the same bytes may arrive twice, and none would be worse.
+    /// Takes the delivery over. What was decided before stands: `body` is called only if nothing was decided. Near the
+    /// end a claim does not wait for another's lease to run out: it is better that the same bytes arrive twice than not
+    /// at all.
     pub fn claim(&self, owner: &str, body: impl FnOnce() -> String, now: Timestamp) -> AnswerClaim {
         let body = match &self.state {
             WaitState::Waiting => body(),
@@ -165,7 +162,7 @@ impl Wait {
         AnswerClaim::Take(Box::new(self.next(WaitState::Answering { body, owner: owner.to_owned(), until })))
     }
 
-    /// The answer was taken, or refused for good: its address is forgotten.
+    /// The row after the answer was taken, or refused for good. Its address is forgotten.
     #[must_use]
     pub fn answered(&self, delivery: Delivery, now: Timestamp) -> Self {
         Self {
@@ -174,7 +171,8 @@ impl Wait {
         }
     }
 
-    /// The resource was deleted. An answer that is under way goes its way.
+    /// The row after the resource was deleted; `None` if anything is decided already, for an answer that is under way
+    /// is not stopped.
     pub fn cancelled(&self, now: Timestamp) -> Option<Self> {
         self.is_undecided().then(|| Self { url: None, ..self.next(WaitState::Cancelled { at: now }) })
     }
@@ -185,14 +183,14 @@ impl Wait {
         self.is_undecided() && self.asked.source.is_some() && self.mirror.times < MOST_ASKED && due
     }
 
-    /// The mirror was asked.
+    /// The row after the mirror was asked.
     #[must_use]
     pub fn asked_mirror(&self, now: Timestamp) -> Self {
         let mirror = MirrorAsked { times: self.mirror.times + 1, last: Some(now), refused: None };
         Self { mirror, ..self.next(self.state.clone()) }
     }
 
-    /// The mirror could not be asked, if that is news.
+    /// The row after the mirror could not be asked; `None` if this reason is known already.
     pub fn mirror_refused(&self, why: String) -> Option<Self> {
         let is_news = self.mirror.refused.as_ref() != Some(&why);
         is_news.then(|| Self {
@@ -201,7 +199,7 @@ impl Wait {
         })
     }
 
-    /// What a look says of the permission to look, if that is news: since when it is refused.
+    /// The row after a look; `None` unless the look changes what is known of the permission to look.
     pub fn seen(&self, look: &ImageLook, now: Timestamp) -> Option<Self> {
         let denied_since = matches!(look, ImageLook::Denied(_)).then(|| self.denied_since.unwrap_or(now));
         let is_news = self.is_undecided() && denied_since != self.denied_since;

@@ -8,24 +8,24 @@ use pullsafe::reference::Digest;
 
 const TAG: &str = "ImageTag";
 const DIGEST: &str = "ImageDigest";
-/// The longest tag of the OCI Distribution Specification.
+/// The longest tag that the OCI Distribution Specification allows.
 const LONGEST_TAG: usize = 128;
 
 /// Which image of the repository.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateImage {
-    /// What a tag means.
+    /// The image that a tag means.
     Tag(String),
-    /// This very one.
+    /// The image with this digest.
     Digest(Digest),
 }
 
 impl GateImage {
-    /// One of the two, and not both.
+    /// Reads the tag or the digest: exactly one of them has to be there.
     ///
     /// # Errors
-    /// What is wrong with the one, the other, or that both or neither are there.
+    /// What is wrong with the tag or the digest, or that both or neither are there.
     pub fn parse(tag: Option<&str>, digest: Option<&str>) -> Result<Self, PropertyRefusal> {
         match (tag, digest) {
             (Some(tag), None) => parse_tag(tag).map(Self::Tag),
@@ -40,7 +40,7 @@ impl GateImage {
         }
     }
 
-    /// The tag; empty where a digest is wanted.
+    /// The tag; empty if a digest is wanted.
     pub fn tag(&self) -> &str {
         match self {
             Self::Tag(tag) => tag,
@@ -100,7 +100,7 @@ fn parse_tag(text: &str) -> Result<String, PropertyRefusal> {
     let known = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-');
     if let Some(odd) = text.chars().find(|character| !known(*character)) {
         let why = format!("has a `{}`; a tag is letters, digits, `_`, `.` and `-`", shown(&odd.to_string()));
-        // Branches and versions, as build tools turn them into tags.
+        // Branches and versions have these characters, which build tools replace in tags.
         let write = match odd {
             '/' | '+' | ' ' => format!("the tag as it is pushed, such as ImageTag: {}", shown(&text.replace(odd, "-"))),
             _ => "the tag as it is pushed".to_owned(),
@@ -151,7 +151,7 @@ fn parse_digest(text: &str) -> Result<Digest, PropertyRefusal> {
     refuse("is not a digest".to_owned(), write)
 }
 
-/// A placeholder of a template language that stands there as text.
+/// Whether a text has a placeholder of a template language that nothing has filled in.
 pub(super) fn is_unfilled(text: &str) -> bool {
     text.contains("${")
         || text.contains("{{")

@@ -1,12 +1,12 @@
-//! How many requests several processes may send together within a window of time.
+//! Limits how many requests several processes send together within a window of time.
 //!
-//! The state is the moments of the latest grants, no more of them than one window allows. It is written by whoever
-//! takes a grant, so that all together stay within the quota in every window, wherever one begins. Whoever has been
-//! granted a moment may send one request then.
+//! The state is the moments of the latest grants: at most as many as one window allows. Every process that takes a
+//! grant writes the state, so that all together stay within the quota in every window, wherever a window begins. A
+//! granted moment allows one request, sent at that moment.
 
 use serde::{Deserialize, Serialize};
 
-/// What all together may do: so many in so many milliseconds.
+/// The limit for all processes together: `most` requests in `millis` milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowed {
     /// Requests in a window.
@@ -16,12 +16,13 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// A rate as a window. It is a little longer than a second, for what leaves evenly does not arrive evenly.
+    /// Turns a rate into a window. It is a little longer than a second, because requests that are sent evenly do not
+    /// arrive evenly.
     pub fn of_rate(per_second: u16) -> Self {
         Self { most: usize::from(per_second.max(1)), millis: 1050 }
     }
 
-    /// The share of one of so many processes, for as long as they cannot agree: one at a time.
+    /// The share of one of several processes, for as long as they cannot coordinate: one request in each window.
     pub fn share(self, processes: usize) -> Self {
         let (most, processes) =
             (i64::try_from(self.most).unwrap_or(i64::MAX), i64::try_from(processes).unwrap_or(i64::MAX));
@@ -36,13 +37,12 @@ impl Allowed {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grants(Vec<i64>);
 
-/// Nothing is granted so far ahead. What lies further ahead was granted by a clock that is wrong, and counts for
-/// nothing.
+/// No grant lies further ahead than this. A moment that lies further ahead was granted by a wrong clock and is ignored.
 const FURTHEST_AHEAD_MILLIS: i64 = 10_000;
 
 impl Grants {
-    /// Grants up to `wanted` requests: the moments at which each may go, the first as soon as possible. Fewer, or none,
-    /// where it would be more than `ahead` milliseconds from now.
+    /// Grants up to `wanted` requests and returns the moments at which they may be sent, each as early as possible.
+    /// Returns fewer, or none, if a moment would lie more than `ahead` milliseconds after `now`.
     pub fn take(&mut self, allowed: Allowed, wanted: usize, now: i64, ahead: i64) -> Vec<i64> {
         self.0.retain(|moment| *moment <= now.saturating_add(FURTHEST_AHEAD_MILLIS));
         let mut granted = Vec::new();
@@ -100,8 +100,8 @@ mod tests {
         assert_eq!(Allowed { most: 0, millis: 1000 }.share(2).millis, 2000);
     }
 
-    /// Several processes with clocks that differ a little, each wanting what it likes, never get more in any window
-    /// than is allowed, and whoever always wants gets all of it.
+    /// Several processes whose clocks differ a little never get more in any window than is allowed, however much each
+    /// asks for. Processes that always ask get all that is allowed.
     #[test]
     fn together_they_stay_within_every_window_and_use_it() {
         let mut state = 7_u64;

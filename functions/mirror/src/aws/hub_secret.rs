@@ -1,5 +1,5 @@
 //! Docker Hub's credentials from Secrets Manager, in the form of ECR's pull-through cache: `{"username": ...,
-//! "accessToken": ...}`, or with `password` in its place.
+//! "accessToken": ...}`, or with `password` instead of `accessToken`.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -18,12 +18,12 @@ use pullsafe_aws::json::{JsonApi, SECRETS};
 use pullsafe_registry::sign_in::credentials::CredentialsError;
 use pullsafe_registry::{Basic, Credentials, CredentialsProvider, Secret};
 
-/// A secret that was rotated is noticed after so long.
+/// How long a secret is kept before it is fetched again: a rotation is noticed within this time.
 const GOOD_FOR_SECONDS: i64 = 15 * 60;
-/// Docker Hub locks a user out who signs in wrongly too often, so what it refused is not fetched again at once.
+/// How long refused credentials are not fetched again: Docker Hub locks out a user who fails to sign in too often.
 const AFTER_REFUSAL_SECONDS: i64 = 5 * 60;
 
-/// Signs in to Docker Hub with what a secret holds.
+/// Signs in to Docker Hub with the credentials in a secret.
 pub struct HubSecret {
     config: SdkConfig,
     arn: String,
@@ -92,7 +92,7 @@ impl HubSecret {
     }
 }
 
-/// Says nothing of what it could not read: that would be a part of the secret.
+/// Reads a secret; `None` if it cannot be read. It gives no reason, because a reason would quote a part of the secret.
 fn read(text: &str) -> Option<Basic> {
     #[derive(Deserialize)]
     struct SecretText {
@@ -108,13 +108,13 @@ fn read(text: &str) -> Option<Basic> {
     })
 }
 
-/// The repositories of Docker Hub that the mirror's owner has named. The secret is for these: whoever else may have
-/// something mirrored gets what the world gets.
+/// The repositories of Docker Hub that the mirror's owner has named. The secret is used for these only; any other
+/// repository that somebody asks to mirror is read anonymously.
 #[derive(Debug, Default)]
 pub struct NamedSources(RwLock<BTreeSet<String>>);
 
 impl NamedSources {
-    /// These, and no longer those of before.
+    /// Replaces the named repositories.
     pub fn set(&self, repositories: BTreeSet<String>) {
         // A panic elsewhere cannot leave the set half changed.
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = repositories;
@@ -125,8 +125,8 @@ impl NamedSources {
     }
 }
 
-/// Signs in to private ECR registries, and to Docker Hub where there is a secret for it and its owner has named what it
-/// is for.
+/// Signs in to private ECR registries, and to Docker Hub if there is a secret for it, but only for the repositories
+/// that the owner has named.
 pub struct MirrorCredentials {
     ecr: EcrCredentials,
     hub: Option<HubSecret>,
@@ -134,7 +134,7 @@ pub struct MirrorCredentials {
 }
 
 impl MirrorCredentials {
-    /// Both of them, and what the secret is for.
+    /// Combines the credentials for ECR with those for Docker Hub and the repositories that the latter are used for.
     pub const fn new(ecr: EcrCredentials, hub: Option<HubSecret>, named: Arc<NamedSources>) -> Self {
         Self { ecr, hub, named }
     }

@@ -1,8 +1,8 @@
-//! What an account's ECS runs in one region: clusters, services, their task definitions, tasks on their own. Read only,
-//! page by page.
+//! What ECS runs in one account and region: clusters, services with their task definitions, and tasks outside services.
+//! Read only, page by page.
 //!
-//! Nothing is left out in silence: what could not be read is named, so that whoever may act only on a complete look can
-//! tell.
+//! Nothing is left out silently: what could not be read is listed, so that a caller that may act only on a complete
+//! look can tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +12,12 @@ use aws_sdk_ecs::types::{ContainerDefinition, Service, SortOrder, TaskDefinition
 use crate::decide::InUse;
 use pullsafe_aws::failure::Failure;
 
-/// Services that DescribeServices takes at once.
+/// The most services that DescribeServices takes in one call.
 const SERVICES_AT_ONCE: usize = 10;
-/// Tasks that DescribeTasks takes at once.
+/// The most tasks that DescribeTasks takes in one call.
 const TASKS_AT_ONCE: usize = 100;
-/// Task definitions that one look reads at most. An account with more is not looked at completely, and that is said.
+/// The most task definitions that one look reads. For an account with more, [`UsedImages::unknown`] says that the look
+/// is incomplete.
 const MOST_DEFINITIONS: usize = 3000;
 
 /// ECS in one region.
@@ -43,17 +44,15 @@ pub enum InventoryScope {
 }
 
 impl EcsInventory {
-    /// ECS through this client.
     pub const fn new(client: Client) -> Self {
         Self(client)
     }
 
-    /// ECS by this configuration.
     pub fn of(config: &aws_config::SdkConfig) -> Self {
         Self(Client::new(config))
     }
 
-    /// All clusters.
+    /// Lists the ARNs of all clusters.
     ///
     /// # Errors
     /// The call failed.
@@ -62,8 +61,7 @@ impl EcsInventory {
         pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of("ecs:ListClusters", &error))
     }
 
-    /// The services of a cluster. One that is gone by the time it is described is left out, as it would be a moment
-    /// later.
+    /// Describes the services of a cluster. A service that was deleted before it could be described is left out.
     ///
     /// # Errors
     /// A call failed.
@@ -150,7 +148,7 @@ impl EcsInventory {
         UsedImages { used: used.into_iter().collect(), unknown }
     }
 
-    /// What the tasks of a cluster run, by tag and by the digest that they pulled.
+    /// The images that the tasks of a cluster run: as they are written, and with the digest that was pulled.
     async fn tasks(&self, cluster: &str) -> Result<Vec<InUse>, Failure> {
         let pages = self.0.list_tasks().cluster(cluster).into_paginator().items().send();
         let arns = pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of("ecs:ListTasks", &error))?;
@@ -193,7 +191,7 @@ impl EcsInventory {
     }
 }
 
-/// Whether an answer has everything that was asked for, but for what is gone by now.
+/// Fails if an answer lacks something that was asked for, unless it no longer exists (`MISSING`).
 fn complete(call: &'static str, failures: &[aws_sdk_ecs::types::Failure]) -> Result<(), Failure> {
     let other = failures.iter().find(|failure| failure.reason() != Some("MISSING"));
     let why = |failure: &aws_sdk_ecs::types::Failure| {
@@ -202,7 +200,8 @@ fn complete(call: &'static str, failures: &[aws_sdk_ecs::types::Failure]) -> Res
     other.map_or(Ok(()), |failure| Err(Failure::unexpected(call, why(failure))))
 }
 
-/// The task definitions of a service: of every deployment, and of the task sets of an external controller.
+/// The task definitions of a service: its own, those of every deployment, and those of the task sets of an external
+/// controller.
 pub fn definitions_of(service: &Service) -> Vec<String> {
     let own = service.task_definition().into_iter();
     let deployments = service.deployments().iter().filter_map(|deployment| deployment.task_definition());

@@ -5,7 +5,7 @@ use serde_json::json;
 use pullsafe_aws::failure::Failure;
 use pullsafe_aws::json::{JsonApi, SSM};
 
-/// The value of a parameter.
+/// Reads the value of a parameter, decrypted if it is a `SecureString`.
 ///
 /// # Errors
 /// The call failed, or its answer has no value.

@@ -1,12 +1,13 @@
-//! A quota of ECR that several workers share: PutImage's ten a second count for the whole account and region.
+//! A quota of ECR that several workers share: PutImage is limited to ten requests a second for the whole account and
+//! region.
 //!
-//! The moments at which requests may go are handed out in a row of the functions' table (`pk` = `mirror`, `sk` =
-//! `pace#<registry>`), a few at a time and no more than somebody waits for, by a write that holds only if nobody else
-//! was faster. So all workers together stay within the quota, one alone has all of it from its first request, and one
-//! that dies takes half a second of it with it.
+//! The moments at which requests may be sent are granted in a row of the functions' table (`pk` = `mirror`, `sk` =
+//! `pace#<registry>`). A worker takes a few at a time, no more than it has requests waiting, by a write that succeeds
+//! only if no other worker was faster. So all workers together stay within the quota, a single worker has all of it
+//! from its first request, and a worker that dies wastes at most half a second of it.
 //!
-//! Nobody waits for the table: where it cannot be asked, each worker keeps to its own share. Who waits may give up at
-//! any moment.
+//! Nobody waits for the table: while it cannot be asked, each worker keeps to its own share. A caller that waits may
+//! give up at any moment.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,27 +30,27 @@ use pullsafe_registry::decide::limiter::RequestKind;
 
 /// ECR's quota of PutImage, for an account in a region.
 const PUT_IMAGE_PER_SECOND: u16 = 10;
-/// As many workers as the template lets run at a time, over both queues.
+/// The number of workers that the template lets run at a time, over both queues.
 pub const WORKERS: usize = 6;
-/// Requests in a grant: half a second of the quota.
+/// The most requests in one grant: half a second of the quota.
 const LARGEST_GRANT: usize = 5;
 /// How far ahead moments are taken: a worker that dies must not hold up the others for long.
 const FURTHEST_AHEAD: Duration = Duration::from_secs(5);
-/// How often a grant is tried again after another worker was faster.
+/// How often a grant is tried when other workers are faster.
 const TRIES: usize = 8;
-/// How long to wait before asking again, where every moment in reach is given out.
+/// How long to wait before asking again when every moment in reach has been granted.
 const ROUND: Duration = Duration::from_millis(500);
-/// How often that is done. After it something is wrong with the row, and each worker goes on alone.
+/// How often to ask again. After that, something must be wrong with the row, and the worker keeps to its own share.
 const ROUNDS: usize = 20;
 /// How long to wait for the table, which answers within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the table is not asked again after it has failed.
 const LEFT_ALONE: Duration = Duration::from_secs(10);
-/// How late a grant may be used; later there could be too many requests at a time.
+/// How late a granted moment may still be used; any later, there could be too many requests at a time.
 const LATE_MILLIS: i64 = 250;
-/// How far ahead a worker gives itself moments without the table.
+/// How far ahead a worker grants itself moments while it keeps to its own share.
 const AHEAD_ALONE_MILLIS: i64 = 2000;
-/// When DynamoDB may clear up a row that nobody uses.
+/// After how long DynamoDB may delete a row that nobody uses.
 const CLEAR_UP_SECONDS: i64 = 3600;
 
 /// The shared quota.
@@ -57,14 +58,15 @@ pub struct SharedAllowance {
     client: Client,
     table: String,
     clock: Clock,
-    /// The latest look at the clock that was ahead of the time that has passed since the one before it.
+    /// The last accepted reading of the clock, and when it was taken. A later reading is accepted only if it is ahead
+    /// of this one plus the time that has passed since.
     looked: Mutex<(i64, Instant)>,
     hosts: Mutex<HashMap<String, Arc<HostAllowance>>>,
 }
 
 #[derive(Default)]
 struct HostAllowance {
-    /// How many wait that have no moment yet.
+    /// How many callers wait that have no moment yet.
     waiting: AtomicUsize,
     turn: tokio::sync::Mutex<AllowanceTurn>,
 }
@@ -72,14 +74,14 @@ struct HostAllowance {
 #[derive(Default)]
 struct AllowanceTurn {
     granted: VecDeque<i64>,
-    /// The row as it was seen last.
+    /// The row's value as last seen; the next write succeeds only if the row still has it.
     seen: Option<String>,
-    /// What this worker has sent without the table.
+    /// The moments that this worker has granted itself without the table.
     alone: Grants,
     alone_until: Option<Instant>,
 }
 
-/// Counted as waiting until it is dropped.
+/// Counts a caller as waiting until this is dropped.
 struct CountedWait<'a>(&'a AtomicUsize);
 
 impl<'a> CountedWait<'a> {
@@ -102,7 +104,7 @@ impl std::fmt::Debug for SharedAllowance {
 }
 
 impl SharedAllowance {
-    /// The quota that is handed out in this table.
+    /// Shares the quota through a row of this table.
     pub fn new(config: &aws_config::SdkConfig, table: &str, clock: Clock) -> Self {
         let looked = Mutex::new((clock().millis(), Instant::now()));
         Self {
@@ -120,7 +122,7 @@ impl SharedAllowance {
         Arc::clone(hosts.entry(registry.to_owned()).or_default())
     }
 
-    /// When the next request may go.
+    /// Returns the moment at which the next request may be sent.
     async fn next(&self, turn: &mut AllowanceTurn, registry: &str, wanted: usize) -> i64 {
         let now = self.now();
         while let Some(moment) = turn.granted.pop_front() {
@@ -156,12 +158,12 @@ impl SharedAllowance {
         }
     }
 
-    /// Takes a grant. None where too many lie ahead, or others are always faster.
+    /// Takes a grant. Returns no moments if too many lie ahead, or if other workers are faster each time.
     async fn ask(&self, turn: &mut AllowanceTurn, registry: &str, wanted: usize) -> Result<Vec<i64>, Failure> {
         const CALL: &str = "dynamodb:UpdateItem";
         let ahead = i64::try_from(FURTHEST_AHEAD.as_millis()).unwrap_or(i64::MAX);
         for _ in 0..TRIES {
-            // What cannot be read is replaced.
+            // A value that cannot be read is replaced.
             let mut grants: Grants =
                 turn.seen.as_deref().and_then(|seen| serde_json::from_str(seen).ok()).unwrap_or_default();
             let now = self.now();
@@ -192,7 +194,7 @@ impl SharedAllowance {
             let Some(UpdateItemError::ConditionalCheckFailedException(other)) = error.as_service_error() else {
                 return Err(Failure::of(CALL, &error));
             };
-            // Somebody else was faster: this is how it stands now.
+            // Another worker was faster: this is the row's value now.
             turn.seen = other
                 .item()
                 .and_then(|item| item.get("granted"))
@@ -202,7 +204,7 @@ impl SharedAllowance {
         Ok(Vec::new())
     }
 
-    /// The time in milliseconds. It goes on whatever the clock does: one that is set back, or stands still, makes
+    /// The time in milliseconds. It advances whatever the clock does: a clock that is set back, or stands still, makes
     /// nobody wait.
     fn now(&self) -> i64 {
         let now = (self.clock)().millis();

@@ -1,12 +1,12 @@
 //! The mirror's rows in the table: its memory between runs, and leases on images that are being copied.
 //!
 //! The memory is one row (`pk` = `mirror`, `sk` = `state`), changed only under its lease. A lease on an image is a row
-//! of its own (`pk` = `mirror-copy#<repository>@<digest>`), renewed for as long as its holder works, so that a process
-//! that died holds nothing up for long, and deleted when the copy is done. What indexes name is kept too (`sk` =
-//! `children#<repository>`), and which repository refers to which blob (`held`).
+//! of its own (`pk` = `mirror-copy#<repository>@<digest>`). Its holder renews it while it works and deletes it when the
+//! copy is done, so that a process that died holds nothing up for long. The table also keeps which manifests indexes
+//! name (`sk` = `children#<repository>`) and which repository refers to which blob (`held`).
 //!
-//! Beside the memory, in the same row, lie the marks of repositories that are being created: whoever takes the memory
-//! gets them with it.
+//! The row of the memory also has the marks of repositories that are being created: a run that takes the memory gets
+//! the marks with it.
 
 use std::collections::BTreeMap;
 
@@ -27,15 +27,15 @@ pub use held::{BlobsByRepository, SLOTS};
 const MEMORY: (&str, &str) = ("mirror", "state");
 /// The attribute beside the memory that holds the marks.
 const UNFINISHED: &str = "unfinished";
-/// When DynamoDB may clear up a lease that nobody gave back.
+/// After how long DynamoDB may delete a lease that nobody gave back.
 const CLEAR_UP_SECONDS: i64 = 24 * 3600;
-/// DynamoDB refuses items beyond 400 KB; the rest is room for names.
+/// The largest memory, in bytes. DynamoDB refuses items over 400 KB; the rest is room for the names of attributes.
 const LARGEST_MEMORY: usize = 380 * 1024;
 
-/// The manifests that indexes name, by the index.
+/// The manifests that each index names, by the digest of the index.
 pub type Children = BTreeMap<Digest, Vec<Digest>>;
 
-/// The mirror's memory, for whoever has taken it.
+/// What a run gets when it takes the mirror's memory.
 #[derive(Debug, Clone, Default)]
 pub struct Taken {
     /// What earlier runs remembered.
@@ -52,13 +52,12 @@ pub struct MirrorTable {
 }
 
 impl MirrorTable {
-    /// The table of this name.
     pub fn new(config: &aws_config::SdkConfig, name: &str) -> Self {
         Self { client: Client::new(config), name: name.to_owned() }
     }
 
-    /// Takes the memory for `seconds`, and with it the marks of repositories that may not be finished; `None` if
-    /// another run has it. The same owner may take it again, so that a retry carries on.
+    /// Takes the lease on the memory for `seconds`. Returns the memory and the marks of repositories that may not be
+    /// finished; `None` if another run has the lease. The same owner may take it again, so that a retry can continue.
     ///
     /// # Errors
     /// The call failed.
@@ -72,8 +71,8 @@ impl MirrorTable {
         let Some(AttributeValue::S(document)) = row.get("doc") else {
             return Ok(Some(Taken { memory: Memory::default(), unfinished }));
         };
-        // What an older version wrote and this one cannot read is forgotten: it saves work, and decides nothing that is
-        // not looked at again.
+        // A memory that an older version wrote and this one cannot read is forgotten. It only saves work: nothing is
+        // decided from it without another look.
         let memory = serde_json::from_str(document).unwrap_or_else(|error| {
             tracing::warn!(call = CALL, %error, "the mirror's memory cannot be read and begins anew");
             Memory::default()
@@ -81,15 +80,16 @@ impl MirrorTable {
         Ok(Some(Taken { memory, unfinished }))
     }
 
-    /// Writes the memory back and gives it free.
+    /// Writes the memory back and releases its lease.
     ///
     /// # Errors
-    /// The call failed; with `ConditionFailed` another run has it meanwhile.
+    /// The call failed. `ConditionFailed` means that another run has taken the lease meanwhile.
     pub async fn keep_memory(&self, owner: &str, memory: &Memory) -> Result<(), Failure> {
         let mut memory = memory.clone();
         let mut document = json(&memory);
         if document.len() > LARGEST_MEMORY {
-            // Who is forgotten is marked again, and its grace begins anew: the safe side.
+            // An image that is forgotten here is marked again later and its grace period starts anew, which is the safe
+            // side.
             memory.unwanted.clear();
             document = json(&memory);
         }
@@ -120,7 +120,7 @@ impl MirrorTable {
         self.change_marks("ADD #marks :mark", repository).await
     }
 
-    /// Takes the mark away: everything is set on the repository, or nothing is to be.
+    /// Removes the mark: the repository has all its settings, or is not to get any.
     ///
     /// # Errors
     /// The call failed.
@@ -139,7 +139,7 @@ impl MirrorTable {
         Ok(())
     }
 
-    /// Takes, or renews, the lease on an image in a repository; `false` if somebody else copies it.
+    /// Takes, or renews, the lease on an image in a repository; `false` if another worker copies the image.
     ///
     /// # Errors
     /// The call failed.
@@ -151,7 +151,7 @@ impl MirrorTable {
             .is_some())
     }
 
-    /// Gives the lease on an image back.
+    /// Releases the lease on an image.
     ///
     /// # Errors
     /// The call failed.
@@ -163,15 +163,15 @@ impl MirrorTable {
             .expression_attribute_names("#owner", "lease_owner")
             .expression_attribute_values(":owner", text(owner));
         match operation.send().await.map_err(|error| Failure::of("dynamodb:DeleteItem", &error)) {
-            // It ran out, and is somebody else's now.
+            // The lease ran out and belongs to another worker now.
             Err(failure) if failure.kind == FailureKind::ConditionFailed => Ok(()),
             Err(failure) => Err(failure),
             Ok(_) => Ok(()),
         }
     }
 
-    /// What the indexes of a repository name, as far as it was read before. A digest never names anything else, and
-    /// reading it from ECR would count as a pull.
+    /// The manifests that the indexes of a repository name, as far as they were read before. What an index names never
+    /// changes, and reading the index from ECR would count as a pull.
     ///
     /// # Errors
     /// The call failed.
@@ -188,7 +188,7 @@ impl MirrorTable {
         Ok(document.and_then(|document| serde_json::from_str(&document).ok()).unwrap_or_default())
     }
 
-    /// Keeps what the indexes of a repository name; `false` if that is more than a row can hold.
+    /// Keeps which manifests the indexes of a repository name; `false` if they are more than a row can hold.
     ///
     /// # Errors
     /// The call failed.

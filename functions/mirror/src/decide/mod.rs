@@ -1,6 +1,6 @@
 //! What is mirrored: the configuration, the selection of tags, the plan, and what is no longer wanted.
 //!
-//! Pure, as everything in the domain: what registries and ECS say comes in as values, and the plan goes out as one.
+//! Pure: what registries and ECS say comes in as values, and the plan goes out as a value.
 
 pub mod config;
 pub mod plan;

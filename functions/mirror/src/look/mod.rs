@@ -1,9 +1,8 @@
-//! The mirror around the copy engine, shared by the function and the command line: looking at both ends, creating
-//! repositories, pruning.
+//! What surrounds the copy engine, shared by the function and the command line: looking at both ends, and pruning.
 //!
-//! Everything that is decided is decided in [`crate::decide`]; here its facts are fetched and its decisions carried
-//! out. Looking costs no pull quota: tags are resolved by HEAD, lists of tags come from where pulls are not counted,
-//! and ECR is asked through its own API, a hundred images at a time, which leaves the times of its last pulls alone.
+//! All decisions are made in [`crate::decide`]; this module fetches their facts and carries them out. Looking costs no
+//! pull quota: tags are resolved by HEAD, and lists of tags come from where pulls are not counted. ECR is asked through
+//! its own API, a hundred images at a time, which leaves the times of last pulls unchanged.
 
 pub mod prune;
 pub mod survey;

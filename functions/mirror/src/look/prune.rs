@@ -1,8 +1,7 @@
-//! Carries the pruning out: looks at everything in the mirror's repositories, and deletes what has been unwanted for
-//! long enough.
+//! Prunes the mirror: looks at everything in its repositories, and deletes what has been unwanted for long enough.
 //!
-//! Right before it deletes it looks at ECS once more, and what anything uses by then stays. What ECR refuses to delete,
-//! because an index still names it, stays too.
+//! Right before it deletes, it looks at ECS once more, and deletes nothing in this run if ECS uses an image that it did
+//! not use before. An image that ECR refuses to delete, because an index still names it, stays too.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -22,31 +21,31 @@ use pullsafe_aws::ecr::{Ecr, ImageId, ImageSummary};
 pub struct Pruner<'a> {
     /// The configuration, which says what is wanted and what is kept.
     pub config: &'a MirrorConfig,
-    /// Who can be asked.
+    /// The clients for registries, ECR and ECS.
     pub around: Around<'a>,
-    /// Where the marks of earlier runs are.
+    /// The table, which keeps what indexes name.
     pub table: &'a MirrorTable,
     /// What is wanted.
     pub wants: &'a [Want],
-    /// What the look found, with everything that ECS uses.
+    /// What the look found, including everything that ECS uses.
     pub survey: &'a Survey,
 }
 
 /// What pruning did.
 #[derive(Debug, Clone)]
 pub struct Pruned {
-    /// What was to go, and what was not.
+    /// What was to be deleted, and what was not.
     pub plan: PrunePlan,
-    /// How many images went.
+    /// How many images were deleted.
     pub gone: u64,
-    /// What to remember.
+    /// What to remember: since when each image has been unwanted, and in how many runs.
     pub remembered: BTreeMap<String, (Timestamp, u32)>,
-    /// What kept images from being deleted that the configuration lets go.
+    /// What kept images from being deleted although the configuration allows it.
     pub obstacles: Vec<String>,
 }
 
 impl Pruner<'_> {
-    /// Decides, and deletes where the configuration says so.
+    /// Decides, and deletes if the configuration says so.
     pub async fn run(&self, memory: &Memory, now: Timestamp) -> Pruned {
         let plan = self.plan(memory, now).await;
         for image in &plan.unwanted {
@@ -71,7 +70,7 @@ impl Pruner<'_> {
         }
     }
 
-    /// What nothing wants, and what of it is due.
+    /// Decides what nothing wants, and which of it is due.
     pub async fn plan(&self, memory: &Memory, now: Timestamp) -> PrunePlan {
         let Some(host) = ecr_host(&self.config.registry) else {
             return PrunePlan::default();
@@ -117,8 +116,8 @@ impl Pruner<'_> {
         Ok(held.collect())
     }
 
-    /// What these indexes name. Each is read from ECR once: that counts as a pull, which the rule that keeps what was
-    /// pulled would see.
+    /// The manifests that these indexes name. Each index is read from ECR only once: a read counts as a pull, and the
+    /// rule that keeps what was pulled would see it.
     async fn children(
         &self,
         ecr: &Ecr,
@@ -150,7 +149,7 @@ impl Pruner<'_> {
                 Ok(Contents::Image { .. }) => {
                     children.insert(image.digest, Vec::new());
                 }
-                // Without its children it is a doubt, which the decision sees.
+                // An index whose children are unknown is a doubt for the decision.
                 Err(error) => tracing::warn!(digest = %image.digest, %error, "an index cannot be read: {error}"),
             }
         }
@@ -161,7 +160,8 @@ impl Pruner<'_> {
         }
     }
 
-    /// Deletes what is due and still not used; what is gone afterwards. What was in the way is added to the obstacles.
+    /// Deletes what is due and still not used, and returns what was deleted. What was in the way is added to the
+    /// obstacles.
     async fn delete(&self, plan: &PrunePlan, obstacles: &mut Vec<String>) -> HashSet<String> {
         let Some(host) = ecr_host(&self.config.registry) else {
             return HashSet::new();
@@ -186,7 +186,8 @@ impl Pruner<'_> {
         let mut gone = HashSet::new();
         for (repository, images) in by_repository {
             let digests: Vec<Digest> = images.iter().map(|image| image.digest.clone()).collect();
-            // One call for what is named by nothing, then one for each layer below: ECR decides a call as a whole.
+            // One call for the tagged images, then one for the others, which they may name: ECR decides a call as a
+            // whole.
             for digests in in_order(plan, repository, digests) {
                 match ecr.delete_images(Some(host.account), repository, &digests).await {
                     Ok(failures) => {
@@ -214,7 +215,8 @@ impl Pruner<'_> {
     }
 }
 
-/// What names others first: the plan is in that order, and each tagged image begins before the untagged ones.
+/// Splits the digests into calls: first the tagged images, then the others. Each call is in the order of the plan,
+/// which has an index before what it names.
 fn in_order(plan: &PrunePlan, repository: &str, digests: Vec<Digest>) -> Vec<Vec<Digest>> {
     let tagged: HashSet<&Digest> = plan
         .unwanted

@@ -1,4 +1,4 @@
-//! A look at everything that the plan needs: the tags there are, what they mean now, what the mirror holds, what runs
+//! Looks at everything that the plan needs: which tags exist, what they mean now, what the mirror holds, and what runs
 //! in ECS.
 //!
 //! What could not be found out is part of the answer, never a reason to give up the rest.
@@ -20,15 +20,15 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::ecr::EcrRegions;
 use pullsafe_registry::{Client, CopyRequest, RegistryError, StatedQuota};
 
-/// Repositories whose tags are listed at a time.
+/// How many repositories' tags are listed at a time.
 const LISTS_AT_ONCE: usize = 4;
-/// Images that are resolved at a time.
+/// How many images are resolved at a time.
 const HEADS_AT_ONCE: usize = 8;
-/// How many tags are asked for one by one at Docker Hub's web API, which allows 180 requests a minute; the rest is
+/// How many tags are looked up one by one at Docker Hub's web API, which allows 180 requests a minute. The rest is
 /// estimated.
 const MOST_DETAILS: usize = 60;
 
-/// Who can be asked.
+/// The clients that a look uses.
 #[derive(Debug, Clone, Copy)]
 pub struct Around<'a> {
     /// Registries.
@@ -39,24 +39,24 @@ pub struct Around<'a> {
     pub ecs: &'a EcsInventory,
 }
 
-/// What was found.
+/// What a look found.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
-    /// Every image that is wanted, at both ends.
+    /// Every wanted image, with what was found at both ends.
     pub seen: Vec<ImageSides>,
     /// Docker Hub's quota, where it states one.
     pub budget: Option<HubBudget>,
     /// What a person should know.
     pub warnings: Vec<String>,
-    /// What ECS uses, if that was asked.
+    /// The images that ECS uses, if ECS was asked.
     pub used: Vec<InUse>,
-    /// What of ECS could not be looked at.
+    /// What could not be looked at in ECS.
     pub unknown_use: Vec<String>,
-    /// Repositories of the mirror of which it is not known what is wanted there, and why.
+    /// Repositories of the mirror for which it is not known what is wanted there, and why.
     pub unsure: BTreeMap<String, String>,
 }
 
-/// Looks.
+/// Looks at both ends of every wanted image and, as far as the configuration needs it, at ECS.
 pub async fn survey(config: &MirrorConfig, around: Around<'_>, now: Timestamp) -> Survey {
     let mut survey = Survey::default();
     let prunes = config.prune.is_some();
@@ -132,8 +132,8 @@ async fn select_for(image: &ImageRule, client: &Client, now: Timestamp) -> Selec
     }
 }
 
-/// The tags that a rule may choose from. Times are known of Docker Hub's web API alone, a hundred tags to a request and
-/// the newest first; whoever does not need them gets all names from the registry in a request or two.
+/// The tags that a rule may choose from. Only Docker Hub's web API tells push times, a hundred tags to a request and
+/// the newest first. A rule that does not need push times gets all names from the registry in a request or two.
 async fn list(
     image: &ImageRule,
     rule: &TagRule,
@@ -163,7 +163,7 @@ async fn list(
     }
 }
 
-/// What every source says, and what Docker Hub says of its quota meanwhile.
+/// What every source says, and the lowest quota that Docker Hub states meanwhile.
 async fn sources(client: &Client, wants: &[Want], targets: &[AtTarget]) -> (Vec<AtSource>, Option<HubBudget>) {
     // One token then serves many repositories.
     let references: Vec<Reference> = wants.iter().map(|want| want.source.clone()).collect();
@@ -198,7 +198,7 @@ async fn source(client: &Client, want: &Want, target: &AtTarget) -> (AtSource, O
             made: None,
         })
     };
-    // What a digest means never changes: who holds it is current, whatever became of the source.
+    // What a digest means never changes: a target that holds it is current, whatever has happened to the source.
     if let (Some(digest), AtTarget::Holds(held)) = (want.source.digest(), target)
         && digest == held
     {
@@ -226,8 +226,8 @@ fn moving(seen: &mut [ImageSides]) -> impl Iterator<Item = (&Want, &mut SourceIm
     })
 }
 
-/// Where only some platforms are wanted the target's digest is another than the source's: whether it was made of what
-/// the source has now.
+/// Where only some platforms are wanted, the target's digest differs from the source's. Finds out whether the target
+/// was made from what the source has now.
 async fn made(client: &Client, seen: &mut [ImageSides]) {
     let reduced = seen.iter_mut().filter_map(|seen| {
         let (AtSource::Is(image), AtTarget::Holds(held)) = (&mut seen.source, &seen.target) else {
@@ -255,8 +255,8 @@ async fn made(client: &Client, seen: &mut [ImageSides]) {
     stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LISTS_AT_ONCE).collect::<()>().await;
 }
 
-/// Whether a digest is the image of one platform: by what Docker Hub's web API says, or else by the index itself where
-/// a source without a quota has it.
+/// Whether a digest is the image of one platform in the source's index. Docker Hub's web API tells, or else the index
+/// itself if a source without a quota has it.
 async fn is_image_of(client: &Client, want: &Want, platform: &Platform, image: &SourceImage, held: &Digest) -> bool {
     if let Some(tag) = want.source.tag_or_latest().filter(|_| client.has_hub_api(&want.source))
         && let Ok(facts) = client.hub_tag(&want.source, tag).await
@@ -281,13 +281,13 @@ async fn is_image_of(client: &Client, want: &Want, platform: &Platform, image: &
     false
 }
 
-/// When what moves was pushed, and how many manifests it has.
+/// Finds out when the images to be copied were pushed, and how many manifests they have.
 async fn details(client: &Client, seen: &mut [ImageSides]) {
     let asked = moving(seen).filter_map(|(want, image)| {
         Some((want, want.source.tag_or_latest().filter(|_| client.has_hub_api(&want.source))?, image))
     });
     let looks = asked.take(MOST_DETAILS).map(|(want, tag, image)| async move {
-        // Without it the plan is less exact, and no less right.
+        // Without these facts the plan is less exact, but no less right.
         if let Ok(facts) = client.hub_tag(&want.source, tag).await
             && facts.digest.as_ref().is_none_or(|digest| *digest == image.digest)
         {
@@ -299,7 +299,7 @@ async fn details(client: &Client, seen: &mut [ImageSides]) {
 }
 
 /// How many manifests below the index are copied: all of them, or those of the wanted platforms, each with its
-/// attestation where there are some. One platform alone is copied without.
+/// attestation if there are attestations. A single platform is copied without its attestation.
 fn children(want: &Want, facts: &TagFacts) -> Option<u32> {
     let all = facts.children?;
     if want.platforms.is_empty() || all == 0 {
@@ -317,7 +317,7 @@ fn children(want: &Want, facts: &TagFacts) -> Option<u32> {
     Some(wanted + attestations)
 }
 
-/// Which of it another source holds, so that it costs no pull.
+/// Finds out which of the images to be copied another source holds, so that they cost no pull.
 async fn elsewhere(client: &Client, seen: &mut [ImageSides]) {
     let looks = moving(seen).map(|(want, image)| async move {
         let request = CopyRequest::new(want.source.clone(), want.target.clone(), client.endpoints());
@@ -331,7 +331,7 @@ async fn elsewhere(client: &Client, seen: &mut [ImageSides]) {
     stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(HEADS_AT_ONCE).collect::<()>().await;
 }
 
-/// Which tags of the mirror cannot be changed, where that matters.
+/// Finds out which tags of the mirror cannot be changed, among those that would have to change.
 async fn frozen(ecr: &EcrRegions, seen: &mut [ImageSides]) {
     let mut known = BTreeMap::new();
     for seen in seen {
@@ -345,7 +345,7 @@ async fn frozen(ecr: &EcrRegions, seen: &mut [ImageSides]) {
         }
         let repository = seen.want.target.repository().to_owned();
         if !known.contains_key(&repository) {
-            // If it cannot be asked, the copy will find out.
+            // If ECR cannot be asked, the copy will find out.
             let mutability = ecr.get(host.region).tag_mutability(Some(host.account), &repository).await.ok().flatten();
             known.insert(repository.clone(), mutability);
         }

@@ -10,7 +10,7 @@ use pullsafe::reference::{Reference, ecr_host};
 use pullsafe_aws::ecr::{Ecr, EcrRegions, ImageId};
 use pullsafe_registry::Client;
 
-/// Repositories that are asked about at a time.
+/// How many repositories are asked about at a time.
 const AT_ONCE: usize = 8;
 
 /// What the mirror holds, in the order of `wants`.

@@ -24,10 +24,10 @@ pub enum JobError {
     /// The copy failed.
     #[error(transparent)]
     Copy(#[from] RegistryError),
-    /// The copy is done and could not be announced.
+    /// The copy is done, but could not be announced.
     #[error("the copy is done and could not be announced: {0}")]
     Announce(#[from] Failure),
-    /// Somebody else copies the same image.
+    /// Another worker copies the same image.
     #[error("the image is being copied already")]
     Busy,
     /// The function's time ran out in the middle; what has arrived stays.
@@ -36,7 +36,7 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// Whether the job should come again, until the queue gives it up.
+    /// Whether the job should come again, until the queue gives up on it.
     pub const fn comes_again(&self) -> bool {
         match self {
             Self::Bad(_) | Self::Refused(_) => false,
@@ -44,11 +44,11 @@ impl JobError {
                 error,
                 RegistryError::TagImmutable { .. } | RegistryError::NotFound { .. } | RegistryError::Invalid(_)
             ),
-            // A permission can be granted while the job waits in the queue; one that never is ends in the dead-letter
-            // queue.
+            // A permission can be granted while the job waits in the queue. If it never is, the job ends in the
+            // dead-letter queue.
             Self::Unread(_) | Self::Ecr(_) | Self::Busy | Self::OutOfTime => true,
-            // The copy is there, and whoever waits for it looks for it by itself: refused for good, the announcement is
-            // only logged.
+            // The copy is there, and whoever waits for it also looks for it. An announcement that is refused for good
+            // is only logged.
             Self::Announce(failure) => failure.is_transient(),
         }
     }

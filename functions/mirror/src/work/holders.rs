@@ -1,8 +1,8 @@
-//! What other workers have learnt of the mirror's repositories: which of them refers to which blob, so that it is
-//! mounted instead of sent.
+//! What other workers have learnt about the mirror's repositories: which of them refers to which blob, so that a blob
+//! is mounted instead of sent.
 //!
-//! Read before a job, as far as it is new, and added to after it. It saves work and decides nothing, so that a table
-//! that does not answer is no reason to wait.
+//! New rows are read before a job, and a row is added after it. They save work and decide nothing, so a table that does
+//! not answer is no reason to wait.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,29 +18,29 @@ use tokio::time::{Instant, timeout_at};
 use crate::MirrorFunction;
 use crate::work::job::Job;
 
-/// How long the table may take.
+/// How long to wait for the table.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What this process has read and written.
+/// What this process has read from the table and written to it.
 #[derive(Debug, Default)]
 pub(crate) struct KnownHolders(Mutex<HoldersRead>);
 
 #[derive(Debug, Default)]
 struct HoldersRead {
-    /// For each registry the number of the latest row.
+    /// The number of the latest row that was read, by registry.
     read: HashMap<String, u64>,
     holders: BTreeSet<Holder>,
 }
 
 impl KnownHolders {
     fn lock(&self) -> MutexGuard<'_, HoldersRead> {
-        // A panic elsewhere cannot leave it half changed.
+        // A panic elsewhere cannot leave the state half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl MirrorFunction {
-    /// Takes up what others have written since the last time, for the registries of these jobs.
+    /// Reads what others have written since the last time, for the registries of these jobs.
     pub(crate) async fn recall(&self, table: &MirrorTable, jobs: &[Job], last_moment: Instant) {
         let last_moment = last_moment.min(Instant::now() + PATIENCE);
         for registry in jobs.iter().map(|job| job.target.registry()).collect::<BTreeSet<_>>() {
@@ -70,13 +70,13 @@ impl MirrorFunction {
         Ok(())
     }
 
-    /// Adds what was learnt since the last time: two writes, if anything was.
+    /// Writes what was learnt since the last time, if anything was: two writes for each registry.
     pub(crate) async fn pass_on(&self, table: &MirrorTable, last_moment: Instant) {
         let mut new: HashMap<String, BlobsByRepository> = HashMap::new();
         {
             let mut known = self.known.lock();
             let remembered = self.copier().remembered();
-            // What the copier has forgotten need not be known here either.
+            // What the copier has forgotten need not be kept here either.
             let before = std::mem::take(&mut known.holders);
             for holder in remembered {
                 if ecr_host(&holder.registry).is_some() && !before.contains(&holder) {
@@ -92,7 +92,7 @@ impl MirrorFunction {
                 Ok(Ok(written)) => {
                     let mut known = self.known.lock();
                     let read = known.read.entry(registry).or_default();
-                    // Its own row need not be read. What others wrote in between is.
+                    // This process need not read its own row, but must read what others wrote in between.
                     if *read + 1 == written {
                         *read = written;
                     }

@@ -1,7 +1,7 @@
 //! A job: which image to copy where, and for whom; and the messages that carry jobs.
 //!
 //! A message holds one image that somebody asked for ([`MirrorJob`]), or several that a scheduled run planned
-//! ([`PlannedJobs`]). What it may do is decided in `rules.rs`.
+//! ([`PlannedJobs`]). `rules.rs` decides what a job may do.
 
 use pullsafe::manifest::Platform;
 use pullsafe::mirror_job::{MirrorJob, PlannedJobs};
@@ -11,19 +11,20 @@ use serde_json::Value;
 
 const FIRST_PAUSE_SECONDS: i32 = 30;
 const LONGEST_PAUSE_SECONDS: i32 = 900;
-/// More than a planned message ever has.
+/// The most images in a message: more than a planned message ever has.
 const MOST_IMAGES: usize = 100;
 
 /// One image to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// The image.
+    /// Where the image comes from.
     pub source: Reference,
-    /// Where it goes: a tag or a digest of the mirror's own repository for it, or `latest` without either.
+    /// Where it goes: a tag or a digest in the mirror's own repository for it; `latest` if neither is given.
     pub target: Reference,
-    /// The source that `Image Mirrored` repeats, for whoever waits for it: without the pin of the configuration.
+    /// The source as it was asked for, without the configuration's pin. `Image Mirrored` repeats it for whoever waits
+    /// for it.
     pub asked: Reference,
-    /// The target as whoever asked wrote it, which `Image Mirrored` repeats.
+    /// The target as it was asked for, which `Image Mirrored` repeats.
     pub announced: Reference,
     /// The account of the target's registry.
     pub account: String,
@@ -47,9 +48,8 @@ pub(crate) enum Work {
 /// One message of the queue.
 #[derive(Debug)]
 pub(crate) struct Message<'a> {
-    /// Its id.
     pub(crate) id: &'a str,
-    /// What it is known by at the queue until it comes again.
+    /// The handle by which the queue knows it until it is received again.
     pub(crate) receipt_handle: &'a str,
     /// How often it has been received, this time included.
     pub(crate) receive_count: i32,
@@ -75,7 +75,6 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The images in it.
     pub(crate) fn jobs(&self) -> &[MirrorJob] {
         match &self.work {
             Ok(Work::Asked(job)) => std::slice::from_ref(job),
@@ -84,14 +83,14 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// How many seconds a failed message stays hidden: twice as long each time, for what fails twice is rarely cured in
-    /// a moment.
+    /// How many seconds a failed message stays hidden: twice as long each time, because what has failed twice rarely
+    /// recovers in a moment.
     pub(crate) fn pause(&self) -> i32 {
         let doublings = u32::try_from(self.receive_count.clamp(1, 10) - 1).unwrap_or_default();
         FIRST_PAUSE_SECONDS.saturating_mul(2_i32.saturating_pow(doublings)).min(LONGEST_PAUSE_SECONDS)
     }
 
-    /// How many seconds it stays hidden where a quota of hours is used up.
+    /// How many seconds it stays hidden when a quota with a window of hours is used up.
     pub(crate) const fn long_pause() -> i32 {
         LONGEST_PAUSE_SECONDS
     }

@@ -1,8 +1,8 @@
 //! Copies, message by message.
 //!
-//! A message stays hidden, and the images that are being copied stay leased, for as long as somebody works on it and
-//! [`HELD_FOR`] longer: both are renewed while the work goes on. So a process that dies holds its job up for two
-//! minutes, however long a copy may take.
+//! A message stays hidden, and the images that are being copied stay leased, while a process works on it and for
+//! [`HELD_FOR`] longer: both are renewed while the work goes on. So a process that dies delays its job by two minutes,
+//! however long a copy may take.
 
 pub(crate) mod announce;
 pub(crate) mod error;
@@ -34,16 +34,16 @@ use crate::work::error::JobError;
 use crate::work::job::{Job, Message, Work};
 use crate::work::rules::{BrokenRule, JobAuthor, OwnerRules};
 
-/// With less time than this left, no further job is taken.
+/// With less time than this left, no further job is begun.
 const TIME_FOR_A_JOB: Duration = Duration::from_secs(20);
-/// For how long message and lease are held without a sign of life.
+/// For how long a message stays hidden and a lease is held without being renewed.
 const HELD_FOR: Duration = Duration::from_secs(120);
-/// The time between two signs of life; one may be lost.
+/// The time between two renewals; one may be lost.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(45);
-/// Somebody else will soon be done with the same image.
+/// In how many seconds a message comes again if another worker, who will soon be done, copies its image.
 const PAUSE_WHEN_BUSY: i32 = 60;
 
-/// What is allowed, and how repositories are created, as the owner has it configured now.
+/// What is allowed, and how repositories are created, as the owner has configured it now.
 struct Owner {
     rules: OwnerRules,
     config: Option<MirrorConfig>,
@@ -66,7 +66,8 @@ impl HeldForMessage<'_> {
 }
 
 impl MirrorFunction {
-    /// Works off messages one after the other; the ids of what should come again are the answer that SQS expects.
+    /// Works off messages one after the other. Returns the answer that SQS expects: the ids of those that should come
+    /// again.
     pub(crate) async fn batch(&self, records: &[Value], deadline: Instant) -> Value {
         let messages: Vec<Message<'_>> = records.iter().map(Message::of).collect();
         let mut failures = Vec::new();
@@ -84,7 +85,7 @@ impl MirrorFunction {
             let table = self.settings.table.as_deref().map(|name| MirrorTable::new(&self.config, name));
             let held = HeldForMessage { message, queue, table, images: Mutex::default() };
             let pause = tokio::select! {
-                // The first sign of life goes out before anything is begun.
+                // The first renewal is sent before any work begins.
                 biased;
                 never = self.stay_alive(&held) => match never {},
                 pause = self.work(&held, last_moment) => pause,
@@ -144,7 +145,7 @@ impl MirrorFunction {
         let mut pause = None;
         for outcome in outcomes {
             match outcome {
-                // The next run plans it anew, in its order among all the others.
+                // The next run plans it again, in its order among all the others.
                 Err(error) if planned && error.is_pull_quota() => self.report(message.id, &error, false),
                 outcome => pause = self.settle(message, outcome).or(pause),
             }
@@ -152,7 +153,8 @@ impl MirrorFunction {
         pause
     }
 
-    /// Copies the images of a message at once: what they share is sent once. The outcomes are in the order of the jobs.
+    /// Copies the images of a message at the same time: what they share is sent once. The outcomes are in the order of
+    /// the jobs.
     async fn copy(
         &self,
         held: &HeldForMessage<'_>,
@@ -167,7 +169,7 @@ impl MirrorFunction {
         let mut outcomes: Vec<Option<Result<CopyReport, JobError>>> = Vec::new();
         let mut ready = Vec::new();
         let mut requests = Vec::new();
-        // By what the owner has configured now, whoever asks.
+        // As the owner has configured it now, whoever asks.
         let referrers = owner.config.as_ref().is_some_and(|config| config.referrers);
         let artifacts = Artifacts { referrers, ..Artifacts::default() };
         for (place, job) in jobs.iter().enumerate() {
@@ -205,13 +207,13 @@ impl MirrorFunction {
         self.ensure_repository(held.table.as_ref(), owner.config.as_ref(), job).await
     }
 
-    /// What the owner allows now. A configuration with faults allows what the stack's own settings do: its faults are
-    /// told by the planner.
+    /// What the owner allows now. If the configuration has faults, only what the stack's own settings allow: the
+    /// planner reports the faults.
     async fn owner(&self) -> Result<Owner, JobError> {
         let config = match self.configuration().await {
             Ok(config) => config,
-            // A parameter that is not there yet names nothing: what is Docker Hub's may be mirrored, without an
-            // account.
+            // A parameter that does not exist yet names nothing: images of Docker Hub may be mirrored, but without
+            // signing in.
             Err(Unusable::Unread(failure)) if failure.kind == FailureKind::NotFound => None,
             Err(Unusable::Unread(failure)) => return Err(JobError::Unread(failure)),
             Err(Unusable::Wrong(faults)) => {
@@ -245,7 +247,7 @@ impl MirrorFunction {
             blobs_mounted = report.blobs_mounted, foreign_layers = report.foreign_layers,
             source_manifest_gets = report.source_manifest_gets, "the image is mirrored"
         );
-        // Who asked waits for the answer, also where there was nothing to copy.
+        // Whoever asked waits for the answer, even when there was nothing to copy.
         if asked || !report.up_to_date {
             let events = self.events.get_or_init(|| Events::new(&self.config));
             let detail = announce::detail(job, &report);
@@ -257,8 +259,8 @@ impl MirrorFunction {
         Ok(report)
     }
 
-    /// Takes the lease on the image, by what it means now. It saves work and decides nothing: a copy is safe to repeat,
-    /// so that one goes ahead where no lease can be had.
+    /// Takes the lease on the image, under the digest that it has now. The lease saves work and decides nothing: a copy
+    /// is safe to repeat, so it goes ahead if the table cannot be asked.
     async fn lease(&self, held: &HeldForMessage<'_>, job: &Job) -> Result<(), JobError> {
         let Some(table) = &held.table else { return Ok(()) };
         let digest = match job.source.digest() {
@@ -275,7 +277,7 @@ impl MirrorFunction {
         Ok(())
     }
 
-    /// Counts and reports what became of a job; `Some` if its message should come again, and in how many seconds.
+    /// Counts and reports the outcome of a job; `Some` if its message should come again, and in how many seconds.
     fn settle(&self, message: &Message<'_>, outcome: Result<CopyReport, JobError>) -> Option<i32> {
         match outcome {
             Ok(report) => {
@@ -322,7 +324,7 @@ impl MirrorFunction {
         tracing::warn!(message_id, %error, comes_again, what_to_do, "an image was not mirrored: {error}");
     }
 
-    /// Keeps message and lease for as long as it is polled.
+    /// Keeps the message hidden and its leases renewed for as long as this is polled.
     async fn stay_alive(&self, held: &HeldForMessage<'_>) -> Infallible {
         let seconds = HELD_FOR.as_secs();
         loop {
@@ -346,8 +348,8 @@ impl MirrorFunction {
         }
     }
 
-    /// Lets a failed message come again after its pause. If that fails, it comes when the queue shows it, and no harm
-    /// is done.
+    /// Lets a failed message come again after its pause. If that fails, the message comes when the queue shows it, and
+    /// no harm is done.
     async fn hide(&self, held: &HeldForMessage<'_>, seconds: i32, deadline: Instant) {
         let Some(queue) = held.queue else { return };
         let message_id = held.message.id;

@@ -1,10 +1,10 @@
-//! Repositories of the mirror: created when an image needs one, and finished by the next scheduled run where the
-//! process died in between.
+//! Repositories of the mirror: created when an image needs one, and finished by the next scheduled run if the process
+//! died in between.
 //!
-//! ECR takes the lifecycle policy in a second call. Before the first, a mark goes into the table, and it goes away
-//! after the second; only where a policy is configured, and only when a repository is created. A scheduled run gets the
-//! marks that are left with the memory that it takes anyway. It asks ECR about those repositories alone, and sets the
-//! policy where there is none yet and the repository was made by whoever left the mark.
+//! ECR takes the lifecycle policy in a second call. A mark is written to the table before the first call and removed
+//! after the second, but only if a policy is configured and a repository is created. A scheduled run gets the remaining
+//! marks together with the memory, which it takes anyway. It asks ECR about those repositories alone, and sets the
+//! policy if there is none yet and the repository was created by the process that left the mark.
 
 use crate::aws::table::MirrorTable;
 use crate::decide::{MirrorConfig, Unfinished};
@@ -53,8 +53,8 @@ impl MirrorFunction {
                 {failure}");
         }
         let created = ecr.create_repository(registry_id, repository, &settings).await?;
-        // Where it is there already the call itself may have been lost on its way back: the next scheduled run looks
-        // who made it.
+        // If it exists already, an earlier attempt of this call may have created it and lost its answer: the mark
+        // stays, and the next scheduled run finds out who created the repository.
         if created
             && let Some(table) = table
             && let Err(failure) = table.unmark(&mark).await
@@ -92,7 +92,7 @@ impl MirrorFunction {
                         "the repository has its lifecycle policy now; whoever created it had died before"
                     );
                 }
-                // Somebody has set one, or has made the repository.
+                // Somebody has set a policy, or the repository is somebody else's or does not exist.
                 Lifecycle::Set | Lifecycle::Unset { .. } | Lifecycle::NoRepository => {}
             }
         }

@@ -1,11 +1,10 @@
-//! What a job may do. A job is a text in a queue: whoever may write it chooses its words, and the mirror decides by
-//! itself.
+//! What a job may do. A job is a text in a queue: whoever may write to the queue chooses the words, so the mirror
+//! checks each job by its own rules.
 //!
 //! A copy goes to the mirror's own registry, into the repository that the mirror's own naming gives the source, under
-//! the source's own tag or digest. The source is at Docker Hub, or its repository is named in the configuration. Tags
-//! that are pinned and platforms that are chosen are the configuration's business, so that only a planned job carries
-//! them, and a tag that somebody asks for gets those of the configuration: to ask for it changes nothing of what a
-//! scheduled run would store.
+//! the source's own tag or digest. The source is at Docker Hub, or the configuration names its repository. The
+//! configuration alone pins tags and chooses platforms. Only a planned job carries pins and platforms; a tag that
+//! somebody asks for gets those of the configuration, so that a request never changes what a scheduled run would store.
 
 use std::collections::BTreeSet;
 
@@ -31,34 +30,32 @@ pub(crate) enum JobAuthor {
 /// The rule that a job breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrokenRule {
-    /// There is nothing to check a target against.
+    /// The mirror has no registry to check a target against.
     #[error("the mirror has no registry of its own: neither its settings nor its configuration name one")]
     NoRegistry,
-    /// The source is somewhere else.
+    /// The source is not one that copies may come from.
     #[error("its source {0} is neither a repository of Docker Hub nor named in the mirror's configuration")]
     Source(Box<Reference>),
-    /// The target is somewhere else.
+    /// The target is not the mirror's repository for the source.
     #[error("its target {target} is not where the mirror keeps {image}: that is {place}")]
     Place {
-        /// The target.
         target: Box<Reference>,
         /// The source.
         image: Box<Reference>,
         /// The registry and repository for it.
         place: String,
     },
-    /// The target has another name.
+    /// The target's tag or digest is not that of the source.
     #[error("its target {target} has not the tag or digest of its source {image}")]
     Name {
-        /// The target.
         target: Box<Reference>,
         /// The source.
         image: Box<Reference>,
     },
-    /// Platforms are chosen.
+    /// Somebody who asks for an image chooses platforms.
     #[error("it chooses platforms, which is for the mirror's configuration to do")]
     Platforms,
-    /// Several images at once come from the planner alone.
+    /// Several images came by the queue of single requests; only the planner sends several at once.
     #[error("it names several images, and comes from the queue of single requests")]
     Several,
 }
@@ -66,7 +63,7 @@ pub enum BrokenRule {
 /// What the mirror's owner allows.
 #[derive(Debug)]
 pub(crate) struct OwnerRules {
-    /// Registry and prefix: by the stack's settings, and by the configuration.
+    /// Registries and prefixes: by the configuration, and by the stack's settings.
     places: Vec<(String, String)>,
     named: BTreeSet<(String, String)>,
     images: Vec<ImageRule>,
@@ -95,10 +92,10 @@ impl OwnerRules {
             .collect()
     }
 
-    /// The job as it may be done.
+    /// Checks a job and returns it as it may be done.
     pub(crate) fn judge(&self, asked: MirrorJob, author: JobAuthor) -> Result<Job, BrokenRule> {
         let MirrorJob { source, target, requested_by, platforms } = asked;
-        // It is repeated where people and programs read it.
+        // The text is repeated where people and programs read it.
         let requested_by = foreign::line(&requested_by);
         if !self.may_come_from(&source) {
             return Err(BrokenRule::Source(Box::new(source)));
@@ -130,8 +127,8 @@ impl OwnerRules {
         let announced = target.clone();
         let (source, target) = match (author, source.digest().cloned()) {
             (JobAuthor::Asker, _) if !platforms.is_empty() => return Err(BrokenRule::Platforms),
-            // What a tag of the mirror means is what it means at the source. A digest that somebody asks for gets no
-            // tag by it.
+            // A tag of the mirror means what it means at the source, so a digest that somebody asks for is stored
+            // without a tag.
             (JobAuthor::Asker, Some(digest)) => (source.at_digest(digest.clone()), target.at_digest(digest)),
             (JobAuthor::Asker, None) => {
                 let (pinned, chosen) = self.configured(&source);
@@ -160,7 +157,8 @@ impl OwnerRules {
         })
     }
 
-    /// A tag as the configuration would have it: pinned, where it lists it so, and in the platforms that it has chosen.
+    /// A tag as the configuration has it: pinned if it is listed with a digest, and for the platforms that are chosen
+    /// there.
     fn configured(&self, source: &Reference) -> (Reference, Vec<Platform>) {
         let tag = source.tag_or_latest();
         let of_it = |rule: &&ImageRule| {
@@ -176,11 +174,11 @@ impl OwnerRules {
             ImageSelection::Listed(images) => images.iter().find(|image| image.tag.as_deref() == tag)?.digest.clone(),
             ImageSelection::Rule(_) => None,
         });
-        // Which tags a rule selects is not known here: what no line lists is taken for one of them.
+        // Which tags a rule selects is not known here, so a tag that no line lists is taken for one of them.
         let selecting = rules.iter().copied().filter(|rule| matches!(rule.tags, ImageSelection::Rule(_)));
         let holds: Vec<&ImageRule> = if by_name.is_empty() { selecting.collect() } else { by_name };
         let mut platforms: Vec<Platform> = Vec::new();
-        // Of equals, whoever wants all platforms wins.
+        // Of equal entries, the one that wants all platforms wins.
         if holds.iter().all(|rule| !rule.platforms.is_empty()) {
             for platform in holds.iter().flat_map(|rule| &rule.platforms) {
                 if !platforms.contains(platform) {
@@ -195,7 +193,8 @@ impl OwnerRules {
         if self.named.contains(&(source.registry().to_owned(), source.repository().to_owned())) {
             return true;
         }
-        // Docker Hub's names have two parts, and the first is no host: so no name stands for two sources.
+        // A repository of Docker Hub has two parts, and the first is not a host, so that no name stands for two
+        // sources.
         let parts: Vec<&str> = source.repository().split('/').collect();
         source.is_docker_hub()
             && parts.len() == 2
@@ -348,7 +347,8 @@ mod tests {
         assert!(evil.contains("is not where"), "the planner keeps to the same places");
     }
 
-    /// Whoever asks for a tag would else undo what the configuration says of it, until the next scheduled run.
+    /// If a request ignored the configuration, it would undo what the configuration says of a tag, until the next
+    /// scheduled run.
     #[test]
     fn a_tag_that_is_asked_for_is_stored_as_the_configuration_has_it() {
         let pin = format!("sha256:{}", "a".repeat(64));

@@ -1,7 +1,7 @@
-//! Everything in a repository, with its lifecycle policy, as the evaluator of policies takes it.
+//! Everything in a repository, with its lifecycle policy, in the form that the evaluator of policies takes.
 //!
-//! Nothing here is a pull: what nobody pulls is archived in the end, and a look must not keep it from that. Only
-//! [`Ecr::members`] reads manifests, which counts as one.
+//! Reading the contents is not a pull: an image that nobody pulls is archived in the end, and a look must not prevent
+//! that. Only [`Ecr::members`] and [`Ecr::add_tag`] read manifests, which counts as a pull.
 
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter};
 use pullsafe::manifest::{Contents, DOCKER_LIST, OCI_INDEX};
@@ -12,10 +12,10 @@ use pullsafe_lifecycle::{Image, Repository, StorageClass};
 use super::{Ecr, EcrError, EcrErrorKind, ImageId};
 
 impl Ecr {
-    /// What a repository holds, but for what its indices name; `None` if there is no such repository.
+    /// What a repository holds, except what its indices name; `None` if there is no such repository.
     ///
     /// # Errors
-    /// Whatever leaves that open.
+    /// A call failed, so that this is not known.
     pub async fn contents(&self, registry_id: &str, repository: &str) -> Result<Option<Repository>, EcrError> {
         let filter = DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build();
         let request = self.client.describe_images().registry_id(registry_id).repository_name(repository).filter(filter);
@@ -51,10 +51,10 @@ impl Ecr {
         }
     }
 
-    /// What these indices name, in their order; nothing for one that is gone meanwhile, or is no index.
+    /// The digests that these indices name, in their order; none for an index that is gone meanwhile, or is no index.
     ///
     /// # Errors
-    /// Whatever ECR answers, of one of them, too.
+    /// Whatever ECR answers, also about a single one of them.
     pub async fn members(
         &self,
         registry_id: &str,
@@ -76,7 +76,7 @@ impl Ecr {
         Ok(indices.iter().map(|index| members(index).unwrap_or_default()).collect())
     }
 
-    /// Sets one more tag on an image. That it carries the tag already is success.
+    /// Sets one more tag on an image. If the image has the tag already, that is success.
     ///
     /// # Errors
     /// Whatever ECR answers; the image may be gone.

@@ -13,7 +13,8 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_registry::sign_in::credentials::CredentialsError;
 use pullsafe_registry::{Basic, Credentials, CredentialsProvider, Secret};
 
-/// Of the twelve hours that ECR gives, so much is not used: a copy that starts now has to end with the same password.
+/// How long before its end a password is no longer used. ECR gives it for twelve hours, and a copy that starts now has
+/// to end with the same password.
 const RESERVE_SECONDS: i64 = 2 * 3600;
 
 /// The password for every registry that the caller may use in one region.
@@ -71,7 +72,7 @@ impl std::fmt::Debug for EcrCredentials {
 }
 
 impl EcrCredentials {
-    /// Credentials from these clients.
+    /// Fetches passwords through these clients.
     pub fn new(regions: EcrRegions, clock: Clock) -> Self {
         Self { regions, clock, by_region: Mutex::default() }
     }

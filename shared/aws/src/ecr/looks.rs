@@ -5,15 +5,15 @@ use aws_sdk_ecr::types::{DescribeImagesFilter, SigningStatus, TagStatus, TargetS
 use super::{Ecr, EcrError, ImageId, ImageSummary, summary};
 use pullsafe::reference::Digest;
 
-/// How many pages of a thousand images are read for the newest tags.
+/// How many pages of a thousand images are read to find the newest tags.
 const MOST_PAGES: usize = 10;
 
-/// How far ECR's managed signing is with an image.
+/// The state of ECR's managed signing of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signing {
     /// No signing profile applies to it, or none has begun.
     None,
-    /// At least one profile is at work.
+    /// At least one profile is signing it.
     InProgress,
     /// Every profile has signed it.
     Complete,
@@ -23,7 +23,7 @@ pub enum Signing {
 
 impl Ecr {
     /// The tags that were pushed last among the first ten thousand tagged images, the newest first. ECR lists images in
-    /// no order, so that every page counts.
+    /// no order, so every page counts.
     ///
     /// # Errors
     /// Whatever ECR answers.
@@ -50,7 +50,7 @@ impl Ecr {
         Ok(images.into_iter().flat_map(|image| image.tags).take(count).collect())
     }
 
-    /// How far the managed signing of an image is.
+    /// Returns the state of ECR's managed signing of an image.
     ///
     /// # Errors
     /// Whatever ECR answers.
@@ -86,7 +86,7 @@ impl Ecr {
     /// The policy of a repository, as JSON.
     ///
     /// # Errors
-    /// Whatever ECR answers, also that there is none.
+    /// Whatever ECR answers, also if there is no policy.
     pub async fn repository_policy(&self, registry_id: Option<&str>, repository: &str) -> Result<String, EcrError> {
         let request = self
             .client
@@ -97,7 +97,8 @@ impl Ecr {
         Ok(answer.policy_text.unwrap_or_default())
     }
 
-    /// The prefixes below which this region's registry pulls what it lacks from another one, at the first pull.
+    /// The prefixes of the pull-through cache: below them, this region's registry fetches what it lacks from another
+    /// registry at the first pull.
     ///
     /// # Errors
     /// Whatever ECR answers.

@@ -1,18 +1,18 @@
-//! What a reference to a private ECR registry means right now, in the domain's words.
+//! What a reference to a private ECR registry means right now, as a `Lookup`.
 
 use super::{EcrError, EcrErrorKind, EcrRegions, ImageId};
 use pullsafe::lookup::{Doubt, Lookup, ResolvedImage, Storage};
 use pullsafe::manifest::Contents;
 use pullsafe::reference::{Digest, Reference, ecr_host};
 
-/// An image of ECR: what its name means, where it is kept, and its manifest, where it can be pulled.
+/// An image in ECR: what its name means, where it is kept, and, if it can be pulled, its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundImage {
-    /// What its tag or digest means; the platforms as far as the manifest says them.
+    /// What its tag or digest means, with the platforms as far as the manifest names them.
     pub resolved: ResolvedImage,
     /// Where it is kept.
     pub storage: Storage,
-    /// What its manifest refers to, where there was one to read.
+    /// What its manifest refers to, if there was one to read.
     pub contents: Option<Contents>,
 }
 
@@ -28,7 +28,7 @@ impl FoundImage {
 }
 
 impl EcrRegions {
-    /// Looks an image up with where it is kept: DescribeImages knows those in the archive too, which a pull answers for
+    /// Looks an image up together with where it is kept. DescribeImages knows archived images too; a pull is answered
     /// as if they did not exist.
     pub async fn kept(&self, reference: &Reference) -> Lookup<FoundImage> {
         let Some(host) = ecr_host(reference.registry()) else {
@@ -45,8 +45,8 @@ impl EcrRegions {
             Err(error) if matches!(error.kind, EcrErrorKind::RepositoryNotFound | EcrErrorKind::ImageNotFound) => {
                 return Lookup::Absent;
             }
-            // A repository of another account mostly lets pull and not describe: what it hands out, it keeps where it
-            // can be pulled from.
+            // A repository of another account often allows a pull but not DescribeImages. What it hands out is kept
+            // where it can be pulled from.
             Err(error)
                 if error.kind == EcrErrorKind::AccessDenied
                     && batch.as_ref().is_ok_and(|batch| !batch.images.is_empty()) =>
@@ -71,8 +71,8 @@ impl EcrRegions {
         Lookup::Found(FoundImage::of(image.digest, storage, contents))
     }
 
-    /// Looks an image up by its digest, its tag, or `latest`. No pull is counted but by ECR itself, as the time of the
-    /// last pull.
+    /// Looks an image up by its digest, its tag, or `latest`. This counts as a pull only for ECR itself, as the time of
+    /// the last pull.
     pub async fn resolve(&self, reference: &Reference) -> Lookup<ResolvedImage> {
         let Some(host) = ecr_host(reference.registry()) else {
             return not_ecr(reference);
@@ -112,7 +112,7 @@ fn doubt<T>(error: &EcrError) -> Lookup<T> {
     Lookup::Unknown(error.doubt())
 }
 
-/// An index says for which platforms it is; a single image says so only in its config.
+/// The platforms that a manifest names: an index names them, a single image does so only in its config.
 fn offered(manifest: &str) -> Option<Vec<String>> {
     let platforms = names(&Contents::parse(manifest.as_bytes()).ok()?);
     if platforms.is_empty() { None } else { Some(platforms) }

@@ -1,7 +1,7 @@
 //! Amazon ECR: which images a repository holds, new repositories, and the password for its registry.
 //!
-//! Manifests come back only if their bytes belong to their digest, and always as they were pushed: every request
-//! accepts all four media types, or ECR would convert between Docker's and OCI's.
+//! A manifest is returned only if its bytes match its digest, and always as it was pushed: every request accepts all
+//! four media types, because otherwise ECR would convert between Docker's and OCI's.
 
 use pullsafe::lookup::Doubt;
 use std::collections::HashMap;
@@ -32,21 +32,21 @@ pub use lookup::FoundImage;
 pub use native::EcrNative;
 pub use repositories::{Lifecycle, TagMutability};
 
-/// ECR takes so many image ids at a time.
+/// The most image ids that ECR takes at a time.
 const MOST_IDS: usize = 100;
 
-/// What kind of failure a call met.
+/// The kind of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EcrErrorKind {
     /// There is no such repository.
     RepositoryNotFound,
     /// There is no such image.
     ImageNotFound,
-    /// The caller may not.
+    /// The caller lacks a permission.
     AccessDenied,
-    /// Too many calls.
+    /// There were too many calls.
     Throttled,
-    /// No answer: the connection, or a timeout.
+    /// There was no answer: the connection failed, or the time ran out.
     NoAnswer,
     /// Anything else.
     Other,
@@ -58,9 +58,8 @@ pub enum EcrErrorKind {
 pub struct EcrError {
     /// The operation, such as `BatchGetImage`.
     pub operation: &'static str,
-    /// What kind of failure.
     pub kind: EcrErrorKind,
-    /// ECR's code, such as `ServerException`; `None` where there was no answer.
+    /// ECR's code, such as `ServerException`; `None` if there was no answer.
     pub code: Option<String>,
     /// ECR's own words.
     pub message: String,
@@ -68,12 +67,12 @@ pub struct EcrError {
 }
 
 impl EcrError {
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later although nobody changes anything.
     pub const fn retryable(&self) -> bool {
         self.retryable
     }
 
-    /// What could not be found out because of this.
+    /// The doubt that this failure leaves in a lookup.
     pub fn doubt(&self) -> Doubt {
         match self.retryable {
             _ if self.kind == EcrErrorKind::AccessDenied => Doubt::denied(self.to_string()),
@@ -120,12 +119,10 @@ impl EcrError {
     }
 }
 
-/// The name of an image within its repository.
+/// What names an image within its repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageId {
-    /// By tag.
     Tag(String),
-    /// By digest.
     Digest(Digest),
 }
 
@@ -143,7 +140,7 @@ impl ImageId {
 pub struct EcrImage {
     /// The account whose registry holds it.
     pub registry_id: Option<String>,
-    /// The digest, which the manifest's bytes belong to.
+    /// The digest, which matches the manifest's bytes.
     pub digest: Digest,
     /// The tag that was asked for, if a tag was.
     pub tag: Option<String>,
@@ -167,41 +164,39 @@ pub struct ImageFailure {
 }
 
 impl ImageFailure {
-    /// Whether the image does not exist, as against cannot be given.
+    /// Whether the image does not exist, as opposed to one that exists but cannot be given.
     pub fn is_absent(&self) -> bool {
         matches!(self.code.as_str(), "ImageNotFound" | "ImageTagDoesNotMatchDigest")
     }
 }
 
-/// What a batch brought.
+/// The answer to a batch of ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageBatch {
     /// The images that exist.
     pub images: Vec<EcrImage>,
-    /// The others.
+    /// The ids without an image, and why.
     pub failures: Vec<ImageFailure>,
 }
 
-/// What ECR knows of an image beside its manifest.
+/// What ECR knows of an image besides its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSummary {
-    /// The digest.
     pub digest: Digest,
     /// All its tags.
     pub tags: Vec<String>,
-    /// Its compressed size; of an index the largest of its images.
+    /// Its compressed size; for an index, that of the largest of its images.
     pub size_bytes: Option<i64>,
-    /// When it was pushed.
     pub pushed_at: Option<Timestamp>,
     /// The media type of its manifest.
     pub media_type: Option<String>,
-    /// Whether it lies in the archive, from where it cannot be pulled.
+    /// Whether it is in the archive, from where it cannot be pulled, or on its way back.
     pub archived: bool,
-    /// Whether it is on its way back from there.
+    /// Whether it is on its way back from the archive.
     pub activating: bool,
     /// When it was last pulled, as far as ECR has recorded it.
     pub pulled_at: Option<Timestamp>,
-    /// What it is attached to.
+    /// The image that it is attached to.
     pub subject: Option<Digest>,
 }
 
@@ -212,7 +207,6 @@ pub struct Ecr {
 }
 
 impl Ecr {
-    /// ECR through this client.
     pub const fn new(client: Client) -> Self {
         Self { client }
     }
@@ -263,7 +257,7 @@ impl Ecr {
         Ok(batch)
     }
 
-    /// What ECR knows of these images, also of those in the archive, which it leaves out unless it is asked for every
+    /// What ECR knows of these images. Archived images are included, which ECR leaves out unless it is asked for every
     /// status. One id that does not exist makes ECR refuse the whole call.
     ///
     /// # Errors
@@ -289,7 +283,7 @@ impl Ecr {
         Ok(images)
     }
 
-    /// Every image of a repository, a thousand to a call; none if there is no such repository.
+    /// Every image of a repository that is not archived, a thousand to a call; none if there is no such repository.
     ///
     /// # Errors
     /// Whatever else ECR answers.
@@ -311,8 +305,8 @@ impl Ecr {
         Ok(images)
     }
 
-    /// Deletes images with all their tags, a hundred to a call, in order. What ECR refuses, such as what an index still
-    /// names, is among the failures; what is gone already is not.
+    /// Deletes images with all their tags, a hundred to a call, in order. An image that ECR refuses to delete, for
+    /// example because an index still names it, is among the failures; one that is gone already is not.
     ///
     /// # Errors
     /// A call failed as a whole; the images before it are gone.
@@ -350,7 +344,7 @@ impl Ecr {
     /// Whether a repository exists.
     ///
     /// # Errors
-    /// Whatever leaves that open.
+    /// A call failed, so that this is not known.
     pub async fn repository_exists(&self, registry_id: Option<&str>, repository: &str) -> Result<bool, EcrError> {
         let request = self
             .client
@@ -364,8 +358,8 @@ impl Ecr {
         }
     }
 
-    /// Creates a repository with these settings; whether it was created now. That it exists already is success, and
-    /// leaves it as it is.
+    /// Creates a repository with these settings; returns whether it was created now. If it exists already, that is
+    /// success, and it stays as it is.
     ///
     /// # Errors
     /// Whatever else ECR answers.
@@ -381,12 +375,12 @@ impl Ecr {
     /// Whether a repository has a lifecycle policy.
     ///
     /// # Errors
-    /// Whatever leaves that open.
+    /// A call failed, so that this is not known.
     pub async fn lifecycle(&self, registry_id: Option<&str>, repository: &str) -> Result<Lifecycle, EcrError> {
         repositories::lifecycle(&self.client, registry_id, repository).await
     }
 
-    /// Lets a repository keep so many images, in the place of any lifecycle policy that it has.
+    /// Sets a lifecycle policy that keeps `keep` tagged images, in place of any policy that the repository has.
     ///
     /// # Errors
     /// Whatever ECR answers.
@@ -407,7 +401,7 @@ impl Ecr {
     }
 }
 
-/// ECR in every region that is asked for: one client each, kept with its connections. Clones share them.
+/// ECR in any region: one client for each, kept with its connections. Clones share them.
 #[derive(Clone)]
 pub struct EcrRegions {
     config: SdkConfig,
@@ -415,7 +409,7 @@ pub struct EcrRegions {
 }
 
 impl EcrRegions {
-    /// Clients by this configuration, each made when it is first needed.
+    /// Creates clients with this configuration, each when it is first needed.
     pub fn new(config: SdkConfig) -> Self {
         Self { config, clients: Arc::default() }
     }

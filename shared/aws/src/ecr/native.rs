@@ -11,9 +11,9 @@ use pullsafe::reference::{Digest, Reference, ecr_host};
 use pullsafe_registry::Native;
 
 impl Ecr {
-    /// What ECR knows of those of these images that exist, and nothing where there is no such repository.
+    /// What ECR knows of those of these images that exist; nothing if there is no such repository.
     ///
-    /// One image that does not exist makes ECR refuse a whole call, so the call is halved until it is found. Where
+    /// One image that does not exist makes ECR refuse a whole call, so the call is halved until that image is found. If
     /// everything exists, which is the usual case, a hundred images are one call.
     ///
     /// # Errors
@@ -44,10 +44,10 @@ impl Ecr {
         })
     }
 
-    /// Which of these layers a repository holds and can give: an archived one has to be pushed again.
+    /// Which of these layers a repository holds and can give. An archived layer has to be pushed again.
     ///
     /// # Errors
-    /// Whatever ECR answers but that there is no such repository, which holds no layer.
+    /// Whatever ECR answers, except that there is no such repository, which holds no layer.
     pub async fn available_layers(
         &self,
         registry_id: Option<&str>,
@@ -75,18 +75,17 @@ impl Ecr {
     }
 }
 
-/// ECR private as the copy engine asks it. A registry that is not ECR private is not its business.
+/// ECR private, as the copy engine asks it. It leaves every other registry to the engine.
 #[derive(Clone)]
 pub struct EcrNative(EcrRegions);
 
 impl EcrNative {
-    /// ECR in every region.
     pub const fn new(ecr: EcrRegions) -> Self {
         Self(ecr)
     }
 }
 
-/// What the engine cannot learn here it asks the registry itself, so an error is only logged.
+/// What the engine cannot learn here, it asks the registry itself, so an error is only logged.
 fn known<T>(answer: Result<T, EcrError>) -> Option<T> {
     answer
         .inspect_err(|error| tracing::info!(%error, "the registry itself is asked instead: {error}"))
@@ -104,7 +103,7 @@ impl Native for EcrNative {
             let ecr = self.0.get(host.region);
             let ids: Vec<ImageId> = tags.iter().cloned().map(ImageId::Tag).collect();
             let images = known(ecr.find_images(Some(host.account), repository.repository(), &ids).await)?;
-            // An archived image cannot be pulled: it is as good as absent.
+            // An archived image cannot be pulled, so it counts as absent.
             let current = images.iter().filter(|image| !image.archived);
             Some(current.flat_map(|image| image.tags.iter().map(|tag| (tag.clone(), image.digest.clone()))).collect())
         })
@@ -115,7 +114,7 @@ impl Native for EcrNative {
             let host = ecr_host(repository.registry())?;
             let ids: Vec<ImageId> = digests.iter().cloned().map(ImageId::Digest).collect();
             let ecr = self.0.get(host.region);
-            // Mostly none of them is there, which this call, unlike DescribeImages, answers at once.
+            // Usually none of them exists. Unlike DescribeImages, this call answers that at once.
             match ecr.batch_get_image(Some(host.account), repository.repository(), &ids).await {
                 Ok(batch) => {
                     let there: HashSet<Digest> = batch.images.into_iter().map(|image| image.digest).collect();

@@ -13,7 +13,7 @@ use pullsafe::timestamp::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagMutability {
     immutable: bool,
-    /// Patterns of tags for which the opposite holds.
+    /// Patterns of tags to which the opposite applies.
     except: Vec<Glob>,
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn mutability(
     }))
 }
 
-/// What the lifecycle policy of a repository is, as far as finishing one is concerned.
+/// Whether a repository has a lifecycle policy, as far as it matters for finishing a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifecycle {
     /// It has one, whoever set it.
@@ -99,8 +99,8 @@ pub(super) async fn lifecycle(
     Ok(Lifecycle::Unset { created_at: created_at.map(Timestamp::from_millis) })
 }
 
-/// The lifecycle policy follows the repository in a second call: should the process die between the two, the repository
-/// has none.
+/// Creates a repository, then sets its lifecycle policy in a second call. If the process dies between the two, the
+/// repository has no policy.
 pub(super) async fn create(
     client: &Client,
     registry_id: Option<&str>,
@@ -119,14 +119,14 @@ pub(super) async fn create(
             request.image_scanning_configuration(ImageScanningConfiguration::builder().scan_on_push(true).build());
     }
     for (key, value) in &settings.tags {
-        // Key and value are there, so that building cannot fail.
+        // Key and value are set, so building cannot fail.
         if let Ok(tag) = Tag::builder().key(key).value(value).build() {
             request = request.tags(tag);
         }
     }
     match request.send().await {
         Ok(_) => {}
-        // Whoever was there first has set it up.
+        // It exists already, and whoever created it has set it up.
         Err(error)
             if error.as_service_error().is_some_and(|service| service.is_repository_already_exists_exception()) =>
         {
@@ -149,7 +149,7 @@ pub(super) async fn put_lifecycle(
     let policy = json!({"rules": [{
         "rulePriority": 1,
         "description": "pullsafe: the newest images",
-        // Only what has a tag: the images of an index have none, and go with it.
+        // Only tagged images: the images of an index have no tag, and go with the index.
         "selection": {"tagStatus": "tagged", "tagPatternList": ["*"], "countType": "imageCountMoreThan", "countNumber": keep},
         "action": {"type": "expire"},
     }]});

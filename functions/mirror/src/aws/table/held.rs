@@ -1,11 +1,12 @@
-//! Which repository refers to which blob, for workers that begin without a memory: a blob that another repository of
+//! Which repository refers to which blob, for workers that start without a memory: a blob that another repository of
 //! the registry holds is mounted instead of sent.
 //!
-//! A ring of the latest [`SLOTS`] rows for each registry (`pk` = `mirror`, `sk` = `held#<registry>#<slot>`), each what
-//! the images of one job added, and a count of all that were ever written (`held#<registry>`). Writing costs two small
-//! writes for each job that stored something new, in all as many bytes as the digests; reading one row, and those that
-//! are newer than what was read before. Two workers never write the same row, and none is changed. What is no longer
-//! true costs nothing, for a refused mount opens the upload.
+//! Each registry has a ring of its latest [`SLOTS`] rows (`pk` = `mirror`, `sk` = `held#<registry>#<slot>`), each with
+//! what the images of one job added, and a count of all rows that were ever written (`held#<registry>`). A job that
+//! stored something new costs two small writes, together as many bytes as its digests. A reader reads the count, and
+//! the rows that are newer than what it has read before. Two workers never write the same row, and a row changes only
+//! when the ring comes round to it. An entry that is no longer true does no harm, because a refused mount opens the
+//! upload.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +18,9 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::Failure;
 use pullsafe_aws::item::{json, number, text};
 
-/// Rows for each registry.
+/// The number of rows that are kept for each registry.
 pub const SLOTS: u64 = 16;
-/// Blobs of one row: some 140 KB.
+/// The most blobs in one row: some 140 KB.
 const MOST_BLOBS: usize = 2000;
 const CLEAR_UP_SECONDS: i64 = 30 * 24 * 3600;
 
@@ -27,7 +28,7 @@ const CLEAR_UP_SECONDS: i64 = 30 * 24 * 3600;
 pub type BlobsByRepository = BTreeMap<String, Vec<Digest>>;
 
 impl MirrorTable {
-    /// How many rows have been written for a registry.
+    /// Returns how many rows have ever been written for a registry.
     ///
     /// # Errors
     /// The call failed.
@@ -42,7 +43,7 @@ impl MirrorTable {
         Ok(answer.item().and_then(|item| count(item.get("written"))).unwrap_or_default())
     }
 
-    /// The row with this number, or whatever has taken its place; empty if there is none.
+    /// Reads the row with this number, or the row that has taken its place; empty if there is none.
     ///
     /// # Errors
     /// The call failed.
@@ -58,7 +59,7 @@ impl MirrorTable {
         Ok(held.and_then(|held| serde_json::from_str(held).ok()).unwrap_or_default())
     }
 
-    /// Adds a row, in the place of the oldest; returns its number. More than a row can hold is left out.
+    /// Adds a row in the place of the oldest and returns its number. Blobs beyond what a row can hold are left out.
     ///
     /// # Errors
     /// A call failed.

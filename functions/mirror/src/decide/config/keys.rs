@@ -1,23 +1,21 @@
-//! Every key of the configuration: read from one list, and documented from it.
+//! Every key of the configuration: the parser, the schema and the documents are made from this one list.
 
-/// One key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfigKey {
     /// The mapping that it stands in, as a path; empty at the top.
     pub within: &'static str,
-    /// The key.
     pub name: &'static str,
     /// What its value may be, in words.
     pub value: &'static str,
-    /// The same for a program.
+    /// What its value may be, for a program.
     pub kind: ValueKind,
-    /// What holds where it is left out.
+    /// What applies if it is left out.
     pub default: &'static str,
     /// What it decides, in one sentence.
     pub meaning: &'static str,
 }
 
-/// What a value may be, as far as its form tells.
+/// The form that a value may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
     /// A registry's host, with its port.
@@ -30,7 +28,7 @@ pub enum ValueKind {
     Choice(&'static [&'static str]),
     /// The list of what is mirrored.
     Images,
-    /// What of one image.
+    /// Which images of one source: a list, or a rule.
     Selection,
     /// Platforms, at least one.
     Platforms,
@@ -40,7 +38,7 @@ pub enum ValueKind {
     Patterns,
     /// True or false.
     Flag,
-    /// A whole number, the least and the most.
+    /// A whole number: the least and the greatest allowed.
     Number(u32, u32),
     /// A mapping with keys of its own, under this name.
     Mapping(&'static str),
@@ -59,11 +57,11 @@ const fn key(
     ConfigKey { within, name, value, kind, default, meaning }
 }
 
-/// What is said of a key without a default.
+/// What the documents show as the default of a key that has none.
 pub(crate) const MUST_BE_SET: &str = "must be set";
-/// The name of an entry of `images`.
+/// The path of an entry of `images`.
 pub(crate) const IMAGE: &str = "images[]";
-/// The name of a rule for tags.
+/// The path of a rule for tags.
 pub(crate) const TAGS: &str = "images[].tags";
 pub(crate) const REPOSITORIES: &str = "repositories";
 pub(crate) const LIFECYCLE: &str = "repositories.lifecycle";
@@ -289,7 +287,7 @@ pub const KEYS: &[ConfigKey] = &[
     ),
 ];
 
-/// The keys of one mapping.
+/// The names of the keys of one mapping.
 pub(crate) fn names(within: &str) -> Vec<&'static str> {
     KEYS.iter().filter(|key| key.within == within).map(|key| key.name).collect()
 }

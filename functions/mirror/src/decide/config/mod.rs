@@ -1,4 +1,4 @@
-//! The mirror's configuration: YAML in, and either everything that it says or every fault in it, each with its line.
+//! The mirror's configuration: reads YAML into a configuration, or into the list of its faults, each with its line.
 
 use pullsafe::repository::RepositorySettings;
 
@@ -11,7 +11,7 @@ pub use pullsafe::naming::DEFAULT_PREFIX;
 use pullsafe::naming::mirrored_name;
 use pullsafe::reference::{Digest, Reference};
 
-/// Longer than any configuration that a person keeps.
+/// The largest configuration that is read, in bytes: longer than any that a person keeps.
 pub const LARGEST_CONFIG: usize = 256 * 1024;
 
 /// What is mirrored, where to, and how.
@@ -29,7 +29,7 @@ pub struct MirrorConfig {
     pub referrers: bool,
     /// How repositories are created.
     pub repositories: RepositorySettings,
-    /// What is deleted; `None` if the configuration does not say a word about it.
+    /// What is deleted; `None` if the configuration does not mention pruning.
     pub prune: Option<PruneRule>,
 }
 
@@ -42,20 +42,20 @@ pub struct ImageRule {
     pub tags: ImageSelection,
     /// Only these platforms; empty for all.
     pub platforms: Vec<Platform>,
-    /// Where the entry stands.
+    /// The line at which the entry begins.
     pub line: usize,
 }
 
 /// Which images of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageSelection {
-    /// These.
+    /// The images that are named.
     Listed(Vec<ListedImage>),
-    /// Those that a rule selects among the tags there are.
+    /// The tags that a rule selects among those of the repository.
     Rule(TagRule),
 }
 
-/// One image by name: a tag, a digest, or a tag that is to have one digest.
+/// One image by name: a tag, a digest, or a tag that is pinned to a digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListedImage {
     /// The tag; `None` for an image that is kept by its digest alone.
@@ -64,20 +64,20 @@ pub struct ListedImage {
     pub digest: Option<Digest>,
 }
 
-/// Which tags.
+/// A rule that selects tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagRule {
-    /// The range of versions.
+    /// The range that a tag's version has to be in.
     pub semver: Option<Range>,
-    /// Patterns of which one has to match; empty for any tag.
+    /// Patterns, one of which has to match; empty for any tag.
     pub include: Vec<Glob>,
-    /// Patterns of which none may match.
+    /// Patterns, none of which may match.
     pub exclude: Vec<Glob>,
-    /// How many at most.
+    /// How many tags at most, the newest.
     pub newest: Option<u32>,
     /// What makes a tag newer.
     pub by: By,
-    /// How old a tag may be.
+    /// How many days old a tag may be, by its push time.
     pub max_age_days: Option<u32>,
     /// Whether prereleases count.
     pub prereleases: bool,
@@ -86,24 +86,24 @@ pub struct TagRule {
 /// What makes a tag newer than another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
-    /// The version in it.
+    /// The version in the tag.
     Version,
     /// When it was pushed.
     PushTime,
 }
 
-/// What is deleted.
+/// What is deleted from the mirror, and what is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PruneRule {
     /// Whether anything is deleted at all.
     pub enabled: bool,
-    /// For how long an image has to be unwanted.
+    /// How many days an image has to be unwanted before it is deleted.
     pub grace_days: u32,
-    /// Tags that are kept.
+    /// Patterns of tags that are kept.
     pub keep_tags: Vec<Glob>,
     /// How many images of a repository are kept, those pushed last.
     pub keep_newest: u32,
-    /// Images pulled within so many days are kept.
+    /// For how many days after its last pull an image is kept.
     pub keep_pulled_within_days: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Reading the configuration's tree: key by key, each into its type.
+//! Reads the configuration's tree, key by key, each into its type.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,7 +14,7 @@ use pullsafe::reference::{DOCKER_HUB, Reference};
 use pullsafe::repository::RepositorySettings;
 use pullsafe_yaml::{Position, Style, Tree};
 
-/// Everything that a text says, or every fault in it.
+/// Reads a text and returns the configuration that it describes, or every fault in it.
 pub(crate) fn parse(text: &str) -> Result<MirrorConfig, Vec<ConfigFault>> {
     let whole = |at, problem: String| vec![ConfigFault { at, key: String::new(), problem }];
     let start = Position { line: 1, column: 1 };
@@ -125,7 +125,7 @@ fn discover(reader: &mut ConfigReader, value: &Value<'_>) -> Option<bool> {
 const IMAGES_WANTED: &str = "a list such as `- python: [\"3.11-slim\"]`";
 
 fn images(reader: &mut ConfigReader, list: &Value<'_>) -> Option<Vec<ImageRule>> {
-    // `images: []` may stand beside `discover`; the caller says whether anything is left to do.
+    // `images: []` may stand beside `discover`; the caller checks whether anything is left to do.
     let items = reader.list(list, IMAGES_WANTED)?;
     let rules: Vec<Option<ImageRule>> = items.iter().map(|item| image(reader, item)).collect();
     rules.into_iter().collect()

@@ -1,4 +1,4 @@
-//! Reading a tree strictly: every value has one type, every key is known, and every fault is kept with its place.
+//! Reads a tree strictly: every value has one type, every key is known, and every fault is kept with its place.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,20 +9,19 @@ use pullsafe_yaml::{Position, Style};
 
 /// A node of a configuration.
 pub(crate) type ConfigNode<'t> = yaml::Node<'t, &'t str>;
-/// What it is.
+/// What a node is: a mapping, a sequence, a scalar or nothing.
 pub(crate) type ConfigShape<'t> = yaml::Shape<'t, &'t str>;
 
-/// More than a person writes; a document that unfolds to more is a mistake or an attack.
+/// The most values that are read: more than a person writes. A document that expands to more is a mistake or an attack.
 const MOST_VALUES: usize = 20_000;
-/// After so many faults the rest is more of the same.
+/// The most faults that are collected; further ones are more of the same.
 const MOST_FAULTS: usize = 100;
 
 /// What is wrong with a configuration, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFault {
-    /// Where.
     pub at: Position,
-    /// The key, as a path (`images[1].tags.semver`); empty where the document as a whole is meant.
+    /// The path of the key (`images[1].tags.semver`); empty for a fault of the document as a whole.
     pub key: String,
     /// What is wrong with it, and what is allowed.
     pub problem: String,
@@ -38,7 +37,6 @@ impl fmt::Display for ConfigFault {
     }
 }
 
-/// A value and its path.
 #[derive(Clone)]
 pub(crate) struct Value<'t> {
     pub(crate) node: ConfigNode<'t>,
@@ -53,7 +51,7 @@ pub(crate) struct MappingEntries<'t> {
     found: HashMap<&'t str, Value<'t>>,
 }
 
-/// Collects faults.
+/// Reads values and collects their faults.
 #[derive(Default)]
 pub(crate) struct ConfigReader {
     pub(crate) faults: Vec<ConfigFault>,
@@ -71,7 +69,7 @@ impl ConfigReader {
         self.fault(value.node.position(), &value.path, problem);
     }
 
-    /// The shape, unless too much has been read already.
+    /// The shape of a value; `None` if too many values have been read already.
     fn shape<'t>(&mut self, value: &Value<'t>) -> Option<ConfigShape<'t>> {
         self.visited += 1;
         if self.visited == MOST_VALUES {
@@ -93,7 +91,7 @@ impl ConfigReader {
         self.wrong(value, format!("{found}; write {wanted}"));
     }
 
-    /// Keys and values as they were written. A key that comes twice, or is no text, is a fault.
+    /// The keys and values of a mapping, as they were written. A key that comes twice, or is not a text, is a fault.
     pub(crate) fn pairs<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<(&'t str, Value<'t>)>> {
         let entries = match self.shape(value)? {
             ConfigShape::Mapping(entries) => entries,
@@ -123,7 +121,7 @@ impl ConfigReader {
         Some(pairs.into_iter().map(|(name, value, _)| (name, value)).collect())
     }
 
-    /// A mapping with these keys and no other; `within` names it in the list of keys.
+    /// Reads a mapping. Any key that the list of keys does not have for `within` is a fault.
     pub(crate) fn mapping<'t>(&mut self, value: &Value<'t>, within: &'static str) -> Option<MappingEntries<'t>> {
         let known = names(within);
         let pairs = self.pairs(value, &format!("a mapping with the keys {}", listed(&known)))?;
@@ -224,7 +222,7 @@ impl<'t> MappingEntries<'t> {
         self.found.get(name)
     }
 
-    /// A whole number between the bounds that the list of keys has for it.
+    /// A whole number between the bounds that the list of keys gives for this key.
     pub(crate) fn number(&self, reader: &mut ConfigReader, name: &str) -> Option<u32> {
         let Some(ValueKind::Number(least, most)) = kind(self.within, name) else {
             return None;
@@ -232,7 +230,7 @@ impl<'t> MappingEntries<'t> {
         reader.number(self.get(name)?, least, most)
     }
 
-    /// An entry that has to be there.
+    /// An entry that has to be there; a missing one is a fault.
     pub(crate) fn required(&self, reader: &mut ConfigReader, name: &str, wanted: &str) -> Option<Value<'t>> {
         let found = self.get(name).cloned();
         if found.is_none() {
@@ -258,12 +256,12 @@ fn key_position(value: &Value<'_>, name: &str) -> Option<Position> {
         .map(|(key, _)| key.position())
 }
 
-/// Words in backquotes, with commas.
+/// Names in backquotes, separated by commas.
 pub(crate) fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// A value as it may stand in a message: one line, not long.
+/// A value as a message quotes it: on one line, and shortened to 80 characters.
 pub(crate) fn short(text: &str) -> String {
     let clean: String = text
         .chars()

@@ -1,7 +1,7 @@
-//! The configuration as a JSON schema, for editors: made from the list of keys.
+//! The JSON schema of the configuration, for editors, made from the list of keys.
 //!
-//! It is never stricter than the parser, for a red line under what is right is worse than none under what is wrong.
-//! What it cannot say (that a range has a meaning, that a key comes once) the parser says.
+//! The schema is never stricter than the parser: an editor that marks what is right is worse than one that misses what
+//! is wrong. What a schema cannot express (that a range makes sense, that a key comes once) is left to the parser.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ pub fn schema() -> Value {
     let mut root = mapping("");
     root.extend(object(json!({
         "required": ["registry"],
-        // What selects nothing is a mistake.
+        // A configuration that selects nothing is a mistake.
         "anyOf": [{"required": ["discover"]}, {"required": ["images"], "properties": {"images": {"minItems": 1}}}],
     })));
     let mut schema = object(json!({
@@ -34,12 +34,12 @@ pub fn schema() -> Value {
     Value::Object(schema)
 }
 
-/// A tag, a digest, or both. White space around any text is left out by the parser.
+/// A tag, a digest, or both. The parser drops white space around any text.
 const TAG: &str = "^\\s*([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@sha256:[0-9a-f]{64})?|sha256:[0-9a-f]{64})\\s*$";
-/// A colon only before the port of a registry, capital letters only in its host, no digest.
+/// A repository: a colon only before the registry's port, capital letters only in its host, no digest.
 const REPOSITORY: &str = "^\\s*([^/@\\s]+/)?[a-z0-9][a-z0-9._/-]*\\s*$";
 
-/// One repository with its tags, or a mapping that names both.
+/// An entry of `images`: one repository with its tags, or a mapping that names both.
 fn image() -> Value {
     let keys: Vec<&str> = KEYS.iter().filter(|key| key.within == IMAGE).map(|key| key.name).collect();
     let any: Vec<Value> = keys.iter().map(|key| json!({"required": [key]})).collect();
@@ -65,7 +65,7 @@ fn rule() -> Value {
     Value::Object(rule)
 }
 
-/// A mapping with the keys of the list and no other.
+/// A mapping with the keys that the list has for it, and no other.
 fn mapping(within: &str) -> Map<String, Value> {
     let mut mapping =
         object(json!({"type": "object", "additionalProperties": false, "properties": properties(within)}));

@@ -1,17 +1,17 @@
 //! Versions as tags write them, and ranges over them.
 //!
 //! A tag is a version and a variant: `3.11-slim` is 3.11 in the variant `slim`, `22.1.0-alpine3.20` is 22.1.0 in the
-//! variant `alpine3.20`. A range looks at the version alone; which variants are wanted is for `include` and `exclude`
-//! to say. A part that a tag leaves out counts as zero, so that `22` is 22.0.0. What says that it is not the finished
-//! version (`3.14.0rc1`, `8.0-beta2`) is a prerelease, and no range holds it unless it is asked for.
+//! variant `alpine3.20`. A range looks at the version alone; `include` and `exclude` choose among variants. A part that
+//! a tag leaves out counts as zero, so `22` is 22.0.0. A tag that says it is unfinished (`3.14.0rc1`, `8.0-beta2`) is a
+//! prerelease, and a range holds one only if the range asks for it.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-/// Numbers that a version may have; a tag with more is a date or a build number.
+/// The most numbers in a version; a tag with more is a date or a build number.
 const MOST_PARTS: usize = 4;
 
-/// What a tag says of its version.
+/// A tag, read as a version and a variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
     parts: Vec<u64>,
@@ -30,8 +30,8 @@ impl Version {
         };
         let attached_word = attached.trim_start_matches('.');
         if !attached_word.is_empty() {
-            // 3.14.0rc1; anything else right behind the number is no version that can be compared, such as `18b` or
-            // `2xlarge`.
+            // A prerelease such as 3.14.0rc1. Anything else right behind the number, such as `18b` or `2xlarge`, is no
+            // version that can be compared.
             let prerelease = prerelease(attached_word)?;
             return Some(Self {
                 parts,
@@ -50,7 +50,7 @@ impl Version {
         }
     }
 
-    /// Whether this is not the finished version.
+    /// Whether the tag marks a version that is not finished.
     pub const fn is_prerelease(&self) -> bool {
         self.prerelease.is_some()
     }
@@ -68,8 +68,8 @@ impl Version {
         std::array::from_fn(|index| self.part(index))
     }
 
-    /// Older before newer. Of the same version the one with more parts is the newer, for it moves less; a variant
-    /// decides last, its numbers by value (`alpine3.9` before `alpine3.20`).
+    /// Orders older before newer. Of two tags with the same version, the one with more parts is newer, because it moves
+    /// less often. The variant decides last, with its numbers compared by value (`alpine3.9` before `alpine3.20`).
     pub fn compare(&self, other: &Self) -> Ordering {
         let finished = match (&self.prerelease, &other.prerelease) {
             (None, None) => Ordering::Equal,
@@ -85,7 +85,7 @@ impl Version {
     }
 }
 
-/// `1.2.3` at the beginning of a text, and what follows.
+/// Reads `1.2.3` at the beginning of a text; returns its numbers and what follows.
 fn numbers(text: &str) -> Option<(Vec<u64>, &str)> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -102,7 +102,7 @@ fn numbers(text: &str) -> Option<(Vec<u64>, &str)> {
     }
 }
 
-/// `rc1`, `beta.2`, `a1`, `preview`: a word for what is not finished, and its number.
+/// Reads a prerelease (`rc1`, `beta.2`, `a1`, `preview`): a word for an unfinished version, and its number.
 fn prerelease(word: &str) -> Option<(String, u64)> {
     let letters = word.len() - word.trim_start_matches(|first: char| first.is_ascii_alphabetic()).len();
     let (name, rest) = word.split_at(letters);
@@ -121,7 +121,7 @@ fn prerelease(word: &str) -> Option<(String, u64)> {
     known.then(|| (name, first.parse().unwrap_or_default()))
 }
 
-/// Text order, but runs of digits by their value.
+/// Compares as text, but runs of digits by their value.
 fn natural(one: &str, other: &str) -> Ordering {
     let (mut one, mut other) = (one, other);
     loop {
@@ -150,7 +150,7 @@ fn digits(text: &str) -> (&str, &str) {
     (text[..text.len() - rest.len()].trim_start_matches('0'), rest)
 }
 
-/// Conditions on a version: any of the alternatives, of which each is all of its comparisons.
+/// Conditions on a version: one of the alternatives must hold, and an alternative holds if all its comparisons do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
     text: String,
@@ -180,7 +180,7 @@ impl Range {
     /// Reads a range.
     ///
     /// # Errors
-    /// What cannot be read, in words.
+    /// A message that says what cannot be read.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Err("the range is empty".to_owned());
@@ -189,7 +189,7 @@ impl Range {
         Ok(Self { text: text.trim().to_owned(), alternatives })
     }
 
-    /// Whether the range holds a version. It holds a prerelease only where an end of it is a prerelease of the same
+    /// Whether the range holds a version. It holds a prerelease only if one of its bounds is a prerelease of the same
     /// version.
     pub fn holds(&self, version: &Version) -> bool {
         self.alternatives
@@ -197,7 +197,7 @@ impl Range {
             .any(|all| all.iter().all(|one| one.holds(version)) && (!version.is_prerelease() || asks_for(all, version)))
     }
 
-    /// As [`Self::holds`], but every prerelease counts like a finished version.
+    /// Like [`Self::holds`], but every prerelease counts as a finished version.
     pub fn holds_with_prereleases(&self, version: &Version) -> bool {
         self.alternatives.iter().any(|all| all.iter().all(|one| one.holds(version)))
     }
@@ -230,7 +230,7 @@ impl Comparison {
     }
 }
 
-/// A version in a range, whose parts may end in `x` or `*`.
+/// A version as a range writes it: its parts may end in `x` or `*`.
 struct RangePart {
     parts: Vec<u64>,
     prerelease: Option<(String, u64)>,
@@ -273,7 +273,7 @@ impl RangePart {
         }
     }
 
-    /// The first version that no longer agrees with the first `parts` parts of this one; `None` if there is none.
+    /// The upper bound of the versions that agree with the first `parts` parts of this one; `None` if there is none.
     fn end(&self, parts: usize) -> Option<Comparison> {
         let last = parts.min(self.parts.len()).checked_sub(1)?;
         let mut bound = [0; MOST_PARTS];
@@ -281,7 +281,7 @@ impl RangePart {
             bound[index] = *part;
         }
         bound[last] = bound[last].saturating_add(1);
-        // The prereleases of the end belong to the end.
+        // The bound excludes its own prereleases too.
         Some(Comparison {
             operator: Operator::Less,
             bound,
@@ -289,7 +289,7 @@ impl RangePart {
         })
     }
 
-    /// Everything that begins like this.
+    /// `=1.2`: every version that begins with these parts.
     fn same(&self) -> Vec<Comparison> {
         if self.prerelease.is_some() {
             return vec![self.low(Operator::AtLeast), self.low(Operator::AtMost)];
@@ -297,13 +297,13 @@ impl RangePart {
         std::iter::once(self.low(Operator::AtLeast)).chain(self.end(self.parts.len())).collect()
     }
 
-    /// Compatible: the first part that is not zero stays.
+    /// `^1.2`: compatible versions, in which the first part that is not zero stays.
     fn caret(&self) -> Vec<Comparison> {
         let first = self.parts.iter().position(|part| *part != 0).unwrap_or(self.parts.len().saturating_sub(1));
         std::iter::once(self.low(Operator::AtLeast)).chain(self.end(first + 1)).collect()
     }
 
-    /// About: the second part stays if there is one, else the first.
+    /// `~1.2`: the second part stays if there is one, else the first.
     fn tilde(&self) -> Vec<Comparison> {
         std::iter::once(self.low(Operator::AtLeast)).chain(self.end(2)).collect()
     }
@@ -321,7 +321,7 @@ fn conjunction(text: &str) -> Result<Vec<Comparison>, String> {
         let version = word.trim_start_matches(['>', '<', '=', '^', '~']);
         let operator = &word[..word.len() - version.len()];
         let version = match (version, operator) {
-            // `>= 20` is `>=20`.
+            // `>= 20` means `>=20`.
             ("", "") => continue,
             ("", _) => words.next().unwrap_or_default(),
             (version, _) => version,
@@ -345,13 +345,13 @@ fn conjunction(text: &str) -> Result<Vec<Comparison>, String> {
     }
 }
 
-/// Below a version, and below its prereleases too, unless the bound is itself one.
+/// Below a version and below its prereleases, unless the bound itself is a prerelease.
 fn before(written: &RangePart) -> Comparison {
     let prerelease = written.prerelease.clone().or(Some((String::new(), 0)));
     Comparison { operator: Operator::Less, bound: written.bound(), prerelease }
 }
 
-/// `<=1.2` holds every 1.2.
+/// `<=1.2` holds every version that begins with 1.2.
 fn at_most(written: &RangePart) -> Option<Comparison> {
     if written.prerelease.is_some() || written.parts.len() >= MOST_PARTS - 1 {
         return Some(written.low(Operator::AtMost));
@@ -359,7 +359,7 @@ fn at_most(written: &RangePart) -> Option<Comparison> {
     written.end(written.parts.len())
 }
 
-/// `>1.2` holds no 1.2.
+/// `>1.2` holds no version that begins with 1.2.
 fn beyond(written: &RangePart) -> Comparison {
     if written.prerelease.is_none()
         && written.parts.len() < MOST_PARTS - 1

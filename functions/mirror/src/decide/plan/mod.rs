@@ -1,10 +1,10 @@
-//! The plan of a run: what moves, what is current, what cannot be, and what has to wait for the quota.
+//! The plan of a run: which images are copied, which are current, which cannot be copied, and which wait for the quota.
 //!
-//! Docker Hub counts GETs of manifests. An image whose digest another source holds is expected to cost nothing; if
-//! every other source fails it costs one for its manifest and one for each below it, which is the worst case that the
-//! plan names. The quota is given out in order: first what runs in ECS, then what has been behind for longest. Who does
-//! not get enough waits for the next run, and so does everybody behind it that needs quota, or a large image would
-//! starve behind many small ones.
+//! Docker Hub counts GETs of manifests. An image whose digest another source holds is expected to cost nothing. If
+//! every other source fails, it costs one GET for its manifest and one for each manifest below it; the plan names this
+//! worst case. The quota is given out in order: first to what runs in ECS, then to what has been behind for longest. An
+//! image that does not get enough waits for the next run, and so does every image behind it that needs quota. Otherwise
+//! a large image would starve behind many small ones.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,64 +15,60 @@ use crate::decide::config::MirrorConfig;
 use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
 
-/// Of the quota so much stays for what is asked for between the runs, in parts of a hundred.
+/// How much of the quota is kept back for requests between the runs, in per cent.
 const KEPT_BACK_PERCENT: u64 = 10;
-/// A copy that was asked for is not asked for again for so long.
+/// For how long a copy that was asked for is not asked for again.
 pub const ASK_AGAIN_SECONDS: i64 = 2 * 3600;
-/// Bytes of an index for each manifest that it names: fewer than any index has, so that the guess is not too low.
+/// Bytes of an index for each manifest that it names: fewer than any index has, so that the estimate is not too low.
 const BYTES_PER_CHILD: u64 = 300;
 
-/// What the source says.
+/// What the source says about an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AtSource {
-    /// The image means this now.
+    /// The reference means this image now.
     Is(SourceImage),
     /// There is no such image.
     Absent,
-    /// It could not be found out, and why.
+    /// The look failed, and why.
     Unknown(String),
 }
 
 /// An image at its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceImage {
-    /// The digest.
     pub digest: Digest,
     /// The media type of its manifest, where the registry says.
     pub media_type: String,
     /// The size of its manifest, where the registry says.
     pub manifest_size: Option<u64>,
-    /// The manifests below it, where they were counted.
+    /// How many manifests are below it, where they were counted.
     pub children: Option<u32>,
     /// When it was pushed, where that is known.
     pub pushed_at: Option<Timestamp>,
     /// Whether a source without a quota holds this digest.
     pub elsewhere: bool,
-    /// What the target holds, if it was made of this image by choosing some of its platforms.
+    /// The digest that the target holds, if it was made from this image by choosing some of its platforms.
     pub made: Option<Digest>,
 }
 
-/// What the target holds under the name.
+/// What the target holds under the image's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AtTarget {
     /// Nothing.
     Absent,
-    /// This, ready to be pulled.
+    /// This digest, ready to be pulled.
     Holds(Digest),
-    /// This, in the archive, from where it cannot be pulled.
+    /// This digest, in the archive, from where it cannot be pulled.
     Archived(Digest),
-    /// It could not be found out, and why.
+    /// The look failed, and why.
     Unknown(String),
 }
 
 /// An image with what was found at both ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSides {
-    /// The image.
     pub want: Want,
-    /// At the source.
     pub source: AtSource,
-    /// At the target.
     pub target: AtTarget,
     /// Whether the target's tag cannot be changed.
     pub frozen: bool,
@@ -85,7 +81,7 @@ pub struct HubBudget {
     pub limit: u64,
     /// Pulls that are left.
     pub remaining: u64,
-    /// The window.
+    /// The length of the window.
     pub window_seconds: u64,
 }
 
@@ -101,22 +97,22 @@ impl HubBudget {
     }
 }
 
-/// What becomes of an image.
+/// What the plan does with an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CopyDecision {
     /// It is copied.
     Copy,
-    /// It would be copied, and was asked for not long ago.
+    /// It would be copied, but the copy was asked for not long ago.
     Asked,
-    /// It would be copied; the quota does not suffice.
+    /// It would be copied, but the quota does not suffice.
     Later,
-    /// The target holds it.
+    /// The target holds it already.
     Current,
     /// The target holds something else under a tag that cannot be changed.
     Blocked,
     /// The source has no such image.
     Absent,
-    /// What to do is not known, and why.
+    /// What to do is not known; the text says why.
     Unknown(String),
 }
 
@@ -138,13 +134,11 @@ impl CopyDecision {
 /// An image of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedImage {
-    /// The image.
     pub want: Want,
-    /// What becomes of it.
     pub action: CopyDecision,
-    /// What it means at the source, where that is known.
+    /// The digest at the source, where it is known.
     pub digest: Option<Digest>,
-    /// What the target holds instead.
+    /// The digest that the target holds under the name, if any.
     pub holds: Option<Digest>,
     /// Whether the target's copy lies in the archive.
     pub archived: bool,
@@ -152,14 +146,13 @@ pub struct PlannedImage {
     pub expected_pulls: u64,
     /// Pulls if every other source fails.
     pub worst_pulls: u64,
-    /// Since when the mirror has been behind, where it is.
+    /// Since when the mirror has been behind with this image, if it is behind.
     pub behind_since: Option<Timestamp>,
 }
 
-/// The plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MirrorPlan {
-    /// Every image: what is copied first, in its order.
+    /// Every image: those to be copied come first, in the order of copying.
     pub items: Vec<PlannedImage>,
     /// The quota, where there is one.
     pub budget: Option<HubBudget>,
@@ -173,7 +166,7 @@ pub struct MirrorPlan {
 pub struct Memory {
     /// Since when each target has been behind.
     pub behind: BTreeMap<String, Timestamp>,
-    /// Copies that were asked for: the target, what it is to become, and when.
+    /// Copies that were asked for, by target: the digest that it is to get, and when the copy was asked for.
     pub asked: BTreeMap<String, (Digest, Timestamp)>,
     /// Images that nothing wants, since when, and in how many runs.
     pub unwanted: BTreeMap<String, (Timestamp, u32)>,
@@ -183,17 +176,17 @@ pub struct Memory {
     pub stuck: Option<(String, bool)>,
 }
 
-/// Makes the plan.
+/// Decides for every image what happens to it, and gives out the quota in order.
 pub fn plan(seen: Vec<ImageSides>, budget: Option<HubBudget>, memory: &Memory, now: Timestamp) -> MirrorPlan {
     let mut items: Vec<PlannedImage> = seen.into_iter().map(|seen| item(seen, memory, now)).collect();
     items.sort_by_cached_key(rank);
     let mut to_spend = budget.map(|budget| budget.to_spend());
-    // A cost that the quota can never meet must not wait for ever.
+    // The cost is capped: an image that needs more than the quota can ever give must not wait for ever.
     let most = budget.map_or(u64::MAX, |budget| budget.limit - budget.kept_back());
     let mut paid: HashSet<Digest> = HashSet::new();
     let mut waiting = false;
     for item in items.iter_mut().filter(|item| item.action == CopyDecision::Copy) {
-        // Under another tag the same image is copied once.
+        // The same image under another tag is copied only once.
         let once = item.digest.clone().is_some_and(|digest| paid.contains(&digest));
         let cost = if once { 0 } else { item.expected_pulls.min(most) };
         if once {
@@ -212,7 +205,7 @@ pub fn plan(seen: Vec<ImageSides>, budget: Option<HubBudget>, memory: &Memory, n
     MirrorPlan { items, budget, warnings: Vec::new() }
 }
 
-/// The order of the plan: the actions, then what runs in ECS, then what is behind for longest.
+/// The order of the plan: by action, then what runs in ECS first, then what has been behind for longest.
 fn rank(item: &PlannedImage) -> (u8, bool, Option<Timestamp>, String) {
     let action = match item.action {
         CopyDecision::Copy => 0,
@@ -258,7 +251,8 @@ fn item(seen: ImageSides, memory: &Memory, now: Timestamp) -> PlannedImage {
     let moves = matches!(action, CopyDecision::Copy | CopyDecision::Asked | CopyDecision::Later);
     let behind =
         matches!(action, CopyDecision::Copy | CopyDecision::Asked | CopyDecision::Later | CopyDecision::Blocked);
-    // Of a tag that moved it is known since when; what was never there is missing since it was first missed.
+    // A tag that moved has been behind since it was pushed at the source; one that was never there, since it was first
+    // missed.
     let began = if holds.is_some() { image.pushed_at } else { None };
     let since = memory.behind.get(&key).copied().or(began).unwrap_or(now).min(now);
     PlannedImage {
@@ -288,7 +282,7 @@ impl PlannedImage {
     }
 }
 
-/// The manifests below an image: counted, or guessed from the size of the index, never too few.
+/// The number of manifests below an image: counted, or estimated from the size of the index, never too low.
 fn children(image: &SourceImage) -> u64 {
     let is_index = image.media_type.contains("index") || image.media_type.contains("list");
     match (image.children, is_index || image.media_type.is_empty()) {
@@ -315,8 +309,8 @@ impl MirrorPlan {
             .fold((0, 0), |(expected, worst), item| (expected + item.expected_pulls, worst + item.worst_pulls))
     }
 
-    /// For how many seconds the image that has been behind for longest has been so. What is blocked is left out: that
-    /// is for a person to decide, and would be behind for ever.
+    /// For how many seconds the image that is furthest behind has been behind. Blocked images are left out: a person
+    /// has to decide about them, and they would be behind for ever.
     pub fn oldest_behind_seconds(&self, now: Timestamp) -> u64 {
         let oldest = self
             .items
@@ -327,19 +321,19 @@ impl MirrorPlan {
         oldest.map_or(0, |since| u64::try_from(now.seconds_since(since)).unwrap_or_default())
     }
 
-    /// Whether everything that is wanted could be looked at and is, or will be, there.
+    /// Whether every wanted image could be looked at and is, or will be, in the mirror.
     pub fn is_complete(&self) -> bool {
         self.items
             .iter()
             .all(|item| matches!(item.action, CopyDecision::Copy | CopyDecision::Asked | CopyDecision::Current))
     }
 
-    /// What to remember after this plan was made, with `asked` what was asked for because of it. What nobody wants any
-    /// more is forgotten.
+    /// What to remember after this plan; `asked` has the items whose copies were asked for because of it. An image that
+    /// nobody wants any more is forgotten.
     pub fn remember(&self, memory: &Memory, asked: &[&PlannedImage], now: Timestamp) -> Memory {
         let key = |item: &PlannedImage| item.want.target.to_string();
         let behind = self.items.iter().filter_map(|item| match &item.action {
-            // What could not be looked at may still be behind.
+            // An image that could not be looked at may still be behind.
             CopyDecision::Unknown(_) | CopyDecision::Absent => Some((key(item), *memory.behind.get(&key(item))?)),
             CopyDecision::Copy
             | CopyDecision::Asked
@@ -363,8 +357,9 @@ impl MirrorPlan {
     }
 }
 
-/// Copies that belong into one job: of one repository, for they share layers and a lease on the target, and not so many
-/// that they take longer than a function may.
+/// Groups copies into jobs. A job has images of one repository, because they share layers and a lease on the target,
+/// and at most `most` of them, so that it does not take longer than a function may. Images that ECS uses never share a
+/// job with others.
 pub fn batches<'a>(copies: impl Iterator<Item = &'a PlannedImage>, most: usize) -> Vec<Vec<&'a PlannedImage>> {
     let mut batches: Vec<Vec<&PlannedImage>> = Vec::new();
     for item in copies {

@@ -1,9 +1,9 @@
-//! What is no longer wanted in the mirror, and when it may go.
+//! Which images in the mirror are no longer wanted, and when they may be deleted.
 //!
-//! Deleted is only what a complete look at the account found unused: who could not be asked might be using it, so that
-//! every caller passes what it did not find out, and nothing goes where something was not. An image goes only if an
-//! earlier run found it unwanted too, and for the whole of the grace. What a kept index names, and what is attached to
-//! a kept image, is kept with it.
+//! An image is deleted only if a complete look at the account found it unused. Whatever could not be looked at might be
+//! using it, so every caller passes what it could not find out, and nothing is deleted where something is unknown. An
+//! image is deleted only if an earlier run found it unwanted too, and only after the whole grace period. What a kept
+//! index names, and what is attached to a kept image, is kept with it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,51 +16,42 @@ use pullsafe::timestamp::Timestamp;
 /// An image in a repository of the mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirroredImage {
-    /// Its digest.
     pub digest: Digest,
-    /// Its tags.
     pub tags: Vec<String>,
-    /// When it was pushed.
     pub pushed_at: Option<Timestamp>,
     /// When it was last pulled, as far as ECR has recorded it.
     pub pulled_at: Option<Timestamp>,
-    /// Its size.
     pub size_bytes: u64,
-    /// What it is attached to: a signature or an SBOM names its image.
+    /// The image that it is attached to: a signature or an SBOM names its image.
     pub subject: Option<Digest>,
-    /// The manifests that it names, if it is an index; `None` if that could not be read.
+    /// The manifests that it names, if it is an index; `None` if they could not be read.
     pub children: Option<Vec<Digest>>,
 }
 
 /// A repository of the mirror, as far as it could be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldRepository {
-    /// Its name.
     pub name: String,
     /// All its images.
     pub images: Vec<MirroredImage>,
-    /// Why nothing may be deleted here, where something about it could not be found out.
+    /// Why nothing may be deleted here, if something about the repository could not be found out.
     pub doubt: Option<String>,
 }
 
 /// An image that nothing wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unwanted {
-    /// Its repository.
     pub repository: String,
-    /// Its digest.
     pub digest: Digest,
-    /// Its tags.
     pub tags: Vec<String>,
-    /// Its size.
     pub size_bytes: u64,
     /// Since when it has been unwanted.
     pub since: Timestamp,
-    /// Whether it goes in this run.
+    /// Whether it is deleted in this run.
     pub due: bool,
 }
 
-/// Where nothing is deleted because something is not known.
+/// A place where nothing is deleted because something is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PruneDoubt {
     /// The repository; `None` for the whole mirror.
@@ -69,10 +60,11 @@ pub struct PruneDoubt {
     pub why: String,
 }
 
-/// What goes and what does not.
+/// What is deleted and what is not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PrunePlan {
-    /// What nothing wants, in the order in which it can be deleted: what names others before what it names.
+    /// The images that nothing wants, in the order in which they can be deleted: those that name others before what
+    /// they name.
     pub unwanted: Vec<Unwanted>,
     /// Where nothing is deleted, and why.
     pub doubts: Vec<PruneDoubt>,
@@ -81,13 +73,13 @@ pub struct PrunePlan {
 }
 
 impl PrunePlan {
-    /// What goes in this run.
+    /// The images to delete in this run.
     pub fn due(&self) -> impl Iterator<Item = &Unwanted> {
         self.unwanted.iter().filter(|image| image.due)
     }
 
-    /// What to remember: since when each image has been unwanted, and in how many runs. What was deleted, or is wanted
-    /// again, is forgotten; where nothing could be decided, everything stays as it was.
+    /// What to remember: since when each image has been unwanted, and in how many runs. An image that was deleted
+    /// (`gone`), or is wanted again, is forgotten. Where nothing could be decided, the marks stay as they were.
     pub fn remember(&self, memory: &Memory, gone: &HashSet<String>) -> BTreeMap<String, (Timestamp, u32)> {
         let undecided = |key: &str| {
             self.doubts.iter().any(|doubt| {
@@ -108,23 +100,23 @@ impl PrunePlan {
     }
 }
 
-/// What an image is remembered by.
+/// The key under which an image is remembered.
 pub fn key(repository: &str, digest: &Digest) -> String {
     format!("{repository}@{digest}")
 }
 
-/// Who needs what, as far as it was found out.
+/// Who needs which images, as far as it could be found out.
 #[derive(Debug, Clone, Copy)]
 pub struct InDemand<'a> {
     /// What the configuration and ECS want in the mirror.
     pub wants: &'a [Want],
     /// What ECS uses.
     pub used: &'a [InUse],
-    /// Why the look at what is in use was not complete, if it was not.
+    /// Why the look at what is in use was incomplete; `None` if it was complete.
     pub incomplete: Option<&'a str>,
 }
 
-/// Decides about every image.
+/// Decides for every image whether something wants it, and whether it is due for deletion.
 pub fn prune(
     config: &MirrorConfig,
     repositories: &[HeldRepository],
@@ -185,7 +177,7 @@ impl Needed {
             needed.digests.extend(want.source.digest().cloned());
         }
         for image in used.iter().filter_map(|used| used.image.parse::<Reference>().ok()) {
-            // Whoever names Docker Hub may be moved to the mirror at any moment.
+            // A task definition that names Docker Hub may be moved to the mirror at any moment.
             let repository = if image.registry() == config.registry {
                 image.repository().to_owned()
             } else {
@@ -240,14 +232,14 @@ fn unwanted_in<'a>(
                 open.extend(children.iter().filter_map(|child| by_digest.get(child).copied()));
             }
         }
-        // Signatures and the like follow what they are about.
+        // Signatures and the like are kept with the image that they are about.
         open.extend(images.iter().filter(|image| !kept.contains(&image.digest) && follows(image, &kept)));
         if open.is_empty() {
             break;
         }
     }
     let mut unwanted: Vec<&MirroredImage> = images.iter().filter(|image| !kept.contains(&image.digest)).collect();
-    // ECR deletes nothing that an index names, so indexes go before what they name.
+    // ECR does not delete what an index names, so indexes are deleted before what they name.
     let depth = |image: &MirroredImage| {
         u8::from(images.iter().any(|parent| parent.children.iter().flatten().any(|child| *child == image.digest)))
     };
@@ -257,7 +249,7 @@ fn unwanted_in<'a>(
 
 fn follows(image: &MirroredImage, kept: &HashSet<&Digest>) -> bool {
     let by_subject = image.subject.as_ref().is_some_and(|subject| kept.contains(subject));
-    // cosign names what it signs in the tag: sha256-<hex>.sig.
+    // cosign puts the digest of what it signs into the tag: sha256-<hex>.sig.
     let by_tag = image
         .tags
         .iter()

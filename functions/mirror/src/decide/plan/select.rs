@@ -1,4 +1,4 @@
-//! Which of the tags that a repository has a rule selects, and why each.
+//! Selects tags of a repository by a rule, and says why each was selected.
 
 use std::cmp::Ordering;
 
@@ -25,10 +25,10 @@ pub struct Selected {
     pub warning: Option<String>,
 }
 
-/// How many tags of a repository are mirrored at most: whoever pushes them decides how many there are.
+/// The most tags of a repository that are mirrored: whoever pushes tags there decides how many exist.
 const MOST_CHOSEN: usize = 500;
 
-/// Selects. The same tags give the same selection, in whatever order they come.
+/// Selects the tags that a rule asks for. The same tags give the same selection, in whatever order they come.
 pub fn select(rule: &TagRule, tags: &[TagFacts], now: Timestamp) -> Selected {
     let candidates: Vec<(&TagFacts, Option<Version>)> = tags
         .iter()
@@ -90,7 +90,7 @@ fn fits(rule: &TagRule, tag: &TagFacts, version: Option<&Version>, now: Timestam
     included && in_range && young
 }
 
-/// Whether the newest can be told with this tag among them.
+/// Whether this tag can be compared with others to find the newest.
 fn sortable(rule: &TagRule, tag: &TagFacts, version: Option<&Version>) -> bool {
     match rule.by {
         By::PushTime => tag.pushed_at.is_some(),

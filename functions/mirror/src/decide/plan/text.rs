@@ -1,4 +1,4 @@
-//! A plan for a person to read, and as JSON.
+//! A plan as text for a person, and as JSON.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::prune::{PrunePlan, Unwanted};
 use super::{CopyDecision, MirrorPlan, PlannedImage};
 use pullsafe::timestamp::Timestamp;
 
-/// The plan in lines that read alone.
+/// The plan as text, in lines that make sense on their own.
 pub fn text(plan: &MirrorPlan, prune: Option<&PrunePlan>, now: Timestamp) -> String {
     let mut text = PlanText(String::new());
     text.line(&headline(plan));
@@ -149,7 +149,7 @@ fn pruning(text: &mut PlanText, prune: &PrunePlan) {
     }
 }
 
-/// `3 days`, `5 hours`, `10 minutes`.
+/// `3 d`, `5 h`, `10 min`.
 fn duration(seconds: i64) -> String {
     match seconds {
         86_400.. => format!("{} d", seconds / 86_400),

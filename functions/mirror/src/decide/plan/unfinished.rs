@@ -1,20 +1,20 @@
-//! Repositories that were being created when the process died: marked before, and unmarked when everything is set on
-//! them.
+//! Repositories whose creation was under way when the process died. A repository is marked before it is created, and
+//! unmarked when everything is set on it.
 //!
 //! ECR takes the lifecycle policy in a call of its own, after the repository exists. A mark that is left tells the next
-//! scheduled run that the policy may be missing. Only a repository that was made when the mark was is the mirror's own;
-//! any other stays as it is.
+//! scheduled run that the policy may be missing. A repository belongs to the mirror only if it was created when the
+//! mark was made; any other stays as it is.
 
 use std::fmt;
 use std::str::FromStr;
 
 use pullsafe::timestamp::Timestamp;
 
-/// As long as a function may run: what was made later was made by somebody else.
+/// As long as a function may run: a repository that was created later was created by somebody else.
 const LONGEST_WORK_SECONDS: i64 = 900;
-/// Clocks differ.
+/// How far two clocks may differ.
 const CLOCKS_DIFFER_SECONDS: i64 = 60;
-/// What could not be finished for so long is left to a person.
+/// After this time, an unfinished repository is left to a person.
 const GIVEN_UP_SECONDS: i64 = 7 * 24 * 3600;
 
 /// A mark: this repository was about to be created.
@@ -22,20 +22,19 @@ const GIVEN_UP_SECONDS: i64 = 7 * 24 * 3600;
 pub struct Unfinished {
     /// The registry's host.
     pub registry: String,
-    /// The repository.
     pub repository: String,
-    /// When.
+    /// When the mark was made.
     pub since: Timestamp,
 }
 
 impl Unfinished {
-    /// Whether a repository that was made at this moment was made by whoever left the mark.
+    /// Whether a repository that was created at this moment was created by the process that left the mark.
     pub const fn made(&self, created_at: Timestamp) -> bool {
         let after = created_at.seconds_since(self.since);
         after >= -CLOCKS_DIFFER_SECONDS && after <= LONGEST_WORK_SECONDS + CLOCKS_DIFFER_SECONDS
     }
 
-    /// Whether it has been tried for long enough.
+    /// Whether finishing the repository has been tried for long enough.
     pub const fn is_given_up(&self, now: Timestamp) -> bool {
         now.seconds_since(self.since) > GIVEN_UP_SECONDS
     }

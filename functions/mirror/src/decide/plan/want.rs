@@ -13,7 +13,7 @@ use pullsafe::reference::Reference;
 pub struct Want {
     /// What is copied.
     pub source: Reference,
-    /// Where to: a tag, or a digest.
+    /// Where it is copied to: a tag, or a digest.
     pub target: Reference,
     /// Only these platforms; empty for all.
     pub platforms: Vec<Platform>,
@@ -28,17 +28,17 @@ pub struct Want {
 pub struct InUse {
     /// The image as the task definition writes it.
     pub image: String,
-    /// By what: `cluster/service`.
+    /// What uses it, such as `cluster/service`.
     pub by: String,
 }
 
-/// What is wanted, collected.
+/// Collects what is wanted.
 #[derive(Debug, Default)]
 pub struct Wants {
     by_target: BTreeMap<String, Want>,
-    /// Those that the configuration names: their platforms are its business, whatever else runs them.
+    /// The targets that the configuration names: it alone chooses their platforms, whatever else runs them.
     configured: BTreeSet<String>,
-    /// What a person should know: images that contradict each other, or that cannot be read.
+    /// What a person should know: images that contradict each other, or that cannot be stored.
     pub warnings: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ impl Wants {
         }
     }
 
-    /// Adds what runs in ECS: images of Docker Hub, and those that come from the mirror already, which are to stay
+    /// Adds what runs in ECS: images of Docker Hub, and images that come from the mirror already and are to stay
     /// current.
     pub fn add_in_use(&mut self, config: &MirrorConfig, used: &[InUse]) {
         for one in used {
@@ -85,7 +85,7 @@ impl Wants {
             } else {
                 continue;
             };
-            // What is pinned is pulled by its digest, whatever its tag means today.
+            // A pinned image is pulled by its digest, whatever its tag means today.
             let source = match source.digest() {
                 Some(digest) => source.at_digest(digest.clone()),
                 None => source,
@@ -94,7 +94,7 @@ impl Wants {
         }
     }
 
-    /// Everything, in the order of the targets' names.
+    /// Returns every want, in the order of the targets' names.
     pub fn into_list(self) -> Vec<Want> {
         self.by_target.into_values().collect()
     }
@@ -127,10 +127,10 @@ impl Wants {
                 known.source = pinned.clone();
             }
             match (was_configured, by_rule) {
-                // Whoever may start a service chooses no platforms.
+                // A service that runs the image does not choose platforms.
                 (true, false) => {}
                 (false, true) => known.platforms = platforms.to_vec(),
-                // Of equals, whoever wants all platforms wins.
+                // Of equal entries, the one that wants all platforms wins.
                 _ if known.platforms.is_empty() || platforms.is_empty() => known.platforms.clear(),
                 _ => {
                     let more: Vec<_> =
@@ -160,7 +160,7 @@ impl Wants {
     }
 }
 
-/// The image of Docker Hub that an image of the mirror is a copy of.
+/// The image of Docker Hub that an image of the mirror is a copy of; `None` if there is none.
 pub(crate) fn origin(config: &MirrorConfig, image: &Reference) -> Option<Reference> {
     let name = image.repository();
     let name = if config.prefix.is_empty() {
@@ -168,7 +168,7 @@ pub(crate) fn origin(config: &MirrorConfig, image: &Reference) -> Option<Referen
     } else {
         name.strip_prefix(&config.prefix)?.strip_prefix('/')?
     };
-    // Docker Hub's names have two parts, and the first is no host.
+    // A repository of Docker Hub has two parts, and the first is not a host.
     let mut parts = name.split('/');
     let namespace = parts.next().filter(|first| !first.contains('.'))?;
     (image.registry() == config.registry && parts.count() == 1 && !namespace.is_empty())

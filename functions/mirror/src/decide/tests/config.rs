@@ -4,25 +4,26 @@ use crate::decide::{By, ImageSelection, KEYS, MirrorConfig};
 
 const REGISTRY: &str = "registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com\n";
 
-/// Reads a text that is right, by the schema as well.
+/// Reads a valid text, which the schema must take as well.
 fn parse(text: &str) -> MirrorConfig {
     assert!(super::schema::takes(text), "the schema refuses {text}");
     MirrorConfig::parse(text)
         .unwrap_or_else(|faults| panic!("{}", faults.iter().map(|fault| format!("{fault}\n")).collect::<String>()))
 }
 
-/// The faults, as `line:column key: problem` with only the beginning of the problem.
+/// The faults of a text, as people read them.
 fn faults(text: &str) -> Vec<String> {
     MirrorConfig::parse(text).expect_err(text).iter().map(ToString::to_string).collect()
 }
 
-/// Holds the only fault of a text against its place, its key and a part of its words. The schema knows it, too.
+/// Checks that a text has one fault, at this place and with this part of its words, and that the schema refuses it,
+/// too.
 fn check(text: &str, place: &str, part: &str) {
     assert!(!super::schema::takes(text), "the schema takes {text}");
     check_beyond_schema(text, place, part);
 }
 
-/// The same for a fault that no schema can know.
+/// Checks a fault that no schema can express.
 fn check_beyond_schema(text: &str, place: &str, part: &str) {
     let found = faults(text);
     assert_eq!(found.len(), 1, "{text}\n{found:#?}");

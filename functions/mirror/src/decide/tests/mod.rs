@@ -1,4 +1,4 @@
-//! Tests of the mirror's domain. Its properties are held in the package `scenarios`.
+//! Tests of the mirror's decisions. Their properties are tested in the package `scenarios`.
 
 mod config;
 mod plan;

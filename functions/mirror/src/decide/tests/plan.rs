@@ -80,8 +80,8 @@ fn each_image_has_its_action() {
         ("a/current", "current"),
     ]);
     assert_eq!(actions(&plan), expected, "what runs in ECS first, then what has been behind for longest");
-    // Three for the moved one, one for the archived, an index of 3000 bytes has at most ten children, nine of an image
-    // that is elsewhere too.
+    // Three pulls for the moved image, one for the archived, and eleven for the index of 3000 bytes, which has at most
+    // ten children; in the worst case also nine for the image that is elsewhere, too.
     assert_eq!(plan.pulls(), (3 + 1 + 11, 3 + 1 + 11 + 9));
     assert_eq!(plan.oldest_behind_seconds(at_hour(0)), 48 * 3600);
     assert!(!plan.is_complete());
@@ -116,7 +116,7 @@ fn a_short_quota_is_given_out_in_order_and_nobody_starves() {
         actions(&plan_with(100, &behind)),
         of(&[("a/b", "copy"), ("a/d", "copy"), ("a/c", "copy"), ("a/a", "copy")])
     );
-    // More than the quota can ever give is begun all the same when everything is left.
+    // An image that costs more than the quota can ever give is copied all the same when the whole quota is left.
     assert_eq!(plan(list(&[("a/huge", 500, &[])]), budget(100), &Memory::default(), at_hour(0)).count("copy"), 1);
 }
 
@@ -206,7 +206,8 @@ fn a_want_is_one_for_each_target_with_every_reason() {
     assert_eq!(list[2].used_by, ["prod/web"]);
 }
 
-/// Whoever may start a service would else have every platform mirrored, at the price of the pulls.
+/// If what runs could choose platforms, whoever may start a service could have every platform mirrored, at the price of
+/// the pulls.
 #[test]
 fn what_runs_changes_nothing_of_the_platforms_that_the_configuration_chose() {
     let config = config("discover: ecs\nimages:\n- {source: redis, tags: ['7'], platforms: [linux/amd64]}\n");

@@ -1,4 +1,4 @@
-//! Pruning: what is kept, and when the rest goes.
+//! Pruning: what is kept, and when the rest is deleted.
 
 use std::collections::HashSet;
 
@@ -67,7 +67,7 @@ fn an_image_goes_in_a_later_run_after_the_grace_and_only_if_still_unwanted() {
         run(&config, &images, &[], &memory, 48).remember(&memory, &gone).is_empty(),
         "what is gone is forgotten"
     );
-    // A run that finds it wanted begins the grace anew.
+    // A run that finds the image wanted starts the grace period anew.
     let between = run(&config, &images, &["a/b:0"], &memory, 10);
     let memory = Memory {
         unwanted: between.remember(&memory, &HashSet::new()),

@@ -6,7 +6,7 @@ use crate::decide::schema;
 use crate::decide::{KEYS, MirrorConfig, ValueKind};
 use pullsafe_yaml::{Node, Shape, Style, Tree};
 
-/// What a text is as JSON, as an editor sees it: by the core schema of YAML 1.2. `None` where it is no document.
+/// The JSON that an editor sees in a text, by the core schema of YAML 1.2; `None` if the text is not one document.
 fn json_of(text: &str) -> Option<Value> {
     fn value(node: Node<'_, &str>) -> Value {
         match node.shape() {
@@ -36,7 +36,8 @@ pub(crate) fn takes(text: &str) -> bool {
     json_of(text).is_some_and(|value| valid(&schema, &schema, &value))
 }
 
-/// The keywords that the schema uses, as draft 2020-12 defines them. Another keyword is an error, and not ignored.
+/// Evaluates the keywords that the schema uses, as draft 2020-12 defines them. Any other keyword panics instead of
+/// being ignored.
 fn valid(root: &Value, schema: &Value, value: &Value) -> bool {
     let Some(schema) = schema.as_object() else {
         return schema != &Value::Bool(false);
