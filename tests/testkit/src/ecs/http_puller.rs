@@ -1,7 +1,7 @@
-//! Pulls over HTTP as a container host does: the manifest, the one for the platform, the configuration.
+//! Pulls over HTTP as a container host does: the manifest, the manifest of the platform, the configuration.
 //!
-//! The manifest request by tag or digest is what a registry counts. Layers are left out: a pull that gets the
-//! configuration, byte for byte, counts as done. One call makes no second try.
+//! A registry counts the request for a manifest, by tag or by digest. Layers are left out: a pull is complete once it
+//! has the configuration, byte for byte. One call makes no second attempt.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub struct HttpPuller {
 }
 
 impl HttpPuller {
-    /// A puller whose requests seem to come from this address, without any credentials.
+    /// A puller whose requests seem to come from this address, without credentials.
     pub fn new(nat_address: &str) -> Self {
         Self {
             http: HttpClient::new(nat_address),
@@ -32,7 +32,7 @@ impl HttpPuller {
         }
     }
 
-    /// Says where a host of image references (`docker.io`), of a token service or of a redirect really is.
+    /// Maps a host of image references (`docker.io`), of a token service or of a redirect to its real address.
     pub fn endpoint(mut self, host: &str, base: &str) -> Self {
         self.http.map(host, base);
         if host == pullsafe::reference::DOCKER_HUB {
@@ -41,7 +41,6 @@ impl HttpPuller {
         self
     }
 
-    /// Gives it credentials.
     pub fn login(mut self, login: RegistryLogin) -> Self {
         self.login = login;
         self
@@ -71,11 +70,10 @@ impl Puller for HttpPuller {
     }
 }
 
-/// One attempt under way.
 struct Pull<'a> {
     http: &'a HttpClient,
     reference: Reference,
-    /// The full reference, as messages name it.
+    /// The full reference as it appears in messages.
     full: String,
     login: Option<(String, String)>,
     authorization: Option<String>,

@@ -60,7 +60,7 @@ pub struct LogLine {
     pub message: String,
 }
 
-/// The ECS scheduler of one [`EcsApi`]. Clones are the same scheduler.
+/// The ECS scheduler of one [`EcsApi`]. Clones share one state.
 #[derive(Clone)]
 pub struct Scheduler {
     api: EcsApi,

@@ -15,7 +15,7 @@ use super::{State, TOKEN_SECONDS};
 use crate::aws::service::AwsError;
 use crate::aws::wire::{Failure, Said};
 
-/// The kinds of writes, as the parts of a transaction are called.
+/// The kinds of writes, named as the parts of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Put,
@@ -31,7 +31,7 @@ const KINDS: [(&str, Kind); 4] = [
     ("ConditionCheck", Kind::ConditionCheck),
 ];
 
-/// Finds out what a write would do, or why it is refused. Also returns the update, for the answer.
+/// Finds out what a write would do, or why it is refused. The update is returned for the answer.
 fn plan(tables: &BTreeMap<String, Table>, kind: Kind, request: &Value) -> Result<(Change, Update), Failure> {
     let table = super::table_of(tables, request)?;
     let mut scope = Scope::of(request).map_err(invalid)?;
@@ -93,7 +93,7 @@ pub(super) fn single(state: &mut State, kind: Kind, request: &Value) -> Said {
     Ok(answer_with("Attributes", attributes))
 }
 
-/// `TransactWriteItems`: all or nothing, once per token.
+/// `TransactWriteItems`: all or nothing, and once per token.
 pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
     let parts = request["TransactItems"].as_array().map(Vec::as_slice).unwrap_or_default();
     if parts.is_empty() || parts.len() > 100 {
@@ -149,8 +149,8 @@ pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
     Ok(json!({}))
 }
 
-/// The answer to a transaction that has been made under this token already. The SDK sends a token with each one and
-/// repeats it when it tries again.
+/// The answer to a transaction that has already been made under this token. The SDK sends a token with each transaction
+/// and repeats the token when it retries.
 fn repeated(state: &State, request: &Value) -> Result<Option<Value>, Failure> {
     let made = request["ClientRequestToken"].as_str().and_then(|token| state.tokens.get(token));
     match made.filter(|(_, at)| state.clock.now().seconds_since(*at) < TOKEN_SECONDS) {

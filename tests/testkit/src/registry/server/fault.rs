@@ -165,7 +165,7 @@ impl Faults {
     }
 }
 
-/// Something that requests wait at until the test opens it. Clones are the same gate.
+/// Something that requests wait at until the test opens it. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<watch::Sender<GateState>>);
 

@@ -43,7 +43,7 @@ use crate::rounds::Rounds;
 /// The repository that clients ask for their quota without spending any.
 const QUOTA_PROBE: &str = "ratelimitpreview/test";
 
-/// A running registry. Clones are the same server.
+/// A running registry. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct RegistryServer {
     server: Arc<Server>,
