@@ -80,7 +80,7 @@ struct Pull<'a> {
 }
 
 impl Pull<'_> {
-    /// The digest that the reference resolved to, once everything is there.
+    /// Pulls the image. Returns the digest that the reference resolved to.
     async fn run(&mut self, platform: &str) -> Result<String, String> {
         let wanted = self.reference.tag_or_digest().to_owned();
         let (digest, mut manifest) = self.manifest(&wanted).await?;
@@ -146,7 +146,7 @@ impl Pull<'_> {
         }
     }
 
-    /// Gets a URL with what authorizes this pull, asking for that when the registry challenges.
+    /// Gets a URL with this pull's authorization. Asks for a token or credentials when the registry challenges.
     async fn authorized(&mut self, url: &str) -> Result<Answer, Failure> {
         let answer = self.http.get(url, self.authorization.as_deref()).await.map_err(Failure::Unreachable)?;
         if answer.status != StatusCode::UNAUTHORIZED {
@@ -193,13 +193,13 @@ impl Pull<'_> {
     }
 }
 
-/// Why there is no answer to judge.
+/// Why there is no answer to look at.
 enum Failure {
     Unreachable(String),
     NoToken(String),
 }
 
-/// Where the API of a reference's registry answers.
+/// The host of the registry's API, for the registry of a reference.
 fn api_host(registry: &str) -> &str {
     if registry == pullsafe::reference::DOCKER_HUB {
         "registry-1.docker.io"
@@ -213,14 +213,14 @@ fn is_for(platform: &Value, wanted: &str) -> bool {
     platform["os"].as_str() == parts.next() && platform["architecture"].as_str() == parts.next()
 }
 
-/// `toomanyrequests: You have reached ...`, from the registry's own error.
+/// The registry's own error as containerd shows it: `toomanyrequests: You have reached ...`.
 fn server_message(answer: &Answer) -> Option<String> {
     let body: Value = serde_json::from_slice(&answer.body).ok()?;
     let error = &body["errors"][0];
     Some(format!("{}: {}", error["code"].as_str()?.to_ascii_lowercase(), error["message"].as_str()?))
 }
 
-/// `502 Bad Gateway`.
+/// The status as containerd shows it: `502 Bad Gateway`.
 fn words(status: StatusCode) -> String {
     format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default())
 }

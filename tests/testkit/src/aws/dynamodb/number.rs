@@ -72,7 +72,7 @@ impl Number {
         }
     }
 
-    /// The number of digits before the decimal point.
+    /// The power of ten of the first digit, plus one.
     fn magnitude(self) -> i64 {
         self.mantissa.unsigned_abs().to_string().len() as i64 + i64::from(self.exponent)
     }
