@@ -38,8 +38,8 @@ struct State {
 pub struct Push {
     /// The repository.
     pub repository: String,
-    /// The tag, if it was pushed under one.
     /// The tag, if the manifest was pushed under one.
+    pub tag: Option<String>,
     /// The manifest.
     pub digest: Digest,
     /// The media type of the manifest.
