@@ -1,7 +1,7 @@
-//! The house: which crate may depend on which, what a pure package may be built of, and that files do not import in
-//! circles.
+//! The order of the workspace: which crate may depend on which, what a pure package may depend on, and that files do
+//! not import one another in circles.
 //!
-//! Reads the manifests and the sources, so that a wrong way fails here and not in a review.
+//! Reads the manifests and the sources, so that a wrong dependency fails here and not in a review.
 
 mod crates;
 mod modules;
