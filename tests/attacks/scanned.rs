@@ -1,5 +1,5 @@
-//! What the author of a scanned repository tries: to have other files read, written or shown, to have a program run, to
-//! make the scan take for ever, to write into the reader's terminal or workflow.
+//! What the author of a scanned repository tries: to have other files read, written or shown; to have a program run; to
+//! make the scan take for ever; to write into the reader's terminal or workflow.
 
 use pullsafe_scan::report::Listed;
 use pullsafe_scan::rewrite::Official;

@@ -195,7 +195,7 @@ pub(crate) async fn widget() -> String {
     format!("{finest} lines at TRACE, {} searches, 0 hits", search(&found, &secrets))
 }
 
-/// The gate and its waker. Secret here are the address for the answer, and any property of a stack that pullsafe does
+/// The gate and its waker. Their secrets are the address for the answer, and any property of a stack that pullsafe does
 /// not define.
 pub(crate) async fn gate() -> String {
     let panics = Kept::default();

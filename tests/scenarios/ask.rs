@@ -158,7 +158,7 @@ async fn a_name_that_is_not_proven_does_nothing() {
     let other = world.sts.signs(ALICE, "approve 00000000");
     let right = world.sts.signs(ALICE, &format!("approve {code}"));
     for (authorization, why) in [
-        // A signature of another answer, one that covers too little, one with an altered scope, and none at all.
+        // A signature of another answer, three that cover too little, and none at all.
         (
             other.replace(";x-pullsafe-answer", ";x-pullsafe-answer;x-amz-security-token"),
             "SignatureDoesNotMatch",

@@ -220,7 +220,7 @@ async fn a_pinned_digest_that_is_gone_gets_a_new_deployment() {
     );
 }
 
-/// A desired count of 0 would turn every pipeline green that waits for the deployment.
+/// A desired count of 0 would turn green every pipeline that waits for the deployment.
 #[tokio::test]
 async fn a_young_deployment_is_not_paused_and_the_push_wakes_it() {
     let mut world = created_too_early(Setup::new().with("PULLSAFE_PAUSE_AFTER_MINUTES", "30"), json!({}));

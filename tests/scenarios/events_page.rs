@@ -96,7 +96,7 @@ fn the_page_of_events_says_what_the_types_say() {
     }
 }
 
-/// What is sent matches the types: they lack no field of it, and read nothing else.
+/// What is sent matches the types: every field that is sent is read, and nothing else is.
 #[tokio::test]
 async fn every_event_of_a_service_that_is_moved_is_read_in_full_by_its_type() {
     let mut world = reported::limited(Setup::new());

@@ -1,5 +1,5 @@
-//! Tasks that end by themselves: one that did its work is not news, one that did not is, whichever of its containers an
-//! event lists first.
+//! Tasks that end by themselves. A task that did its work is not told, a task that did not is, whichever of its
+//! containers an event lists first.
 
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use scenarios::gate::Stage;
 use serde_json::{Map, Value, json};
 
-/// A complete digest that no image has.
+/// A complete digest that no image has. Some values write it in capitals.
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 

@@ -244,7 +244,7 @@ async fn readings_may_be_lost_late_or_repeated() {
     // A reading that comes hours late is not even stored.
     world.deliver(&second).await;
     assert_eq!(rows(&world, "read#"), 2);
-    // A stack without a probe stores none.
+    // A stack without a probe stores no readings.
     let mut world = Setup::new().build();
     let probe = probe_in(&world, NAT, SUBNET);
     read(&mut world, &probe).await;

@@ -144,8 +144,8 @@ proptest! {
         let most = made.copies().map(|item| item.expected_pulls).max().unwrap_or_default();
         prop_assert!(expected <= budget.to_spend() || most > limit - budget.kept_back());
         prop_assert!(expected <= worst);
-        // A copy that costs nothing never waits. No copy that costs something goes ahead of a waiting one with
-        // priority.
+        // A copy that costs no pulls never waits. While an image that something runs waits, only images that something
+        // runs may cost pulls.
         prop_assert!(made.items.iter().all(|item| item.action.as_str() != "later" || item.expected_pulls > 0));
         if made.items.iter().any(|item| item.action.as_str() == "later" && !item.want.used_by.is_empty()) {
             prop_assert!(made.copies().all(|item| item.expected_pulls == 0 || !item.want.used_by.is_empty()));

@@ -106,7 +106,7 @@ async fn what_a_policy_will_delete_is_told_with_the_change_that_keeps_it() {
     assert_eq!(world.images.run_lifecycle_policies(), [("app".to_owned(), digest.clone())]);
     look(&mut world).await;
     assert_eq!(subjects(&world)[1], "pullsafe: the next scale-out or Fargate retirement of prod/web fails");
-    // With the change that the message proposes, and the tag, it does not.
+    // With the change that the message proposes, and the tag, the prediction does not come true.
     let (mut world, digest) = running(Setup::new().with("PULLSAFE_KEEP_REPOSITORIES", "*"), "1").await;
     let rules: Value = serde_json::from_str(changed).expect("JSON");
     policy(&world, rules["rules"].clone());

@@ -1,8 +1,8 @@
 //! Every row of the corpus and every further message, changed as real events differ: reordered, incomplete, wrapped,
 //! cut, in capitals, with wrong types.
 //!
-//! For all of them: nothing panics, nothing becomes Docker Hub's quota that was not, and a cut text gives the same
-//! cause or `unknown`, never another cause.
+//! For all of them: nothing panics, no change makes a stop Docker Hub's quota, and a cut text gives the same cause or
+//! `unknown`, never another cause.
 
 use pullsafe_diagnosis::cause::Cause;
 use serde_json::{Value, json};

@@ -76,7 +76,7 @@ const SHARED: &[&str] = &[
     "pullsafe-yaml",
 ];
 
-/// How the names of crates begin that a package of decisions may not need: SDKs, an async runtime, a network, a log.
+/// The prefixes of crates that a package of decisions may not need: SDKs, an async runtime, a network, a log.
 const SHELL: &[&str] = &["aws-", "aws_", "hyper", "http", "lambda_runtime", "tokio", "tracing", "futures"];
 
 /// The packages of this workspace, by name, with their dependencies.

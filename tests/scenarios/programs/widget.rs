@@ -112,7 +112,7 @@ async fn nothing_open_is_said_and_the_widget_describes_itself() {
         panic!("no answer")
     };
     assert!(described["markdown"].as_str().is_some_and(|text| text.contains("pullsafe")), "{described}");
-    // It answers whatever it is sent.
+    // The program answers whatever it is sent.
     for odd in [
         json!(null),
         json!([]),

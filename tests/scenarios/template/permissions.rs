@@ -274,7 +274,7 @@ fn services_get_only_our_own_tags() {
     {
         assert!(may(mark), "{mark}");
     }
-    // The tags with which a person decides cannot be set by the role.
+    // A person decides with these tags, so the role cannot set them.
     assert!(!may(marks::MODE) && !may("pullsafe-managed") && !may("pullsafe:managed"));
     assert_eq!(tagging[0]["Condition"]["Null"]["aws:TagKeys"], "false");
 }

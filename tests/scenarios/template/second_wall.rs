@@ -48,7 +48,7 @@ fn granted(template: &Template, instead: &[(&str, &str)]) -> Vec<(String, String
     found
 }
 
-/// Printed by `cargo test -p scenarios --test template observing -- --nocapture`.
+/// `cargo test -p scenarios --test template observing -- --nocapture` prints how many writing actions are granted.
 #[test]
 fn an_observing_stack_can_change_nothing() {
     let template = Template::load();

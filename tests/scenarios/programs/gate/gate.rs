@@ -25,7 +25,7 @@ struct Aws {
 }
 
 impl Aws {
-    /// Starts it. `answer` gets the operation (`PUT` for an answer) and how many calls of it came before.
+    /// Starts the server. `answer` gets the operation (`PUT` for an answer) and how many calls of it came before.
     async fn start(answer: impl Fn(&str, usize) -> (u16, Value) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

@@ -1,10 +1,9 @@
 //! A fake AWS behind the real SDK clients, without a socket.
 //!
 //! [`FakeAws`] is the HTTP client of an SDK configuration. It reads what a client wrote for the wire (awsJson or
-//! awsQuery), hands operation and JSON to the [`service::Service`] of that name, and renders the answer or the error in
-//! the protocol of the request, so the caller gets the same typed exception as from AWS. Every call is numbered and
-//! logged. Any call can be made to fail as calls fail with a bad network or a busy service, or to be the last call of a
-//! process.
+//! awsQuery) and hands operation and JSON to the [`service::Service`] of that name. It renders the answer or the error
+//! in the protocol of the request, so the caller gets the same typed exception as from AWS. Every call is numbered and
+//! logged. Any call can fail in the ways in which a network and a busy service fail, or be the last call of a process.
 //!
 //! No time passes here unless [`FakeAws::share_among`] says so: the services read a [`crate::clock::VirtualClock`], and
 //! the SDK's pauses between attempts end at once.

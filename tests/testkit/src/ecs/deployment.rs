@@ -35,7 +35,7 @@ pub(super) struct Deployment {
     pub(super) definition: String,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
-    /// Failures in a row. A task that becomes healthy sets the count back.
+    /// Failures in a row. A task that becomes healthy resets the count.
     pub(super) failed_tasks: u32,
     pub(super) rollout: Rollout,
     pub(super) reason: String,

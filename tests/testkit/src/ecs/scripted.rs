@@ -92,7 +92,7 @@ impl ScriptedPuller {
         self.table().digests.remove(&(repository(&parse(image)), digest.to_owned()));
     }
 
-    /// From now on the manifest is served, and so counts, but the pull fails with this message. `None` mends it.
+    /// From now on the manifest is served, and so counts, but the pull fails with this message. `None` repairs it.
     ///
     /// # Panics
     /// If `image` is not a reference.

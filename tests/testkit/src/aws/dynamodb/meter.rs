@@ -1,5 +1,5 @@
-//! What the calls are charged, by DynamoDB's published rules. A write takes a write unit for each kilobyte of the item
-//! as it was or as it is now, whichever is larger, and the same in every index whose entry changes. A read takes half a
+//! What the calls are charged, by DynamoDB's published rules. A write takes a write unit for each kilobyte of the old
+//! or the new item, whichever is larger. It takes as many again in every index whose entry changes. A read takes half a
 //! read unit for each four kilobytes, a consistent read a whole one.
 
 use std::collections::BTreeMap;

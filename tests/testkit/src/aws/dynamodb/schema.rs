@@ -63,7 +63,6 @@ pub(super) struct Index {
 /// The definition of a table.
 #[derive(Debug, Clone)]
 pub struct Schema {
-    /// Its name.
     pub(super) name: String,
     pub(super) key: KeySchema,
     pub(super) indexes: Vec<Index>,

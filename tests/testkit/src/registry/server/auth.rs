@@ -23,7 +23,7 @@ pub(super) struct Tokens(Mutex<HashMap<String, Token>>);
 
 #[derive(Debug, Clone)]
 struct Token {
-    /// The repositories that may be pulled from with it.
+    /// The repositories that the token allows pulls from.
     repositories: Vec<String>,
     expires_at: Timestamp,
     account: Option<HubAccount>,

@@ -48,6 +48,7 @@ pub enum Fault {
     },
     /// Sends the body no faster than this, in real time. For benchmarks; tests use [`Fault::HoldBody`].
     Trickle {
+        /// The most bytes that are sent in a second.
         bytes_per_second: u64,
     },
 }

@@ -21,8 +21,9 @@ const SMALLEST_CHUNK: u64 = 5 * 1024 * 1024;
 pub(super) struct Upload {
     repository: String,
     writer: BlobWriter,
-    /// The end of the first chunk.
+    /// Where the first chunk ended.
     first_chunk: Option<u64>,
+    /// Whether a chunk was too small to be followed by another.
     ended_small: bool,
 }
 
