@@ -30,6 +30,7 @@ pub enum Behaviour {
     FailsHealthChecks {
         /// From RUNNING to the stop: the grace period and the failing checks.
         after_seconds: i64,
+        /// The ARN of the target group.
         target_group: String,
         /// What it writes when it starts.
         log: Vec<String>,
