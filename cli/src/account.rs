@@ -9,7 +9,7 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use tokio::runtime::{Builder, Runtime};
 
 #[cfg(feature = "report")]
-use crate::terminal::Said;
+use crate::terminal::CommandResult;
 use crate::terminal::stop;
 
 /// For how long one try of a call waits for its answer: whoever accepts a connection and says nothing ends no command
@@ -31,8 +31,8 @@ impl Session {
 
     /// Signs in, or gives what is to be said of why that cannot be.
     #[cfg(feature = "report")]
-    pub(crate) fn open() -> Result<Self, Said> {
-        Self::sign_in().map_err(|(message, code)| Said::fault(message, code))
+    pub(crate) fn open() -> Result<Self, CommandResult> {
+        Self::sign_in().map_err(|(message, code)| CommandResult::fault(message, code))
     }
 
     fn sign_in() -> Result<Self, (String, u8)> {

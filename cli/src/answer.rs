@@ -14,7 +14,7 @@ use pullsafe::arn::Arn;
 use pullsafe_aws::identity::prove;
 use pullsafe_aws::json::{JsonApi, LAMBDA};
 use pullsafe_aws::{Failure, FailureKind};
-use pullsafe_events::answer::{Answer, LONGEST_NO_SECONDS, MOST_CODES, Verdict, code};
+use pullsafe_events::answer::{Answer, LONGEST_NO_SECONDS, MOST_CODES, YesOrNo, code};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -78,14 +78,14 @@ struct To {
 }
 
 /// The remediator of a stack.
-struct Remediator {
+struct RemediatorOfStack {
     api: JsonApi,
     config: SdkConfig,
     function: String,
 }
 
 /// What became of one answer, and whether it is what was wanted.
-type Said = (Value, bool);
+type AnswerResult = (Value, bool);
 
 fn a_code(text: &str) -> Result<String, String> {
     code(text).ok_or_else(|| format!("`{text}` is no code: a code is eight letters and digits, as a message names it"))
@@ -111,7 +111,7 @@ pub(crate) fn approve(arguments: &Approve) -> ExitCode {
                 }
             }
         }
-        remediator.answer(Verdict::Yes, codes).await
+        remediator.answer(YesOrNo::Yes, codes).await
     })
 }
 
@@ -121,12 +121,15 @@ pub(crate) fn decline(arguments: &Decline) -> ExitCode {
         return stop("a no is remembered for a minute to 30 days: give --for between 1m and 30d", 2);
     }
     with_remediator(&arguments.to, async |remediator| {
-        remediator.answer(Verdict::No(seconds), arguments.codes.clone()).await
+        remediator.answer(YesOrNo::No(seconds), arguments.codes.clone()).await
     })
 }
 
 /// Finds the function, speaks to it, and writes what came of it.
-fn with_remediator(to: &To, speak: impl AsyncFn(&Remediator) -> Result<Vec<Said>, (String, u8)>) -> ExitCode {
+fn with_remediator(
+    to: &To,
+    speak: impl AsyncFn(&RemediatorOfStack) -> Result<Vec<AnswerResult>, (String, u8)>,
+) -> ExitCode {
     let named = to.function.clone().or_else(|| std::env::var(VARIABLE).ok()).filter(|name| !name.trim().is_empty());
     let Some(function) = named else {
         return stop(
@@ -140,7 +143,7 @@ fn with_remediator(to: &To, speak: impl AsyncFn(&Remediator) -> Result<Vec<Said>
         Ok(session) => session,
         Err(code) => return code,
     };
-    let remediator = Remediator::new(&session.config, function);
+    let remediator = RemediatorOfStack::new(&session.config, function);
     match session.wait(speak(&remediator)) {
         Err((message, code)) => stop(&message, code),
         Ok(said) => {
@@ -154,7 +157,7 @@ fn with_remediator(to: &To, speak: impl AsyncFn(&Remediator) -> Result<Vec<Said>
     }
 }
 
-impl Remediator {
+impl RemediatorOfStack {
     fn new(config: &SdkConfig, function: String) -> Self {
         // What is said once is not said again by itself: whoever says it sees what came of it.
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build();
@@ -177,7 +180,7 @@ impl Remediator {
         Ok(answer["questions"].as_array().cloned().unwrap_or_default())
     }
 
-    async fn answer(&self, verdict: Verdict, codes: Vec<String>) -> Result<Vec<Said>, (String, u8)> {
+    async fn answer(&self, verdict: YesOrNo, codes: Vec<String>) -> Result<Vec<AnswerResult>, (String, u8)> {
         let mut said = Vec::new();
         for some in codes.chunks(MOST_CODES) {
             let mut left = some.to_vec();

@@ -12,7 +12,7 @@ use clap::Args;
 use pullsafe::clock;
 use pullsafe::foreign::{self, log_line};
 use pullsafe_find::walk::{self, Options};
-use pullsafe_incident::outlook::Severity;
+use pullsafe_incident::outlook::Urgency;
 use pullsafe_incident::outlook::message::page;
 use pullsafe_scan::audit::{ANONYMOUS_QUOTA, audit};
 use pullsafe_scan::rewrite::DEFAULT_PREFIX;
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let mirror = match arguments
         .registry
         .as_deref()
-        .map(|host| inventory::Mirror::new(host, &arguments.prefix))
+        .map(|host| inventory::MirrorAccount::new(host, &arguments.prefix))
         .transpose()
     {
         Ok(mirror) => mirror,
@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         .outlooks
         .iter()
         .flat_map(|outlook| &outlook.findings)
-        .any(|finding| finding.severity(now) < Severity::Later);
+        .any(|finding| finding.severity(now) < Urgency::Later);
     let text = match arguments.output {
         Output::Text => {
             let left_out: String = left_out.iter().map(|what| format!("left out: {what}\n")).collect();
@@ -120,7 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     answer(&text, !audit.is_exposed() && audit.unknown.is_empty() && !fails)
 }
 
-fn look_out(session: &Session, arguments: &Arguments) -> Result<outlook::Found, String> {
+fn look_out(session: &Session, arguments: &Arguments) -> Result<outlook::OutlooksFound, String> {
     let mirror = arguments.registry.as_deref().map(|host| (host, arguments.prefix.as_str()));
     let looks = outlook::look(&session.config, crate::registry::client()?, &arguments.clusters, mirror);
     session.wait(looks).map_err(|failure| failure.to_string())

@@ -14,10 +14,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use self::input::Lines;
-use self::taken::{Source, source_of};
+use self::input::InputLines;
+use self::taken::{InputSource, source_of};
 #[cfg(feature = "mcp")]
-use crate::terminal::Said;
+use crate::terminal::CommandResult;
 use crate::terminal::{Output, stop};
 
 /// Say why a task stopped or a build failed, with evidence and advice.
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 
 /// How many inputs could be read, and how many not.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
+struct InputTally {
     read: usize,
     failed: usize,
 }
@@ -49,7 +49,7 @@ struct Tally {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let what = arguments.what.join(" ");
     let source = match &arguments.text {
-        Some(text) => Ok(Source::Text(text.clone())),
+        Some(text) => Ok(InputSource::Text(text.clone())),
         None => source_of(&what, |path| Path::new(path).exists()),
     };
     let mut out = BufWriter::new(io::stdout().lock());
@@ -61,48 +61,53 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// What it says of a text, a task or a service: no file and no standard input is read. Written nowhere yet.
 #[cfg(feature = "mcp")]
-pub(crate) fn said(arguments: &Arguments) -> Said {
+pub(crate) fn said(arguments: &Arguments) -> CommandResult {
     let what = arguments.what.join(" ");
     let source = match &arguments.text {
-        Some(text) => Ok(Source::Text(text.clone())),
+        Some(text) => Ok(InputSource::Text(text.clone())),
         None => source_of(&what, |_| false),
     };
     let (mut out, mut faults) = (Vec::new(), Vec::new());
     let told = match source {
-        Ok(Source::Input | Source::File(_)) => Err("nothing to diagnose was given".to_owned()),
-        Ok(source @ (Source::Text(_) | Source::Aws(_))) => {
+        Ok(InputSource::Input | InputSource::File(_)) => Err("nothing to diagnose was given".to_owned()),
+        Ok(source @ (InputSource::Text(_) | InputSource::Aws(_))) => {
             tell(source, arguments, &mut out, |fault| faults.push(fault.to_owned()))
         }
         Err(message) => Err(message),
     };
     match told {
-        Ok(code) => Said {
+        Ok(code) => CommandResult {
             text: String::from_utf8_lossy(&out).into_owned(),
             faults,
             code,
         },
-        Err(message) => Said::fault(message, 2),
+        Err(message) => CommandResult::fault(message, 2),
     }
 }
 
 /// Writes the answers, and gives the exit status.
-fn tell(source: Source, arguments: &Arguments, out: &mut impl Write, fault: impl FnMut(&str)) -> Result<u8, String> {
+fn tell(
+    source: InputSource,
+    arguments: &Arguments,
+    out: &mut impl Write,
+    fault: impl FnMut(&str),
+) -> Result<u8, String> {
     let (name, reader): (String, Box<dyn BufRead>) = match source {
-        Source::Input => ("standard input".to_owned(), Box::new(io::stdin().lock())),
-        Source::File(path) => match File::open(&path) {
+        InputSource::Input => ("standard input".to_owned(), Box::new(io::stdin().lock())),
+        InputSource::File(path) => match File::open(&path) {
             Ok(file) => (path, Box::new(BufReader::new(file))),
             Err(error) => return Err(format!("{path}: {error}")),
         },
-        Source::Text(text) => ("the message".to_owned(), Box::new(io::Cursor::new(text.into_bytes()))),
-        Source::Aws(asked) => match fetch::fetch(&asked) {
+        InputSource::Text(text) => ("the message".to_owned(), Box::new(io::Cursor::new(text.into_bytes()))),
+        InputSource::Aws(asked) => match fetch::fetch(&asked) {
             Ok(json) => (asked.to_string(), Box::new(io::Cursor::new(json.into_bytes()))),
             Err(message) => return Err(format!("{asked}: {message}")),
         },
     };
     match diagnose_all(reader, &name, arguments, out, fault).and_then(|tally| out.flush().map(|()| tally)) {
-        Ok(Tally { read: 0, failed: 0 }) => Err(format!("{name}: there is no event, message or log in it")),
-        Ok(Tally { read: 0, .. }) => Ok(2),
-        Ok(Tally { failed, .. }) => Ok(u8::from(failed > 0)),
+        Ok(InputTally { read: 0, failed: 0 }) => Err(format!("{name}: there is no event, message or log in it")),
+        Ok(InputTally { read: 0, .. }) => Ok(2),
+        Ok(InputTally { failed, .. }) => Ok(u8::from(failed > 0)),
         // Whoever read the output has had enough, such as `head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         Err(error) => Err(format!("{name}: {error}")),
@@ -116,9 +121,9 @@ fn diagnose_all(
     arguments: &Arguments,
     out: &mut impl Write,
     mut report: impl FnMut(&str),
-) -> io::Result<Tally> {
-    let mut tally = Tally::default();
-    for item in Lines::new(reader) {
+) -> io::Result<InputTally> {
+    let mut tally = InputTally::default();
+    for item in InputLines::new(reader) {
         match item? {
             Ok(item) => {
                 tally.read += 1;

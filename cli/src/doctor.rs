@@ -21,7 +21,7 @@ use pullsafe_aws::Failure;
 
 use crate::account::Session;
 use crate::terminal::{Output, answer, stop};
-use finding::{Finding, State};
+use finding::{Check, CheckState};
 
 /// Say whether a deployed stack is well: its rules, roles, queues and table, its last work, and what it takes for
 /// granted.
@@ -52,10 +52,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Output::Text => finding::text(&findings),
         Output::Json => finding::json(&findings),
     };
-    answer(&text, findings.iter().all(|finding| finding.state != State::Wrong))
+    answer(&text, findings.iter().all(|finding| finding.state != CheckState::Wrong))
 }
 
-async fn look(config: &SdkConfig, arguments: &Arguments) -> Result<Vec<Finding>, Failure> {
+async fn look(config: &SdkConfig, arguments: &Arguments) -> Result<Vec<Check>, Failure> {
     let now = clock::system()();
     let (stack, mut findings) = stack::read(config, &arguments.stack).await?;
     if arguments.before_delete {

@@ -16,7 +16,7 @@ use pullsafe_events::Subject;
 use serde_json::{Value, json};
 
 use crate::account::Session;
-use crate::service::{Ecs, named};
+use crate::service::{EcsClient, named};
 use crate::terminal::{Output, answer, stop};
 
 /// The function's logical id in the template.
@@ -64,12 +64,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// What the remediator has answered, and when.
-struct Played {
+struct DrillAnswer {
     answer: Value,
     whole: Duration,
 }
 
-impl Played {
+impl DrillAnswer {
     fn shown(&self) -> Option<&Value> {
         self.answer.get("shown").filter(|shown| shown.is_object())
     }
@@ -79,8 +79,8 @@ impl Played {
     }
 }
 
-async fn play(config: &SdkConfig, stack: &str, cluster: &str, service: &str) -> Result<Played, String> {
-    let described = Ecs::new(config).service(cluster, service).await?;
+async fn play(config: &SdkConfig, stack: &str, cluster: &str, service: &str) -> Result<DrillAnswer, String> {
+    let described = EcsClient::new(config).service(cluster, service).await?;
     let word = |key: &str| described[key].as_str().unwrap_or_default().to_owned();
     let subject = Subject::Service(ServiceId { cluster_arn: word("clusterArn"), name: word("serviceName") });
     let function = function(config, stack).await.map_err(|failure| match failure.kind {
@@ -100,7 +100,7 @@ async fn play(config: &SdkConfig, stack: &str, cluster: &str, service: &str) -> 
         Some(_) | None => failure.to_string(),
     })?;
     match answer["outcome"].as_str() {
-        Some("drill") => Ok(Played { answer, whole: begun.elapsed() }),
+        Some("drill") => Ok(DrillAnswer { answer, whole: begun.elapsed() }),
         Some(_) | None => {
             let why = answer["why"].as_str().unwrap_or_default();
             Err(format!("the deployed remediator plays no drills; deploy this release first ({why})"))
@@ -127,7 +127,7 @@ async fn function(config: &SdkConfig, stack: &str) -> Result<String, Failure> {
     }
 }
 
-fn text(played: &Played) -> String {
+fn text(played: &DrillAnswer) -> String {
     let why = played.answer["why"].as_str().unwrap_or_default();
     let Some(shown) = played.shown() else {
         return foreign::terminal(&format!("DRILL, not played: {why}\n")).into_owned();
@@ -147,7 +147,7 @@ fn text(played: &Played) -> String {
     foreign::terminal(&(lines.join("\n") + "\n")).into_owned()
 }
 
-fn json(played: &Played) -> Value {
+fn json(played: &DrillAnswer) -> Value {
     let mut document = played.answer.clone();
     document["whole_milliseconds"] = json!(u64::try_from(played.whole.as_millis()).unwrap_or(u64::MAX));
     document

@@ -25,9 +25,9 @@ use rmcp::{ErrorData, model};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use self::tool::Tool;
+use self::tool::AssistantTool;
 use self::tools::{INSTRUCTIONS, TOOLS};
-use crate::terminal::{Said, stop};
+use crate::terminal::{CommandResult, stop};
 
 /// How long a tool may take. What it was about to say then is lost; nothing was being changed.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -87,11 +87,11 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(TOOLS.iter().map(Tool::described).collect()))
+        Ok(ListToolsResult::with_all_items(TOOLS.iter().map(AssistantTool::described).collect()))
     }
 
     fn get_tool(&self, name: &str) -> Option<model::Tool> {
-        TOOLS.iter().find(|tool| tool.name == name).map(Tool::described)
+        TOOLS.iter().find(|tool| tool.name == name).map(AssistantTool::described)
     }
 
     async fn call_tool(
@@ -108,21 +108,23 @@ impl ServerHandler for Server {
         let given = request.arguments.unwrap_or_default();
         let line = match tool.line(&given, self.table.as_deref()) {
             Ok(line) => line,
-            Err(problem) => return Ok(result(&Said::fault(problem, 2)).into()),
+            Err(problem) => return Ok(result(&CommandResult::fault(problem, 2)).into()),
         };
         let answer = tool.answer;
-        let work = tokio::task::spawn_blocking(move || answer(&line).unwrap_or_else(|problem| Said::fault(problem, 2)));
+        let work = tokio::task::spawn_blocking(move || {
+            answer(&line).unwrap_or_else(|problem| CommandResult::fault(problem, 2))
+        });
         let said = match timeout(LONGEST, work).await {
             Ok(Ok(said)) => said,
             Ok(Err(error)) => return Err(ErrorData::internal_error(error.to_string(), None)),
-            Err(_) => Said::fault(format!("{}: no answer within {} seconds", tool.name, LONGEST.as_secs()), 1),
+            Err(_) => CommandResult::fault(format!("{}: no answer within {} seconds", tool.name, LONGEST.as_secs()), 1),
         };
         Ok(result(&said).into())
     }
 }
 
 /// What a command has said, as a tool's result. That an answer is no, or not whole, is no error of the tool.
-fn result(said: &Said) -> CallToolResult {
+fn result(said: &CommandResult) -> CallToolResult {
     let faults = said.faults.iter().map(|fault| format!("error: {}", foreign::line(fault)));
     let text = said.text.trim_end();
     let blocks: Vec<String> = [text.to_owned()].into_iter().filter(|text| !text.is_empty()).chain(faults).collect();

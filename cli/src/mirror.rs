@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use mirror::aws::inventory::Inventory;
+use mirror::aws::inventory::EcsInventory;
 use mirror::aws::table::MirrorTable;
 use mirror::decide::plan::prune::PrunePlan;
 use mirror::decide::plan::text;
-use mirror::decide::plan::{Item, Memory, Plan, plan};
+use mirror::decide::plan::{Memory, MirrorPlan, PlannedImage, plan};
 use mirror::decide::{LARGEST_CONFIG, MirrorConfig, Want};
 use mirror::look::{Around, Pruner, Survey, survey};
 use pullsafe::clock;
@@ -105,7 +105,7 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
     } else {
         aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build()
     };
-    let (ecr, ecs) = (EcrRegions::new(aws.clone()), Inventory::of(&aws));
+    let (ecr, ecs) = (EcrRegions::new(aws.clone()), EcsInventory::of(&aws));
     let mut copier = Copier::new(client);
     if ecr_host(&config.registry).is_some() {
         copier = copier.with_native(Arc::new(EcrNative::new(ecr.clone())));
@@ -166,7 +166,7 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
 
 fn show_plan(
     output: Output,
-    planned: &Plan,
+    planned: &MirrorPlan,
     prune: Option<&PrunePlan>,
     now: pullsafe::timestamp::Timestamp,
 ) -> ExitCode {
@@ -178,23 +178,23 @@ fn show_plan(
 }
 
 /// An image of the plan and what became of it.
-type Outcome<'a> = (&'a Item, Result<CopyReport, RegistryError>);
+type ImageOutcome<'a> = (&'a PlannedImage, Result<CopyReport, RegistryError>);
 
 async fn copy<'a>(
     output: Output,
     config: &MirrorConfig,
     copier: &Copier,
     ecr: &EcrRegions,
-    planned: &'a Plan,
-) -> Vec<Outcome<'a>> {
-    let items: Vec<&Item> = planned.copies().collect();
+    planned: &'a MirrorPlan,
+) -> Vec<ImageOutcome<'a>> {
+    let items: Vec<&PlannedImage> = planned.copies().collect();
     if items.is_empty() {
         return Vec::new();
     }
     if output == Output::Text {
         eprintln!("{} images to copy", items.len());
     }
-    let mut done: Vec<Outcome<'a>> = Vec::new();
+    let mut done: Vec<ImageOutcome<'a>> = Vec::new();
     let mut ready = Vec::new();
     for item in items {
         match ensure_repository(config, ecr, item).await {
@@ -224,7 +224,7 @@ async fn copy<'a>(
 }
 
 /// ECR makes no repository by itself; other registries do.
-async fn ensure_repository(config: &MirrorConfig, ecr: &EcrRegions, item: &Item) -> Result<(), RegistryError> {
+async fn ensure_repository(config: &MirrorConfig, ecr: &EcrRegions, item: &PlannedImage) -> Result<(), RegistryError> {
     let Some(host) = ecr_host(item.want.target.registry()) else {
         return Ok(());
     };
@@ -236,7 +236,7 @@ async fn ensure_repository(config: &MirrorConfig, ecr: &EcrRegions, item: &Item)
     Ok(())
 }
 
-fn report(output: Output, planned: &Plan, results: &[Outcome<'_>], pruned: u64, found: &Survey) -> ExitCode {
+fn report(output: Output, planned: &MirrorPlan, results: &[ImageOutcome<'_>], pruned: u64, found: &Survey) -> ExitCode {
     let failed = results.iter().filter(|(_, result)| result.is_err()).count();
     let shown = match output {
         Output::Text => report_text(planned, results, pruned),
@@ -245,7 +245,7 @@ fn report(output: Output, planned: &Plan, results: &[Outcome<'_>], pruned: u64, 
     answer(&shown, failed == 0 && planned.is_complete())
 }
 
-fn report_text(planned: &Plan, results: &[Outcome<'_>], pruned: u64) -> String {
+fn report_text(planned: &MirrorPlan, results: &[ImageOutcome<'_>], pruned: u64) -> String {
     let mut lines: Vec<String> = planned.warnings.iter().map(|warning| format!("note: {warning}")).collect();
     for (item, result) in results {
         lines.push(match result {
@@ -279,7 +279,7 @@ fn report_text(planned: &Plan, results: &[Outcome<'_>], pruned: u64) -> String {
 
 /// What the run has spent of Docker Hub's quota, which is what a plan foretells: a manifest from elsewhere is none of
 /// it.
-fn pulls(results: &[Outcome<'_>]) -> u64 {
+fn pulls(results: &[ImageOutcome<'_>]) -> u64 {
     let of_hub = results.iter().filter(|(item, _)| item.want.source.is_docker_hub());
     of_hub
         .filter_map(|(_, result)| result.as_ref().ok())
@@ -287,18 +287,20 @@ fn pulls(results: &[Outcome<'_>]) -> u64 {
         .sum()
 }
 
-fn words(item: &Item) -> String {
-    use mirror::decide::plan::Action;
+fn words(item: &PlannedImage) -> String {
+    use mirror::decide::plan::CopyDecision;
     match &item.action {
-        Action::Later => "next time, because Docker Hub's quota does not suffice".to_owned(),
-        Action::Blocked => "blocked: the tag has moved at the source, and cannot be changed in the mirror".to_owned(),
-        Action::Absent => format!("{} does not exist", item.want.source),
-        Action::Unknown(why) => format!("not known: {why}"),
-        Action::Copy | Action::Asked | Action::Current => String::new(),
+        CopyDecision::Later => "next time, because Docker Hub's quota does not suffice".to_owned(),
+        CopyDecision::Blocked => {
+            "blocked: the tag has moved at the source, and cannot be changed in the mirror".to_owned()
+        }
+        CopyDecision::Absent => format!("{} does not exist", item.want.source),
+        CopyDecision::Unknown(why) => format!("not known: {why}"),
+        CopyDecision::Copy | CopyDecision::Asked | CopyDecision::Current => String::new(),
     }
 }
 
-fn report_json(planned: &Plan, results: &[Outcome<'_>], pruned: u64, found: &Survey) -> Value {
+fn report_json(planned: &MirrorPlan, results: &[ImageOutcome<'_>], pruned: u64, found: &Survey) -> Value {
     let images = planned.items.iter().map(|item| {
         let result = results.iter().find(|(copied, _)| std::ptr::eq(*copied, item)).map(|(_, result)| result);
         json!({

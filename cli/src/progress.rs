@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use pullsafe_registry::{Event, Progress};
+use pullsafe_registry::{CopyEvent, Progress};
 
 const ON_TERMINAL: Duration = Duration::from_millis(100);
 const ELSEWHERE: Duration = Duration::from_secs(10);
@@ -14,13 +14,13 @@ const ELSEWHERE: Duration = Duration::from_secs(10);
 /// Follows a copy.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    state: Mutex<State>,
+    state: Mutex<ProgressState>,
     terminal: bool,
     images: usize,
 }
 
 #[derive(Debug)]
-struct State {
+struct ProgressState {
     started: Instant,
     shown_at: Instant,
     shown: usize,
@@ -34,7 +34,7 @@ impl Meter {
     /// A meter for so many images.
     pub(crate) fn new(images: usize) -> Arc<Self> {
         let now = Instant::now();
-        let state = State {
+        let state = ProgressState {
             started: now,
             shown_at: now,
             shown: 0,
@@ -66,16 +66,16 @@ impl Meter {
         }
     }
 
-    fn hear(&self, event: Event<'_>) {
+    fn hear(&self, event: CopyEvent<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Found { bytes, .. } => state.found += bytes,
-            Event::Sent { bytes, .. } => {
+            CopyEvent::Found { bytes, .. } => state.found += bytes,
+            CopyEvent::Sent { bytes, .. } => {
                 state.sent += bytes;
                 state.done += bytes;
             }
-            Event::Spared { bytes, .. } => state.done += bytes,
-            Event::Done { .. } => state.images_done += 1,
+            CopyEvent::Spared { bytes, .. } => state.done += bytes,
+            CopyEvent::Done { .. } => state.images_done += 1,
         }
         let now = Instant::now();
         let every = if self.terminal { ON_TERMINAL } else { ELSEWHERE };
@@ -95,7 +95,7 @@ impl Meter {
     }
 }
 
-fn line(state: &State, images: usize, passed: Duration) -> String {
+fn line(state: &ProgressState, images: usize, passed: Duration) -> String {
     let percent = (state.done.min(state.found) * 100).checked_div(state.found).unwrap_or(0);
     let speed = state.sent as f64 / passed.as_secs_f64().max(0.001);
     let of_images = if images > 1 {
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_line_says_how_far_it_is() {
         let now = Instant::now();
-        let mut state = State {
+        let mut state = ProgressState {
             started: now,
             shown_at: now,
             shown: 0,

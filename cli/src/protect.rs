@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::account::Session;
-use crate::service::{Ecs, named};
+use crate::service::{EcsClient, named};
 use crate::terminal::{answer, stop};
 
 const STAGE: &str = "PRE_SCALE_UP";
@@ -45,13 +45,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(session) => session,
         Err(code) => return code,
     };
-    match session.wait(protect(&Ecs::new(&session.config), &cluster, &service, arguments)) {
+    match session.wait(protect(&EcsClient::new(&session.config), &cluster, &service, arguments)) {
         Ok(text) => answer(&format!("{text}\n"), true),
         Err(message) => stop(&message, 1),
     }
 }
 
-async fn protect(ecs: &Ecs, cluster: &str, name: &str, arguments: &Arguments) -> Result<String, String> {
+async fn protect(ecs: &EcsClient, cluster: &str, name: &str, arguments: &Arguments) -> Result<String, String> {
     let service = ecs.service(cluster, name).await?;
     let wanted = if arguments.undo { None } else { Some(arguments.minutes) };
     let Some(configuration) = changed(&service, wanted)? else {

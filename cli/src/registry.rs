@@ -14,7 +14,7 @@ use pullsafe_registry as registry;
 use pullsafe_registry::endpoints::{Endpoints, VARIABLE};
 use pullsafe_registry::sign_in::credentials::CredentialsError;
 use pullsafe_registry::sign_in::docker_config::DockerConfig;
-use pullsafe_registry::{Client, Config, Copier, CredentialsProvider, Native, Reach};
+use pullsafe_registry::{AllowedHosts, Client, Config, Copier, CredentialsProvider, Native};
 use tokio::sync::OnceCell;
 
 /// A copier, or what is wrong with the configuration of this machine. If all targets are in ECR and signed in to as AWS
@@ -33,19 +33,19 @@ pub(crate) fn client() -> Result<Client, String> {
     Ok(connect()?.0)
 }
 
-fn connect() -> Result<(Client, Arc<Credentials>), String> {
+fn connect() -> Result<(Client, Arc<DockerThenEcr>), String> {
     let endpoints: Endpoints = env::var(VARIABLE).unwrap_or_default().parse().map_err(|error| format!("{error}"))?;
     let docker = match docker_config_path() {
         Some(path) => DockerConfig::load(&path).map_err(|error| error.to_string())?,
         None => DockerConfig::default(),
     };
-    let credentials = Arc::new(Credentials { docker, regions: OnceCell::new(), ecr: OnceCell::new() });
-    let shared: Arc<dyn CredentialsProvider> = Arc::<Credentials>::clone(&credentials);
+    let credentials = Arc::new(DockerThenEcr { docker, regions: OnceCell::new(), ecr: OnceCell::new() });
+    let shared: Arc<dyn CredentialsProvider> = Arc::<DockerThenEcr>::clone(&credentials);
     Ok((
         Client::new(Config {
             endpoints,
             credentials: shared,
-            reach: Reach::Anywhere,
+            reach: AllowedHosts::Anywhere,
             ..Config::new(clock::system())
         }),
         credentials,
@@ -75,13 +75,13 @@ fn docker_config_path() -> Option<PathBuf> {
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What Docker knows comes first; an ECR registry that it does not know is signed in to as AWS does.
-struct Credentials {
+struct DockerThenEcr {
     docker: DockerConfig,
     regions: OnceCell<EcrRegions>,
     ecr: OnceCell<EcrCredentials>,
 }
 
-impl Credentials {
+impl DockerThenEcr {
     /// Loaded when the first ECR registry needs it: it can mean asking the network who we are.
     async fn regions(&self) -> &EcrRegions {
         self.regions.get_or_init(|| async { EcrRegions::new(aws_config::load_from_env().await) }).await
@@ -98,7 +98,7 @@ impl Credentials {
     }
 }
 
-impl Native for Credentials {
+impl Native for DockerThenEcr {
     fn tags<'a>(&'a self, repository: &'a Reference, tags: &'a [String]) -> Boxed<'a, Option<HashMap<String, Digest>>> {
         Box::pin(async move { self.native().await.tags(repository, tags).await })
     }
@@ -112,7 +112,7 @@ impl Native for Credentials {
     }
 }
 
-impl CredentialsProvider for Credentials {
+impl CredentialsProvider for DockerThenEcr {
     fn credentials<'a>(
         &'a self,
         registry: &'a str,

@@ -9,13 +9,13 @@ use pullsafe::arn::ServiceId;
 use pullsafe::settings::TABLE;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::{Failure, FailureKind};
-use pullsafe_incident::outbreak::Rules;
-use pullsafe_incident::store::{History, Table};
+use pullsafe_incident::outbreak::OutbreakRules;
+use pullsafe_incident::store::{IncidentHistory, Table};
 use pullsafe_report::{Report, html, markdown, outbreak};
 
 use crate::account::Session;
 use crate::arguments::duration;
-use crate::terminal::Said;
+use crate::terminal::CommandResult;
 
 /// Report the incidents of a service, or of everything: causes, quota, evidence, what was done, what to change.
 ///
@@ -30,15 +30,15 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
     since: Duration,
     /// The form of the report
-    #[arg(long, value_enum, default_value_t = Output::Markdown)]
-    output: Output,
+    #[arg(long, value_enum, default_value_t = ReportOutput::Markdown)]
+    output: ReportOutput,
     /// The stack's table of incidents (its output TableName); PULLSAFE_TABLE without it
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+enum ReportOutput {
     /// For an issue, a wiki or a terminal
     Markdown,
     /// A line for each incident: since when, what, how it stands, and its blocker
@@ -56,10 +56,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// What it reports, written nowhere yet.
-pub(crate) fn said(arguments: &Arguments) -> Said {
+pub(crate) fn said(arguments: &Arguments) -> CommandResult {
     let variable = std::env::var(TABLE.name).ok();
     let Some(table) = arguments.table.clone().or(variable).filter(|table| !table.trim().is_empty()) else {
-        return Said::fault(
+        return CommandResult::fault(
             format!("which table? Give --table, or set {}: it is the stack's output TableName", TABLE.name),
             2,
         );
@@ -73,24 +73,24 @@ pub(crate) fn said(arguments: &Arguments) -> Said {
     let history = match session.wait(read(&session.config, &table, arguments.service.as_deref(), since)) {
         Ok(history) => history,
         Err(failure) if failure.kind == FailureKind::NotFound => {
-            return Said::fault(format!("there is no table {table} in this account and region"), 2);
+            return CommandResult::fault(format!("there is no table {table} in this account and region"), 2);
         }
-        Err(failure) => return Said::fault(failure.to_string(), 1),
+        Err(failure) => return CommandResult::fault(failure.to_string(), 1),
     };
     let reports: Vec<Report> =
         history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
-    let outbreaks = outbreak::of(&history.incidents, Rules::USUAL, now);
+    let outbreaks = outbreak::of(&history.incidents, OutbreakRules::USUAL, now);
     let text = match arguments.output {
-        Output::Markdown => format!("{}{}", outbreak::in_markdown(&outbreaks), markdown::page(&reports)),
-        Output::List => markdown::list(&reports),
-        Output::Plan => markdown::plans(&reports),
-        Output::Html => html::page_with("pullsafe: incidents", &outbreaks, &reports),
-        Output::Json => match serde_json::to_string_pretty(&reports) {
+        ReportOutput::Markdown => format!("{}{}", outbreak::in_markdown(&outbreaks), markdown::page(&reports)),
+        ReportOutput::List => markdown::list(&reports),
+        ReportOutput::Plan => markdown::plans(&reports),
+        ReportOutput::Html => html::page_with("pullsafe: incidents", &outbreaks, &reports),
+        ReportOutput::Json => match serde_json::to_string_pretty(&reports) {
             Ok(json) => format!("{json}\n"),
-            Err(error) => return Said::fault(error.to_string(), 1),
+            Err(error) => return CommandResult::fault(error.to_string(), 1),
         },
     };
-    Said {
+    CommandResult {
         text,
         code: u8::from(!history.missing.is_empty()),
         faults: history.missing,
@@ -98,7 +98,12 @@ pub(crate) fn said(arguments: &Arguments) -> Said {
 }
 
 /// A service's ARN is the table's own key; any other name is looked for among all.
-async fn read(config: &SdkConfig, table: &str, service: Option<&str>, since: Timestamp) -> Result<History, Failure> {
+async fn read(
+    config: &SdkConfig,
+    table: &str,
+    service: Option<&str>,
+    since: Timestamp,
+) -> Result<IncidentHistory, Failure> {
     let table = Table::new(config, table);
     match service {
         Some(arn) if ServiceId::from_arn(arn).is_some() => table.history(arn, since).await,

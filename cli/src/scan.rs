@@ -4,7 +4,7 @@ mod baseline;
 mod fix;
 mod since;
 
-use pullsafe_scan::report::Listed;
+use pullsafe_scan::report::FindingsShown;
 use pullsafe_scan::rewrite::Official;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use pullsafe_find::finding::Level;
 use pullsafe_find::walk::{self, Options, Scanned};
 use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::report::{self, Colours};
-use pullsafe_scan::rewrite::{DEFAULT_PREFIX, Target};
+use pullsafe_scan::rewrite::{DEFAULT_PREFIX, NewRegistry};
 
 use crate::terminal::stop;
 
@@ -27,8 +27,8 @@ pub(crate) struct Arguments {
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
     /// For people, for tools, as annotations of GitHub Actions, or for code scanning
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(long, value_enum, default_value_t = ScanOutput::Text)]
+    output: ScanOutput,
     /// List images of every registry, and files that were skipped
     #[arg(long, short = 'v')]
     all: bool,
@@ -80,7 +80,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+enum ScanOutput {
     /// For people
     Text,
     /// One JSON document
@@ -94,7 +94,7 @@ enum Output {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let rewrites = arguments.fix || arguments.diff || arguments.compose_override.is_some();
     let target = if rewrites || arguments.registry.is_some() {
-        match Target::new(arguments.registry.as_deref(), &arguments.prefix, official(arguments)) {
+        match NewRegistry::new(arguments.registry.as_deref(), &arguments.prefix, official(arguments)) {
             Ok(target) => Some(target),
             Err(error) => return stop(&error.to_string(), 2),
         }
@@ -128,8 +128,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// Where the report says that images should come from.
-fn target_of_report(arguments: &Arguments) -> Option<Target> {
-    Target::new(arguments.registry.as_deref(), &arguments.prefix, official(arguments)).ok()
+fn target_of_report(arguments: &Arguments) -> Option<NewRegistry> {
+    NewRegistry::new(arguments.registry.as_deref(), &arguments.prefix, official(arguments)).ok()
 }
 
 /// Where official images go.
@@ -140,18 +140,18 @@ const fn official(arguments: &Arguments) -> Official {
     }
 }
 
-fn print_report(arguments: &Arguments, scanned: &Scanned, target: Option<&Target>) -> io::Result<ExitCode> {
-    let listed = if arguments.all { Listed::All } else { Listed::DockerHub };
+fn print_report(arguments: &Arguments, scanned: &Scanned, target: Option<&NewRegistry>) -> io::Result<ExitCode> {
+    let listed = if arguments.all { FindingsShown::All } else { FindingsShown::DockerHub };
     print(&match arguments.output {
-        Output::Text if io::stdout().is_terminal() => {
+        ScanOutput::Text if io::stdout().is_terminal() => {
             let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
                 || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
             report::terminal(scanned, listed, if plain { Colours::None } else { Colours::Some }, target)
         }
-        Output::Text => report::text(scanned, listed),
-        Output::Json => report::json(scanned),
-        Output::Github => report::github(scanned),
-        Output::Sarif => report::sarif(scanned, target),
+        ScanOutput::Text => report::text(scanned, listed),
+        ScanOutput::Json => report::json(scanned),
+        ScanOutput::Github => report::github(scanned),
+        ScanOutput::Sarif => report::sarif(scanned, target),
     })?;
     let from_docker_hub = scanned.findings.iter().any(|finding| finding.is_docker_hub());
     let unreadable = scanned.problems.iter().any(|problem| problem.level == Level::Unreadable);

@@ -6,9 +6,9 @@ use pullsafe_aws::{Failure, FailureKind, SdkConfig};
 use serde_json::{Value, json};
 
 /// Amazon ECS.
-pub(crate) struct Ecs(JsonApi);
+pub(crate) struct EcsClient(JsonApi);
 
-impl Ecs {
+impl EcsClient {
     pub(crate) fn new(config: &SdkConfig) -> Self {
         Self(JsonApi::new(config, ECS))
     }

@@ -18,7 +18,7 @@ pub(crate) enum Output {
 
 /// What a command has found out, before it is written anywhere.
 #[cfg(any(feature = "report", feature = "verify"))]
-pub(crate) struct Said {
+pub(crate) struct CommandResult {
     /// For standard output.
     pub(crate) text: String,
     /// What could not be done, each in a sentence.
@@ -28,7 +28,7 @@ pub(crate) struct Said {
 }
 
 #[cfg(any(feature = "report", feature = "verify"))]
-impl Said {
+impl CommandResult {
     /// The whole answer: 0 if it is yes, 1 if it is no.
     #[cfg(feature = "verify")]
     pub(crate) fn whole(text: String, yes: bool) -> Self {

@@ -12,18 +12,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use pullsafe::settings::Mirror;
+use pullsafe::settings::MirrorLocation;
 use pullsafe_aws::ecr::EcrRegions;
 use pullsafe_inspect::looks::{Account, Looker};
-use pullsafe_inspect::{Certainty, Finding, findings};
+use pullsafe_inspect::{Certainty, InspectFinding, findings};
 use pullsafe_registry::Client;
 use tokio::time::{Instant, sleep};
 
 use crate::account;
 use crate::arguments::{duration, platform};
 use crate::registry;
-use crate::terminal::Said;
-use subject::Subject;
+use crate::terminal::CommandResult;
+use subject::VerifiedThing;
 
 /// The pause between two looks while an image is waited for.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -40,8 +40,8 @@ pub(crate) struct Arguments {
     #[arg(value_name = "TARGET", required = true)]
     targets: Vec<String>,
     /// For people, for programs, or as annotations of GitHub Actions
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(long, value_enum, default_value_t = VerifyOutput::Text)]
+    output: VerifyOutput,
     /// Wait so long for images that a build is still pushing: seconds, or with units, such as 90s or 10m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait: Option<Duration>,
@@ -69,7 +69,7 @@ impl Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+enum VerifyOutput {
     /// For people
     Text,
     /// One JSON document
@@ -80,8 +80,8 @@ enum Output {
 
 /// What was found about one target.
 struct Verified {
-    subject: Subject,
-    findings: Vec<Finding>,
+    subject: VerifiedThing,
+    findings: Vec<InspectFinding>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -89,18 +89,18 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// What it finds, written nowhere yet.
-pub(crate) fn said(arguments: &Arguments) -> Said {
+pub(crate) fn said(arguments: &Arguments) -> CommandResult {
     let client = match registry::client() {
         Ok(client) => client,
-        Err(message) => return Said::fault(message, 2),
+        Err(message) => return CommandResult::fault(message, 2),
     };
     let mirror = match arguments.mirror.as_deref().map(subject::mirror).transpose() {
         Ok(mirror) => mirror,
-        Err(message) => return Said::fault(message, 2),
+        Err(message) => return CommandResult::fault(message, 2),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Said::fault(error.to_string(), 1),
+        Err(error) => return CommandResult::fault(error.to_string(), 1),
     };
     runtime.block_on(async {
         let (config, left_out) = match account::config().await {
@@ -110,7 +110,7 @@ pub(crate) fn said(arguments: &Arguments) -> Said {
         let account = config.as_ref().map(|config| Account::new(config, EcrRegions::new(config.clone())));
         let subjects = match subject::all(arguments, config.as_ref(), left_out.as_deref()).await {
             Ok(subjects) => subjects,
-            Err(message) => return Said::fault(message, 2),
+            Err(message) => return CommandResult::fault(message, 2),
         };
         let verifier = Verifier { account, client, mirror };
         let verified = verifier.verify(subjects, arguments).await;
@@ -119,23 +119,23 @@ pub(crate) fn said(arguments: &Arguments) -> Said {
             .flat_map(|one| &one.findings)
             .any(|finding| arguments.strict || finding.certainty == Certainty::Certain);
         let text = match arguments.output {
-            Output::Text => output::text(&verified, left_out.as_deref()),
-            Output::Json => output::json(&verified, left_out.as_deref()),
-            Output::Github => output::github(&verified),
+            VerifyOutput::Text => output::text(&verified, left_out.as_deref()),
+            VerifyOutput::Json => output::json(&verified, left_out.as_deref()),
+            VerifyOutput::Github => output::github(&verified),
         };
-        Said::whole(text, !fails)
+        CommandResult::whole(text, !fails)
     })
 }
 
 struct Verifier {
     account: Option<Account>,
     client: Client,
-    mirror: Option<Mirror>,
+    mirror: Option<MirrorLocation>,
 }
 
 impl Verifier {
     /// Looks, and while images are waited for that somebody may still push, looks again.
-    async fn verify(&self, subjects: Vec<Subject>, arguments: &Arguments) -> Vec<Verified> {
+    async fn verify(&self, subjects: Vec<VerifiedThing>, arguments: &Arguments) -> Vec<Verified> {
         let end = Instant::now() + arguments.wait.unwrap_or_default();
         let mut verified = Vec::new();
         for subject in subjects {
@@ -153,7 +153,7 @@ impl Verifier {
         verified
     }
 
-    async fn look(&self, subject: &Subject, tasks: u64) -> Vec<Finding> {
+    async fn look(&self, subject: &VerifiedThing, tasks: u64) -> Vec<InspectFinding> {
         let (account, mirror) = (self.account.as_ref(), self.mirror.as_ref());
         let looker = Looker {
             account,

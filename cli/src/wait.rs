@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pullsafe::foreign;
-use pullsafe::lookup::{GRACE_SECONDS, Lookup, Resolved};
+use pullsafe::lookup::{GRACE_SECONDS, Lookup, ResolvedImage};
 use pullsafe::manifest::Platform;
 use pullsafe::reference::{Digest, Reference, ecr_host};
 use pullsafe::similar::similar;
@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
 
 /// What a look showed.
 #[derive(Debug, PartialEq)]
-enum Look {
+enum WaitLook {
     Present(Digest),
     NotYet(String),
     /// A permission is missing, or is too new to count everywhere.
@@ -95,7 +95,7 @@ impl Waiter<'_> {
         loop {
             let look = timeout_at(deadline, self.look(&mut seen)).await;
             match look {
-                Ok(Look::Denied(reason)) => {
+                Ok(WaitLook::Denied(reason)) => {
                     let since = *denied_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= DENIED_FOR {
                         let next = format!(
@@ -106,9 +106,9 @@ impl Waiter<'_> {
                     }
                     why_not = reason;
                 }
-                Ok(Look::Present(digest)) => return Ok(digest),
-                Ok(Look::Never(reason)) => return Err(reason),
-                Ok(Look::NotYet(reason)) => (why_not, denied_since) = (reason, None),
+                Ok(WaitLook::Present(digest)) => return Ok(digest),
+                Ok(WaitLook::Never(reason)) => return Err(reason),
+                Ok(WaitLook::NotYet(reason)) => (why_not, denied_since) = (reason, None),
                 Err(_) => {}
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -127,32 +127,32 @@ impl Waiter<'_> {
     }
 
     /// `seen` is the last digest whose platforms did not suffice, so that its manifest is read once.
-    async fn look(&self, seen: &mut Option<(Digest, String)>) -> Look {
+    async fn look(&self, seen: &mut Option<(Digest, String)>) -> WaitLook {
         let digest = match self.digest().await {
             Ok(digest) => digest,
             Err(look) => return look,
         };
         if self.arguments.platforms.is_empty() {
-            return Look::Present(digest);
+            return WaitLook::Present(digest);
         }
         if let Some((_, reason)) = seen.as_ref().filter(|(known, _)| *known == digest) {
-            return Look::NotYet(reason.clone());
+            return WaitLook::NotYet(reason.clone());
         }
         match self.missing(&digest).await {
-            Ok(None) => Look::Present(digest),
+            Ok(None) => WaitLook::Present(digest),
             Ok(Some(reason)) => {
                 *seen = Some((digest, reason.clone()));
-                Look::NotYet(reason)
+                WaitLook::NotYet(reason)
             }
             Err(error) => judge(&error),
         }
     }
 
-    async fn digest(&self) -> Result<Digest, Look> {
+    async fn digest(&self) -> Result<Digest, WaitLook> {
         let reference = &self.arguments.reference;
         if ecr_host(reference.registry()).is_some() && !self.client.endpoints().is_mapped(reference.registry()) {
             // Nobody comes later and signs in.
-            let found = self.ecr().await.map_err(Look::Never)?.resolve(reference).await;
+            let found = self.ecr().await.map_err(WaitLook::Never)?.resolve(reference).await;
             return judge_ecr(found);
         }
         self.client.resolve(reference).await.map(|resolved| resolved.digest).map_err(|error| judge(&error))
@@ -204,26 +204,26 @@ impl Waiter<'_> {
 }
 
 /// What ECR's answer means for whoever waits.
-fn judge_ecr(found: Lookup<Resolved>) -> Result<Digest, Look> {
+fn judge_ecr(found: Lookup<ResolvedImage>) -> Result<Digest, WaitLook> {
     let patience = found.patience_seconds();
     match found {
         Lookup::Found(resolved) => Ok(resolved.digest),
-        Lookup::Absent => Err(Look::NotYet("ECR has no such image".to_owned())),
+        Lookup::Absent => Err(WaitLook::NotYet("ECR has no such image".to_owned())),
         Lookup::Unknown(doubt) => Err(match patience {
-            0 => Look::Never(doubt.to_string()),
-            GRACE_SECONDS => Look::Denied(doubt.to_string()),
-            _ => Look::NotYet(doubt.to_string()),
+            0 => WaitLook::Never(doubt.to_string()),
+            GRACE_SECONDS => WaitLook::Denied(doubt.to_string()),
+            _ => WaitLook::NotYet(doubt.to_string()),
         }),
     }
 }
 
 /// Many registries answer for what does not exist as for what is not allowed; so that is waited for too.
-fn judge(error: &RegistryError) -> Look {
+fn judge(error: &RegistryError) -> WaitLook {
     let no_credentials = matches!(error, RegistryError::Credentials { retryable: false, .. });
     if no_credentials || matches!(error, RegistryError::Invalid(_)) {
-        Look::Never(error.to_string())
+        WaitLook::Never(error.to_string())
     } else {
-        Look::NotYet(error.to_string())
+        WaitLook::NotYet(error.to_string())
     }
 }
 
@@ -235,9 +235,9 @@ mod tests {
     #[test]
     fn what_ecr_refuses_is_not_waited_for_and_what_it_denies_for_a_while() {
         let judged = |doubt| judge_ecr(Lookup::Unknown(doubt));
-        assert_eq!(judged(Doubt::lasting("invalid")), Err(Look::Never("invalid".to_owned())));
-        assert_eq!(judged(Doubt::denied("denied")), Err(Look::Denied("denied".to_owned())));
-        assert_eq!(judged(Doubt::passing("busy")), Err(Look::NotYet("busy".to_owned())));
-        assert!(matches!(judge_ecr(Lookup::Absent), Err(Look::NotYet(_))), "a repository may come later");
+        assert_eq!(judged(Doubt::lasting("invalid")), Err(WaitLook::Never("invalid".to_owned())));
+        assert_eq!(judged(Doubt::denied("denied")), Err(WaitLook::Denied("denied".to_owned())));
+        assert_eq!(judged(Doubt::passing("busy")), Err(WaitLook::NotYet("busy".to_owned())));
+        assert!(matches!(judge_ecr(Lookup::Absent), Err(WaitLook::NotYet(_))), "a repository may come later");
     }
 }

@@ -21,15 +21,15 @@ use crate::terminal::{answer, stop};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The form of the list
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(long, value_enum, default_value_t = WaitingOutput::Text)]
+    output: WaitingOutput,
     /// The stack's table (its output TableName); PULLSAFE_TABLE without it
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+enum WaitingOutput {
     /// For a terminal
     Text,
     /// One JSON array
@@ -38,7 +38,7 @@ enum Output {
 
 /// One that waits.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Waiting {
+struct WaitingStack {
     stack: String,
     resource: String,
     image: String,
@@ -53,7 +53,7 @@ struct Waiting {
     denied_since: Option<String>,
 }
 
-impl Waiting {
+impl WaitingStack {
     fn of(wait: &Wait, now: Timestamp) -> Self {
         Self {
             stack: harmless(&wait.requester.stack_id),
@@ -96,8 +96,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     let waiting = list(&waits, pullsafe::clock::system()());
     let text = match arguments.output {
-        Output::Text => text(&waiting),
-        Output::Json => match serde_json::to_string_pretty(&waiting) {
+        WaitingOutput::Text => text(&waiting),
+        WaitingOutput::Json => match serde_json::to_string_pretty(&waiting) {
             Ok(json) => format!("{json}\n"),
             Err(error) => return stop(&error.to_string(), 1),
         },
@@ -110,17 +110,17 @@ async fn read(config: &SdkConfig, table: &str) -> Result<Vec<Wait>, Failure> {
 }
 
 /// Whose time is over first comes first.
-fn list(waits: &[Wait], now: Timestamp) -> Vec<Waiting> {
-    let mut waiting: Vec<Waiting> = waits.iter().map(|wait| Waiting::of(wait, now)).collect();
+fn list(waits: &[Wait], now: Timestamp) -> Vec<WaitingStack> {
+    let mut waiting: Vec<WaitingStack> = waits.iter().map(|wait| WaitingStack::of(wait, now)).collect();
     waiting.sort_by(|a, b| (a.seconds_left, &a.stack, &a.resource).cmp(&(b.seconds_left, &b.stack, &b.resource)));
     waiting
 }
 
-fn text(waiting: &[Waiting]) -> String {
+fn text(waiting: &[WaitingStack]) -> String {
     if waiting.is_empty() {
         return "nobody waits\n".to_owned();
     }
-    let line = |one: &Waiting| {
+    let line = |one: &WaitingStack| {
         let platforms = if one.platforms.is_empty() {
             String::new()
         } else {
@@ -152,7 +152,7 @@ fn text(waiting: &[Waiting]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use image_gate::decide::place::Place;
+    use image_gate::decide::place::RepositoryPlace;
     use image_gate::decide::properties::Properties;
     use image_gate::decide::request::Envelope;
     use serde_json::json;
@@ -166,7 +166,7 @@ mod tests {
         });
         let envelope = Envelope::find(&request).pop().unwrap();
         let asked = Properties::parse(&envelope.properties).unwrap();
-        let place = Place::of(&asked, &envelope.requester, None);
+        let place = RepositoryPlace::of(&asked, &envelope.requester, None);
         Wait::new(&envelope, asked, place, now)
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 use testkit::aws::FakeAws;
-use testkit::aws::functions::Functions;
+use testkit::aws::functions::FakeFunction;
 use testkit::aws::server::Served;
 use testkit::clock::VirtualClock;
 
@@ -35,7 +35,7 @@ async fn function(outcome: &'static str) -> (Served, Arc<Mutex<Vec<Value>>>) {
         json!({ "answers": answers, "by": "x" })
     };
     let aws = FakeAws::new(VirtualClock::at(Timestamp::from_millis(0)))
-        .with_service("lambda", Arc::new(Functions::new(FUNCTION, answers)));
+        .with_service("lambda", Arc::new(FakeFunction::new(FUNCTION, answers)));
     (aws.serve().await.expect("it listens"), heard)
 }
 

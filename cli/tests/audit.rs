@@ -4,8 +4,8 @@ use std::process::{Command, Output};
 
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::fault::{Fault, FaultKind};
-use testkit::aws::service::Service as _;
+use testkit::aws::fault::{AwsFault, FaultKind};
+use testkit::aws::service::FakeService as _;
 use testkit::aws::{ACCOUNT, REGION};
 use testkit::registry::Sample;
 
@@ -122,7 +122,7 @@ async fn a_missing_permission_is_named_and_the_rest_goes_on() {
         let definition = world.define(name, &["redis:7"]);
         world.create_service(name, &definition, 1, json!({}));
     }
-    world.aws.inject(Fault::on("ecs", "DescribeTaskDefinition", FaultKind::AccessDenied));
+    world.aws.inject(AwsFault::on("ecs", "DescribeTaskDefinition", FaultKind::AccessDenied));
     let output = audit(&world, &["--output", "json"]).await;
     assert_eq!(output.status.code(), Some(1));
     let found = document(&output);
@@ -131,7 +131,7 @@ async fn a_missing_permission_is_named_and_the_rest_goes_on() {
     assert!(unknown.contains("ecs:DescribeTaskDefinition") && unknown.contains("AccessDenied"), "{unknown}");
 
     world.aws.clear_faults();
-    world.aws.inject(Fault::on("ecs", "ListClusters", FaultKind::AccessDenied));
+    world.aws.inject(AwsFault::on("ecs", "ListClusters", FaultKind::AccessDenied));
     let output = audit(&world, &[]).await;
     assert_eq!(output.status.code(), Some(1));
     let error = said(&output.stderr);
@@ -217,7 +217,7 @@ async fn schedules_are_looked_at_and_a_refused_list_is_named() {
         assert_eq!(found["unknown"], json!([]));
     }
     world.create_service("web", &broken, 1, json!({}));
-    world.aws.inject(Fault::on("scheduler", "ListSchedules", FaultKind::AccessDenied));
+    world.aws.inject(AwsFault::on("scheduler", "ListSchedules", FaultKind::AccessDenied));
     let found = document(&audit(&world, &["--outlook", "--output", "json"]).await);
     assert_eq!(subjects(&found), ["prod/web"]);
     let unknown = found["unknown"][0].as_str().unwrap();
@@ -290,7 +290,7 @@ async fn says_which_base_images_are_behind_their_mirror() {
     // What is only old or without a copy fails nothing yet.
     std::fs::remove_dir_all(folder.join("api")).unwrap();
     assert_eq!(audit(&world, &["--registry", &host, "--files", path]).await.status.code(), Some(0));
-    world.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
     let output = audit(&world, &["--registry", &host, "--files", path, "--output", "json"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(

@@ -6,7 +6,9 @@ use std::process::{Command, Output};
 use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
 use testkit::clock::VirtualClock;
-use testkit::registry::{Fault, HubAccount, HubOptions, ImageStore, OpenOptions, RegistryServer, Rule, Sample};
+use testkit::registry::{
+    FaultRule, HubAccount, HubOptions, ImageStore, OpenOptions, RegistryFault, RegistryServer, Sample,
+};
 
 /// A folder of this test alone, with Docker's configuration in it.
 struct Home(PathBuf);
@@ -133,7 +135,7 @@ fn an_identity_token_is_exchanged_for_a_token_of_the_registry() {
     assert_eq!((asked("POST"), asked("GET")), (1, 0));
     // A token service without OAuth2.
     hub.clear_log();
-    hub.plant(Rule::post("/token", Fault::Status(405)));
+    hub.plant(FaultRule::post("/token", RegistryFault::Status(405)));
     let output = home.run(&endpoints, &["redis:7", &format!("{}/redis:8", to.host())]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!((asked("POST"), asked("GET")), (1, 1));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 use testkit::aws::dynamodb::{DynamoDb, Projection, Schema, text};
-use testkit::aws::service::{AwsError, Service};
+use testkit::aws::service::{AwsError, FakeService};
 use testkit::aws::{ACCOUNT, FakeAws, REGION};
 use testkit::clock::VirtualClock;
 
@@ -16,7 +16,7 @@ type Answer = Arc<dyn Fn(&str, &Value) -> Result<Value, AwsError> + Send + Sync>
 
 struct Scripted(&'static str, Answer);
 
-impl Service for Scripted {
+impl FakeService for Scripted {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         (self.1)(&format!("{}:{operation}", self.0), request)
     }

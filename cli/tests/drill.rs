@@ -6,14 +6,14 @@ use std::sync::Arc;
 use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
 use testkit::aws::server::Served;
-use testkit::aws::service::{AwsError, Service};
+use testkit::aws::service::{AwsError, FakeService};
 use testkit::registry::Sample;
 
 type Answer = Arc<dyn Fn(&str, &Value) -> Result<Value, AwsError> + Send + Sync>;
 
 struct Scripted(Answer);
 
-impl Service for Scripted {
+impl FakeService for Scripted {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         (self.0)(operation, request)
     }

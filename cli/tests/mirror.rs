@@ -48,7 +48,7 @@ impl Registries {
     }
 
     fn tags(&self, repository: &str) -> Vec<String> {
-        let read = |repository: &testkit::registry::repository::Repository| {
+        let read = |repository: &testkit::registry::repository::StoredRepository| {
             repository.tags().map(|(tag, _)| tag.to_owned()).collect()
         };
         self.target.store().read(repository, read).unwrap_or_default()

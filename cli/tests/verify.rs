@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 use testkit::aws::iam::Iam;
-use testkit::aws::logs::Logs;
-use testkit::aws::service::Service as _;
+use testkit::aws::logs::FakeLogs;
+use testkit::aws::service::FakeService as _;
 use testkit::aws::sts::Sts;
 use testkit::aws::{FakeAws, Served};
 use testkit::clock::VirtualClock;
@@ -52,7 +52,7 @@ impl Place {
             .with_service("ecr", Arc::new(images.clone()))
             .with_service("iam", Arc::new(iam))
             .with_service("sts", Arc::new(Sts::default()))
-            .with_service("logs", Arc::new(Logs::new(clock.clone()).with_group("/ecs/web")));
+            .with_service("logs", Arc::new(FakeLogs::new(clock.clone()).with_group("/ecs/web")));
         let aws = fake.serve().await.unwrap();
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("verify-{name}"));
         let _ = std::fs::remove_dir_all(&folder);

@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
     version: u32,
-    images: Vec<Entry>,
+    images: Vec<BaselineEntry>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct BaselineEntry {
     file: String,
     reference: String,
     count: usize,
@@ -42,7 +42,7 @@ impl Baseline {
     pub fn of(findings: &[Finding]) -> Self {
         let images = counted(findings)
             .into_iter()
-            .map(|((file, reference), count)| Entry { file, reference, count })
+            .map(|((file, reference), count)| BaselineEntry { file, reference, count })
             .collect();
         Self { version: VERSION, images }
     }

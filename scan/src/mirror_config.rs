@@ -15,7 +15,7 @@ const PLACEHOLDER: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
 ///
 /// What a variable decides is listed as a comment. A digest goes with its tag where nothing else uses that tag.
 pub fn mirror_config(findings: &[Finding], registry: Option<&str>, prefix: &str) -> String {
-    let mut images: BTreeMap<&str, Images> = BTreeMap::new();
+    let mut images: BTreeMap<&str, WantedImages> = BTreeMap::new();
     let mut open: BTreeMap<&str, String> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.is_docker_hub()) {
         let Some(reference) = finding.parsed() else {
@@ -56,7 +56,7 @@ pub fn mirror_config(findings: &[Finding], registry: Option<&str>, prefix: &str)
 
 /// What is wanted of one repository.
 #[derive(Default)]
-struct Images<'f> {
+struct WantedImages<'f> {
     tags: BTreeMap<&'f str, Tag<'f>>,
     digests: BTreeSet<&'f Digest>,
 }
@@ -68,7 +68,7 @@ struct Tag<'f> {
     pins: BTreeSet<&'f Digest>,
 }
 
-impl Images<'_> {
+impl WantedImages<'_> {
     fn list(&self) -> Vec<String> {
         let mut list = Vec::new();
         let mut digests = self.digests.clone();

@@ -9,7 +9,7 @@ use pullsafe_find::disk::Disk;
 use pullsafe_find::finding::Finding;
 use pullsafe_find::walk::{Options, Scanned, scan};
 use pullsafe_scan::mirror_config::mirror_config;
-use pullsafe_scan::rewrite::{Plan, Target, apply, compose_override, plan, replace, unified};
+use pullsafe_scan::rewrite::{NewRegistry, Rewrite, apply, compose_override, plan, replace, unified};
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -44,7 +44,7 @@ fn scanned(root: &Path) -> Scanned {
     scan(&[root.to_path_buf()], Options::default()).unwrap()
 }
 
-fn fix(root: &Path, target: &Target) -> Plan {
+fn fix(root: &Path, target: &NewRegistry) -> Rewrite {
     let scanned = scanned(root);
     let plan = plan(&scanned.findings, &scanned.elsewhere, target, &disk(root));
     for (file, edits) in &plan.edits {
@@ -83,7 +83,7 @@ fn case_e_is_adopted() {
              [\"latest\"]\n  - postgis/postgis: [\"16-3.4\"]\n"
         )
     );
-    let done = fix(&root, &Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap());
+    let done = fix(&root, &NewRegistry::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap());
     assert!(done.left.is_empty(), "{:?}", done.left);
     let after = scanned(&root);
     assert_eq!(hub(&after), Vec::<&Finding>::new());
@@ -106,7 +106,7 @@ fn case_e_by_an_override_leaves_the_dockerfile() {
     let root = copy("tests/fixtures/case-e", "case-e-override");
     let written = compose_override(
         &scanned(&root).findings,
-        &Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap(),
+        &NewRegistry::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap(),
     );
     assert!(
         written
@@ -128,7 +128,7 @@ fn an_override_moves_every_service_of_an_anchor() {
     let root = copy("find/tests/corpus/compose/anchors", "anchors");
     let written = compose_override(
         &scanned(&root).findings,
-        &Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap(),
+        &NewRegistry::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap(),
     );
     let moved =
         |service: &str, image: &str| format!("  {service}:\n    image: \"{REGISTRY}/docker-hub/library/{image}\"\n");
@@ -148,7 +148,7 @@ fn case_b_goes_to_ecr_public_with_one_line() {
     let done = plan(
         &scanned(&root).findings,
         &[],
-        &Target::new(None, "docker-hub", Official::ToEcrPublic).unwrap(),
+        &NewRegistry::new(None, "docker-hub", Official::ToEcrPublic).unwrap(),
         &disk(&root),
     );
     let file = root.join("Dockerfile");
@@ -159,14 +159,14 @@ fn case_b_goes_to_ecr_public_with_one_line() {
         "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,4 +1,4 @@\n-FROM python:3.11-slim\n+FROM \
          public.ecr.aws/docker/library/python:3.11-slim\n \n WORKDIR /app\n COPY requirements.txt .\n"
     );
-    fix(&root, &Target::new(None, "docker-hub", Official::ToEcrPublic).unwrap());
+    fix(&root, &NewRegistry::new(None, "docker-hub", Official::ToEcrPublic).unwrap());
     assert!(hub(&scanned(&root)).is_empty());
 }
 
 #[test]
 fn a_kustomization_names_an_image_as_the_manifest_does_after_a_move() {
     let root = copy("find/tests/corpus/further/k8s-base", "kustomization");
-    let target = Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap();
+    let target = NewRegistry::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap();
     let done = fix(&root, &target);
     assert!(done.left.is_empty(), "{:?}", done.left);
     let names = |file: &str| fs::read_to_string(root.join(file)).unwrap();
@@ -194,7 +194,7 @@ fn the_corpus_is_adopted_but_for_what_has_a_reason() {
         .map(|finding| PathBuf::from(&finding.file))
         .map(|file| (file.clone(), fs::read(file).unwrap()))
         .collect();
-    let target = Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap();
+    let target = NewRegistry::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap();
     let done = fix(&root, &target);
     let after = scanned(&root);
     let name = |file: &str| file.strip_prefix(root.to_str().unwrap()).unwrap().trim_start_matches('/').to_owned();

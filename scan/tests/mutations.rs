@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use pullsafe_find::detect::scan_text;
 use pullsafe_find::disk::text_of;
-use pullsafe_scan::rewrite::{Target, plan};
+use pullsafe_scan::rewrite::{NewRegistry, plan};
 
 /// Far more than the largest of these files takes unoptimised on a busy machine.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -88,7 +88,7 @@ fn damaged(text: &str, damages: &[Damage]) -> String {
 fn damaged_files_are_survived() {
     let files = corpus();
     let names: Vec<String> = files.keys().cloned().collect();
-    let target = Target::new(Some("registry.example.com"), "docker-hub", Official::AsOthers).unwrap();
+    let target = NewRegistry::new(Some("registry.example.com"), "docker-hub", Official::AsOthers).unwrap();
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: 1_000,
         failure_persistence: None,

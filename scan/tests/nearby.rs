@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use pullsafe_find::detect::scan_file;
 use pullsafe_find::nearby::Nearby;
 use pullsafe_find::neighbours::Neighbours;
-use pullsafe_scan::rewrite::{Target, plan};
+use pullsafe_scan::rewrite::{NewRegistry, plan};
 
 /// Files in memory that count how often each is read, and each directory listed.
 #[derive(Default)]
@@ -184,7 +184,7 @@ fn each_neighbour_is_read_once() {
 
 #[test]
 fn a_plan_reads_a_neighbour_as_often_however_many_files_have_it() {
-    let target = Target::new(Some("registry.example.com"), "hub", Official::AsOthers).unwrap();
+    let target = NewRegistry::new(Some("registry.example.com"), "hub", Official::AsOthers).unwrap();
     for (name, files, _) in trees() {
         let nearby = Nearby::of(&files);
         let scans: Vec<_> = files.files.iter().map(|(path, text)| scan_file(path, text, &nearby)).collect();

@@ -1,23 +1,23 @@
 //! What the documentation promises of a move and of a report, each once.
 
-use pullsafe_scan::report::Listed;
+use pullsafe_scan::report::FindingsShown;
 use pullsafe_scan::rewrite::Official;
 use std::collections::BTreeMap;
 
 use pullsafe_find::detect::scan_text;
 use pullsafe_find::walk::Scanned;
 use pullsafe_scan::report::{Colours, sarif, terminal, text};
-use pullsafe_scan::rewrite::{Plan, Target, apply, logins, plan};
+use pullsafe_scan::rewrite::{NewRegistry, Rewrite, apply, logins, plan};
 use serde_json::Value;
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
-fn target() -> Target {
-    Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap()
+fn target() -> NewRegistry {
+    NewRegistry::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap()
 }
 
 /// The plan for one file, and the file after it.
-fn moved(path: &str, text: &str) -> (Plan, String) {
+fn moved(path: &str, text: &str) -> (Rewrite, String) {
     let files = BTreeMap::from([(path.to_owned(), text.to_owned())]);
     let (findings, problems) = scan_text(path, text, &files);
     assert!(problems.is_empty(), "{problems:?}");
@@ -78,10 +78,11 @@ fn what_is_trusted_by_its_name_stays_and_is_said() {
 fn one_is_told_from_many() {
     let one = scanned("Dockerfile", "FROM redis:8\n");
     let two = scanned("Dockerfile", "FROM redis:8\nFROM redis:7\n");
-    for report in [text(&one, Listed::DockerHub), terminal(&one, Listed::DockerHub, Colours::None, None)] {
+    for report in [text(&one, FindingsShown::DockerHub), terminal(&one, FindingsShown::DockerHub, Colours::None, None)]
+    {
         assert!(report.contains("1 image in 1 file, 1 from Docker Hub\n"), "{report}");
     }
-    assert!(text(&two, Listed::DockerHub).contains("2 images in 1 file, 2 from Docker Hub\n"));
+    assert!(text(&two, FindingsShown::DockerHub).contains("2 images in 1 file, 2 from Docker Hub\n"));
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use pullsafe_find::detect::scan_text;
 use pullsafe_find::neighbours::Neighbours;
-use pullsafe_scan::rewrite::{Target, apply, plan};
+use pullsafe_scan::rewrite::{NewRegistry, apply, plan};
 
-fn target() -> Target {
-    Target::new(Some("123456789012.dkr.ecr.eu-west-1.amazonaws.com"), "docker-hub", Official::AsOthers).unwrap()
+fn target() -> NewRegistry {
+    NewRegistry::new(Some("123456789012.dkr.ecr.eu-west-1.amazonaws.com"), "docker-hub", Official::AsOthers).unwrap()
 }
 
 /// Lines of which many make a Dockerfile, with what tends to break parsers between them.

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use pullsafe_scan::report::Listed;
+use pullsafe_scan::report::FindingsShown;
 use pullsafe_scan::rewrite::Official;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,7 +12,7 @@ use pullsafe_find::disk::Disk;
 use pullsafe_find::walk::{Options, Scanned, scan};
 use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::report::{Colours, github, json, sarif, terminal, text};
-use pullsafe_scan::rewrite::{Target, compose_override, plan, replace, unified};
+use pullsafe_scan::rewrite::{NewRegistry, compose_override, plan, replace, unified};
 
 const SECRET: &str = "s3cret-from-elsewhere";
 
@@ -33,7 +33,7 @@ fn scanned(path: PathBuf) -> Scanned {
 
 /// Every report of a scan.
 fn reports(scanned: &Scanned) -> String {
-    [text(scanned, Listed::All), json(scanned), github(scanned), sarif(scanned, None)].concat()
+    [text(scanned, FindingsShown::All), json(scanned), github(scanned), sarif(scanned, None)].concat()
 }
 
 #[test]
@@ -141,11 +141,11 @@ fn no_output_has_a_command_or_a_sign_that_is_not_seen() {
     }
     let scanned = scanned(root.join("tree"));
     assert_eq!(scanned.findings.len(), 2 * names.len());
-    let target = Target::new(Some("registry.example.com"), "hub", Official::AsOthers).unwrap();
+    let target = NewRegistry::new(Some("registry.example.com"), "hub", Official::AsOthers).unwrap();
     let plan = plan(&scanned.findings, &scanned.elsewhere, &target, &Disk::below(&[root.join("tree")], 1 << 20));
     let outputs = [
-        ("text", text(&scanned, Listed::All)),
-        ("terminal", terminal(&scanned, Listed::All, Colours::None, Some(&target))),
+        ("text", text(&scanned, FindingsShown::All)),
+        ("terminal", terminal(&scanned, FindingsShown::All, Colours::None, Some(&target))),
         ("json", json(&scanned)),
         ("sarif", sarif(&scanned, Some(&target))),
         ("github", github(&scanned)),

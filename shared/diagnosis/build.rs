@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             word.get(..1).unwrap_or_default().to_ascii_uppercase() + word.get(1..).unwrap_or_default()
         };
         let variant: String = cause.split('-').map(word).collect();
-        writeln!(known, "    Known {{ cause: Cause::{variant}, group: {group:?}, text: {text:?} }},")?;
+        writeln!(known, "    KnownMessage {{ cause: Cause::{variant}, group: {group:?}, text: {text:?} }},")?;
         let own = grams(text);
         for gram in &own {
             holders.entry(*gram).or_default().push(u16::try_from(number)?);
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let weight = |own: &Vec<u32>| own.iter().map(|gram| rarity(holders.get(gram).map_or(1, Vec::len))).sum::<f32>();
     let weights: Vec<String> = all.iter().map(|own| format!("{:.1}", weight(own))).collect();
     let code = format!(
-        "pub(super) static KNOWN: &[Known] = &[\n{known}];\npub(super) static GRAMS: &[(u32, u32)] = \
+        "pub(super) static KNOWN: &[KnownMessage] = &[\n{known}];\npub(super) static GRAMS: &[(u32, u32)] = \
          &[\n{lines}];\npub(super) static HOLDERS: &[u16] = &{flat:?};\npub(super) static WEIGHTS: &[f32] = &[{}];\n",
         weights.join(", ")
     );

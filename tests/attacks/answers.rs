@@ -3,7 +3,7 @@
 use pullsafe_events::answer::code_of;
 use scenarios::world::{NAT, Setup, WORK_QUEUE, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
+use testkit::aws::service::FakeService as _;
 use testkit::registry::Sample;
 
 use super::secrets::{outputs, search, traced};

@@ -9,7 +9,7 @@ use pullsafe_registry::http::Timeouts;
 use pullsafe_registry::{Client, Config, Copier, CopyRequest};
 use serde_json::{Value, json};
 
-use super::evil::{Evil, Reply};
+use super::evil::{Evil, EvilReply};
 
 /// The most memory that the client may use. The mirror's function has 512 MB.
 const MOST_MEMORY_MB: u64 = 400;
@@ -47,14 +47,14 @@ pub(crate) async fn numbers() -> String {
     ] {
         let evil = Evil::start(move |asked, own| {
             if asked.line.contains("/token") {
-                return Reply::new(200, format!(r#"{{"token":"t","expires_in":{number}}}"#));
+                return EvilReply::new(200, format!(r#"{{"token":"t","expires_in":{number}}}"#));
             }
             if !asked.headers.contains_key("authorization") {
-                return Reply::new(401, "")
+                return EvilReply::new(401, "")
                     .with("www-authenticate", format!("Bearer realm=\"http://{own}/token\",service=\"s\""));
             }
             let header = number.trim_matches('"').to_owned();
-            Reply::new(if asked.line.starts_with("GET") { 429 } else { 200 }, "{}")
+            EvilReply::new(if asked.line.starts_with("GET") { 429 } else { 200 }, "{}")
                 .with("docker-content-digest", Digest::of(b"x").to_string())
                 .with("ratelimit-limit", format!("{header};w={header}"))
                 .with("ratelimit-remaining", format!("0;w={header}"))
@@ -74,7 +74,8 @@ pub(crate) async fn numbers() -> String {
         let layer = json!({"mediaType": "x", "digest": Digest::of(b"a"), "size": size});
         let manifest = json!({"schemaVersion": 2, "layers": [layer.clone(), layer]}).to_string();
         let evil = Evil::start(move |_, _| {
-            Reply::new(200, manifest.clone()).with("docker-content-digest", Digest::of(manifest.as_bytes()).to_string())
+            EvilReply::new(200, manifest.clone())
+                .with("docker-content-digest", Digest::of(manifest.as_bytes()).to_string())
         });
         let client = client(&evil);
         let request = CopyRequest::new(image(), "target.example/team/app:2".parse().unwrap(), client.endpoints());
@@ -88,14 +89,14 @@ pub(crate) async fn dripping() -> String {
     let evil = Evil::start(|asked, own| {
         let drip = Some(Duration::from_millis(20));
         if asked.line.contains("/token") {
-            return Reply {
+            return EvilReply {
                 drip,
-                ..Reply::new(200, format!(r#"{{"token":"{}"}}"#, "t".repeat(4000)))
+                ..EvilReply::new(200, format!(r#"{{"token":"{}"}}"#, "t".repeat(4000)))
             };
         }
         match asked.headers.contains_key("authorization") || asked.line.contains("open") {
-            true => Reply { drip, ..Reply::new(200, vec![b' '; 4000]) },
-            false => Reply::new(401, "").with("www-authenticate", format!("Bearer realm=\"http://{own}/token\"")),
+            true => EvilReply { drip, ..EvilReply::new(200, vec![b' '; 4000]) },
+            false => EvilReply::new(401, "").with("www-authenticate", format!("Bearer realm=\"http://{own}/token\"")),
         }
     });
     let began = Instant::now();
@@ -128,12 +129,12 @@ pub(crate) async fn laughs() -> String {
         let named = levels.iter().find(|level| asked.line.contains(Digest::of(level.as_bytes()).as_str()));
         match (asked.line.contains("target") || !asked.line.contains("/team/"), named) {
             (_, Some(level)) if asked.line.starts_with("GET") => {
-                Reply::new(200, level.clone()).with("content-type", INDEX)
+                EvilReply::new(200, level.clone()).with("content-type", INDEX)
             }
             _ if asked.line.starts_with("HEAD /v2/team/app/manifests/1") => {
-                Reply::new(200, "").with("docker-content-digest", top.to_string())
+                EvilReply::new(200, "").with("docker-content-digest", top.to_string())
             }
-            _ => Reply::new(404, "{}"),
+            _ => EvilReply::new(404, "{}"),
         }
     });
     let client = client(&evil);
@@ -199,7 +200,7 @@ pub(crate) async fn memory() -> String {
     let top = Digest::of(index.as_bytes());
     let evil = Evil::start(move |asked, _| {
         if asked.line.starts_with("PUT") {
-            return Reply::new(201, "");
+            return EvilReply::new(201, "");
         }
         if asked.line.contains("/tags/list") {
             let from = asked
@@ -210,21 +211,21 @@ pub(crate) async fn memory() -> String {
                 .unwrap_or(0);
             let tags: Vec<String> = (0..1000).map(|n| format!("{:0>110}", from * 1000 + n)).collect();
             let next = format!("</v2/team/app/tags/list?last={}&n=1000>; rel=\"next\"", from + 1);
-            return Reply::new(200, json!({"name": "team/app", "tags": tags}).to_string()).with("link", next);
+            return EvilReply::new(200, json!({"name": "team/app", "tags": tags}).to_string()).with("link", next);
         }
         if asked.line.starts_with("HEAD /v2/team/app/manifests/1") {
-            return Reply::new(200, "").with("docker-content-digest", top.to_string());
+            return EvilReply::new(200, "").with("docker-content-digest", top.to_string());
         }
         if asked.line.starts_with("GET /v2/team/app/manifests") {
             if asked.line.contains(top.as_str()) {
-                return Reply::new(200, index.clone()).with("content-type", INDEX);
+                return EvilReply::new(200, index.clone()).with("content-type", INDEX);
             }
             if let Some(number) = digests.iter().position(|digest| asked.line.contains(digest)) {
-                return Reply::new(200, body(number))
+                return EvilReply::new(200, body(number))
                     .with("content-type", "application/vnd.oci.image.manifest.v1+json");
             }
         }
-        Reply::new(404, "{}")
+        EvilReply::new(404, "{}")
     });
     let mut client = std::process::Command::new(std::env::current_exe().unwrap());
     client

@@ -3,7 +3,7 @@
 
 use scenarios::world::{CLUSTER, NAT, Setup, WORK_QUEUE};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
+use testkit::aws::service::FakeService as _;
 use testkit::registry::Sample;
 
 pub(crate) async fn forged() -> String {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A request that the server got.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct EvilRequest {
     /// The request line without its version, such as `GET /v2/`.
     pub(crate) line: String,
     /// By name, in lower case.
@@ -18,7 +18,7 @@ pub(crate) struct Asked {
 
 /// An answer: status, headers and body.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reply {
+pub(crate) struct EvilReply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -26,7 +26,7 @@ pub(crate) struct Reply {
     pub(crate) drip: Option<Duration>,
 }
 
-impl Reply {
+impl EvilReply {
     pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, body: body.into(), ..Self::default() }
     }
@@ -41,15 +41,15 @@ impl Reply {
 #[derive(Clone)]
 pub(crate) struct Evil {
     pub(crate) host: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<EvilRequest>>>,
 }
 
 impl Evil {
     /// Starts a server. `answer` gets the request and the server's own address.
-    pub(crate) fn start(answer: impl Fn(&Asked, &str) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(&EvilRequest, &str) -> EvilReply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let host = listener.local_addr().expect("an address").to_string();
-        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let asked: Arc<Mutex<Vec<EvilRequest>>> = Arc::default();
         let (log, answer, own) = (Arc::clone(&asked), Arc::new(answer), host.clone());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -64,7 +64,7 @@ impl Evil {
         format!("http://{}", self.host)
     }
 
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<EvilRequest> {
         self.asked.lock().expect("no panic here").clone()
     }
 
@@ -76,8 +76,8 @@ impl Evil {
 
 fn serve(
     mut stream: TcpStream,
-    log: &Mutex<Vec<Asked>>,
-    answer: &dyn Fn(&Asked, &str) -> Reply,
+    log: &Mutex<Vec<EvilRequest>>,
+    answer: &dyn Fn(&EvilRequest, &str) -> EvilReply,
     own: &str,
 ) -> Option<()> {
     let mut bytes = Vec::new();
@@ -106,7 +106,7 @@ fn serve(
         let read = stream.read(&mut chunk).ok().filter(|read| *read > 0)?;
         left = left.saturating_sub(read);
     }
-    let asked = Asked { line, headers };
+    let asked = EvilRequest { line, headers };
     log.lock().expect("no panic here").push(asked.clone());
     let reply = answer(&asked, own);
     let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", reply.status);

@@ -2,20 +2,20 @@
 //! for its answer.
 
 use scenarios::gate::stage::MIRROR_QUEUE;
-use scenarios::gate::{Manner, Stage};
+use scenarios::gate::{GateStage, Manner};
 use serde_json::{Value, json};
 
-use super::evil::{Evil, Reply};
+use super::evil::{Evil, EvilReply};
 
 const STACK: &str = "arn:aws:cloudformation:eu-west-1:666666666666:stack/evil/0a1b";
 const HOST: &str = "https://cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com";
 
-fn reason(stage: &Stage, stack: &str) -> String {
+fn reason(stage: &GateStage, stack: &str) -> String {
     stage.answer("Create", stack)["Reason"].as_str().unwrap_or_default().to_owned()
 }
 
 pub(crate) async fn answers_elsewhere() -> String {
-    let evil = Evil::start(|_, _| Reply::new(200, ""));
+    let evil = Evil::start(|_, _| EvilReply::new(200, ""));
     let (port, own, other) = (
         evil.host.rsplit(':').next().unwrap().to_owned(),
         STACK.replace('/', "%2F"),
@@ -41,7 +41,7 @@ pub(crate) async fn answers_elsewhere() -> String {
         String::new(),
     ] {
         for request_type in ["Create", "Update", "Delete"] {
-            let stage = Stage::as_deployed().await;
+            let stage = GateStage::as_deployed().await;
             stage.push("web", "1", 1);
             let mut request = stage.request(request_type, "evil", "1");
             (request["StackId"], request["ResponseURL"]) = (json!(STACK), json!(url));
@@ -57,7 +57,7 @@ pub(crate) async fn answers_elsewhere() -> String {
 }
 
 pub(crate) async fn forged_delete() -> String {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.handle(&stage.request("Create", "app", "1")).await;
     let mut tried = 0;
     for (manner, url, request_id) in [
@@ -87,7 +87,7 @@ pub(crate) async fn forged_delete() -> String {
 }
 
 pub(crate) async fn what_the_registry_holds() -> String {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.push("web", "secret-tag", 1);
     let mut heard = Vec::new();
     for (stack, tag) in [("there", "secret-tag"), ("near", "secret-ta"), ("none", "x")] {
@@ -105,7 +105,7 @@ pub(crate) async fn what_the_registry_holds() -> String {
         }
         stage.pass(10).await;
         let reason = reason(&stage, stack);
-        assert!(!reason.contains("secret-tag") && !reason.contains(&Stage::digest(1)), "{reason}");
+        assert!(!reason.contains("secret-tag") && !reason.contains(&GateStage::digest(1)), "{reason}");
         heard.push(reason.replace(tag, "TAG").replace(stack, "STACK"));
     }
     assert!(
@@ -116,7 +116,7 @@ pub(crate) async fn what_the_registry_holds() -> String {
 }
 
 pub(crate) async fn sources() -> String {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     let mut tried = 0;
     for (repository, source) in [
         ("docker-hub/library/python", "evil/python:3.12"),
@@ -145,7 +145,7 @@ pub(crate) async fn sources() -> String {
 }
 
 pub(crate) async fn words() -> String {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     let bad = "<!channel> \u{1b}[2J\r\n::error::x\u{202e} <https://evil.example|here> `x` <script>";
     let mut tried = 0;
     for properties in [

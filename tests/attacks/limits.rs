@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use probe::Probe;
+use probe::ScheduledProbe;
 use pullsafe::reference::Digest;
 use pullsafe_radar::Probed;
 use pullsafe_registry::{Client, Config};
@@ -11,7 +11,7 @@ use scenarios::world::{Setup, TABLE};
 use serde_json::{Value, json};
 use testkit::registry::Sample;
 
-use super::evil::{Evil, Reply};
+use super::evil::{Evil, EvilReply};
 
 const SUBNET: &str = "subnet-0a1b2c3d";
 
@@ -32,10 +32,10 @@ pub(crate) async fn headers() -> String {
     ] {
         let evil = Evil::start(move |asked, own| {
             if asked.line.contains("/token") {
-                return Reply::new(200, r#"{"token":"t"}"#);
+                return EvilReply::new(200, r#"{"token":"t"}"#);
             }
             if !asked.headers.contains_key("authorization") {
-                return Reply::new(401, "")
+                return EvilReply::new(401, "")
                     .with("www-authenticate", format!("Bearer realm=\"http://{own}/token\",service=\"s\""));
             }
             let sent = [
@@ -43,13 +43,13 @@ pub(crate) async fn headers() -> String {
                 ("ratelimit-limit", "100;w=21600"),
                 ("ratelimit-remaining", "0;w=21600"),
             ];
-            let reply = Reply::new(200, "").with("docker-content-digest", Digest::of(b"x").to_string());
+            let reply = EvilReply::new(200, "").with("docker-content-digest", Digest::of(b"x").to_string());
             sent.iter()
                 .fold(reply, |reply, (known, usual)| reply.with(known, if *known == name { value } else { usual }))
         });
         let clock: pullsafe::clock::Clock = Arc::new(|| pullsafe::timestamp::Timestamp::from_millis(1_768_506_420_000));
         let endpoints = format!("docker.io={}", evil.url()).parse().unwrap();
-        let probe = Probe::new(
+        let probe = ScheduledProbe::new(
             Client::new(Config { endpoints, attempts: 1, ..Config::new(clock.clone()) }),
             vec![SUBNET.to_owned()],
             clock,

@@ -11,7 +11,7 @@ use remediator::aws::logs::Logs;
 use remediator_decide::log::place::{LogPlace, of_container};
 use serde_json::json;
 
-use super::evil::{Evil, Reply};
+use super::evil::{Evil, EvilReply};
 
 /// A client configured as in the functions, with a single attempt.
 fn client() -> Client {
@@ -22,7 +22,7 @@ fn client() -> Client {
 }
 
 pub(crate) async fn this_machine() -> String {
-    let evil = Evil::start(|_, _| Reply::new(200, "{}"));
+    let evil = Evil::start(|_, _| EvilReply::new(200, "{}"));
     let port = evil.host.rsplit(':').next().unwrap();
     let mut tried = 0;
     for host in [
@@ -102,7 +102,7 @@ pub(crate) async fn region_of_logs() -> String {
         stream: "s".to_owned(),
     };
     let window = remediator_decide::log::place::Window::around(None, Timestamp::from_millis(0));
-    let mut budget = pullsafe_incident::spent::Budget { calls: 3, bytes: 1000 };
+    let mut budget = pullsafe_incident::spent::LogBudget { calls: 3, bytes: 1000 };
     let failure = Logs::new(&config).read(&stream, window, &mut budget, |_| {}).await.unwrap_err();
     assert!(failure.to_string().contains("another partition"), "{failure}");
     "no log evidence: the region cannot be used".to_owned()

@@ -8,7 +8,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_registry::sign_in::credentials::CredentialsError;
 use pullsafe_registry::{Basic, Client, Config, Credentials, CredentialsProvider, Secret};
 
-use super::evil::{Evil, Reply};
+use super::evil::{Evil, EvilReply};
 
 /// A provider that gives every registry the same credentials.
 struct Everywhere;
@@ -45,20 +45,20 @@ fn image() -> Reference {
 fn registry(then: String) -> Evil {
     Evil::start(move |asked, _| {
         if asked.headers.contains_key("authorization") {
-            Reply::new(307, "").with("location", then.clone())
+            EvilReply::new(307, "").with("location", then.clone())
         } else {
-            Reply::new(401, "").with("www-authenticate", "Basic realm=\"x\"")
+            EvilReply::new(401, "").with("www-authenticate", "Basic realm=\"x\"")
         }
     })
 }
 
 pub(crate) async fn credentials_stay() -> String {
-    let last = Evil::start(|_, _| Reply::new(200, "{}"));
+    let last = Evil::start(|_, _| EvilReply::new(200, "{}"));
     let to = format!("{}/two", last.url());
     // The second redirect stays at the middle server's own origin. The third leads back to the registry.
     let middle = Evil::start(move |asked, own| match asked.line.as_str() {
-        "GET /one" | "HEAD /one" => Reply::new(307, "").with("location", format!("http://{own}/again")),
-        _ => Reply::new(302, "").with("location", to.clone()),
+        "GET /one" | "HEAD /one" => EvilReply::new(307, "").with("location", format!("http://{own}/again")),
+        _ => EvilReply::new(302, "").with("location", to.clone()),
     });
     let first = registry(format!("{}/one", middle.url()));
     let client = client(&format!("registry.example={}", first.url()));
@@ -70,7 +70,7 @@ pub(crate) async fn credentials_stay() -> String {
     // Away and back: when another host redirects back to the registry, that request carries no credentials.
     let hops = Arc::new(std::sync::Mutex::new(String::new()));
     let back = Arc::clone(&hops);
-    let away = Evil::start(move |_, _| Reply::new(307, "").with("location", back.lock().unwrap().clone()));
+    let away = Evil::start(move |_, _| EvilReply::new(307, "").with("location", back.lock().unwrap().clone()));
     let home = registry(format!("{}/x", away.url()));
     *hops.lock().unwrap() = format!("{}/v2/other/secret/manifests/1", home.url());
     let client = self::client(&format!("registry.example={}", home.url()));
@@ -85,7 +85,7 @@ pub(crate) async fn credentials_stay() -> String {
 }
 
 pub(crate) async fn token_service() -> String {
-    let thief = Evil::start(|_, _| Reply::new(200, r#"{"token":"x"}"#));
+    let thief = Evil::start(|_, _| EvilReply::new(200, r#"{"token":"x"}"#));
     let mut refused = 0;
     // Only `.example` is mapped to this machine. The realms are not, so the client treats them as hosts of the
     // internet.
@@ -99,7 +99,7 @@ pub(crate) async fn token_service() -> String {
     ] {
         let named = realm.clone();
         let registry = Evil::start(move |_, _| {
-            Reply::new(401, "").with("www-authenticate", format!("Bearer realm=\"{named}\",service=\"s\""))
+            EvilReply::new(401, "").with("www-authenticate", format!("Bearer realm=\"{named}\",service=\"s\""))
         });
         let client = client(&format!("registry.example={}", registry.url()));
         let error = client.resolve(&image()).await.unwrap_err().to_string();
@@ -112,12 +112,12 @@ pub(crate) async fn token_service() -> String {
 }
 
 pub(crate) async fn upload_elsewhere() -> String {
-    let thief = Evil::start(|_, _| Reply::new(201, ""));
+    let thief = Evil::start(|_, _| EvilReply::new(201, ""));
     let place = format!("{}/upload?_state=1", thief.url());
     let registry = Evil::start(move |asked, _| match asked.headers.contains_key("authorization") {
-        false => Reply::new(401, "").with("www-authenticate", "Basic realm=\"x\""),
-        true if asked.line.starts_with("POST") => Reply::new(202, "").with("location", place.clone()),
-        true => Reply::new(200, "blob").with("docker-content-digest", "x"),
+        false => EvilReply::new(401, "").with("www-authenticate", "Basic realm=\"x\""),
+        true if asked.line.starts_with("POST") => EvilReply::new(202, "").with("location", place.clone()),
+        true => EvilReply::new(200, "blob").with("docker-content-digest", "x"),
     });
     let client = client(&format!("registry.example={}", registry.url()));
     let blob = pullsafe::manifest::Descriptor {
@@ -134,7 +134,7 @@ pub(crate) async fn upload_elsewhere() -> String {
     drop(client.upload(&image(), upload, &blob, &mut reader, &|_| {}).await);
     assert!(thief.credentials().is_empty(), "{:?}", thief.credentials());
     for place in ["http://169.254.169.254/x", "http://10.1.2.3/x", "ftp://127.0.0.1/x"] {
-        let registry = Evil::start(move |_, _| Reply::new(202, "").with("location", place));
+        let registry = Evil::start(move |_, _| EvilReply::new(202, "").with("location", place));
         let client = self::client(&format!("registry.example={}", registry.url()));
         let error = client.begin_upload(&image(), None).await.unwrap_err().to_string();
         assert!(error.contains("the address for the content leads"), "{error}");

@@ -1,7 +1,7 @@
 //! What the author of a scanned repository tries: to have other files read, written or shown; to have a program run; to
 //! make the scan take for ever; to write into the reader's terminal or workflow.
 
-use pullsafe_scan::report::Listed;
+use pullsafe_scan::report::FindingsShown;
 use pullsafe_scan::rewrite::Official;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +14,7 @@ use pullsafe_find::disk::Disk;
 use pullsafe_find::walk::{Options, Scanned, scan};
 use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::report::{Colours, github, json, sarif, terminal, text};
-use pullsafe_scan::rewrite::{Target, compose_override, plan, replace, unified};
+use pullsafe_scan::rewrite::{NewRegistry, compose_override, plan, replace, unified};
 
 const SECRET: &str = "s3cret-from-elsewhere";
 
@@ -42,7 +42,7 @@ fn scanned(path: &Path) -> Scanned {
 
 /// Everything that a scan can print.
 fn outputs(root: &Path, scanned: &Scanned) -> Vec<(&'static str, String)> {
-    let target = Target::new(Some("registry.example.com"), "hub", Official::AsOthers).unwrap();
+    let target = NewRegistry::new(Some("registry.example.com"), "hub", Official::AsOthers).unwrap();
     let plan = plan(&scanned.findings, &scanned.elsewhere, &target, &Disk::below(&[root.to_owned()], 1 << 20));
     let diff = plan
         .edits
@@ -50,8 +50,8 @@ fn outputs(root: &Path, scanned: &Scanned) -> Vec<(&'static str, String)> {
         .filter_map(|(file, edits)| unified(file, &fs::read_to_string(file).unwrap(), edits))
         .collect();
     vec![
-        ("text", text(scanned, Listed::All)),
-        ("terminal", terminal(scanned, Listed::All, Colours::None, Some(&target))),
+        ("text", text(scanned, FindingsShown::All)),
+        ("terminal", terminal(scanned, FindingsShown::All, Colours::None, Some(&target))),
         ("json", json(scanned)),
         ("sarif", sarif(scanned, Some(&target))),
         ("github", github(scanned)),

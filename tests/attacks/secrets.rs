@@ -9,10 +9,10 @@ use pullsafe::settings::WidgetSettings;
 use pullsafe_aws::telemetry;
 use pullsafe_incident::store::Table;
 use pullsafe_report::{Report, html, markdown};
-use scenarios::gate::{Manner, Stage};
+use scenarios::gate::{GateStage, Manner};
 use scenarios::world::{MIRROR_QUEUE, NAT, Setup, TABLE, WORK_QUEUE, World};
 use serde_json::json;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::ecs::Behaviour;
 use testkit::registry::Sample;
 use testkit::registry::server::options::HubAccount;
@@ -125,8 +125,8 @@ pub(crate) async fn remediator() -> String {
             world.deliver(&event).await;
         }
         // Errors of failed calls describe the call.
-        world.aws.inject(Fault::on("ecs", "DescribeServices", FaultKind::AccessDenied).times(50));
-        world.aws.inject(Fault::on("dynamodb", "UpdateItem", FaultKind::Throttle).times(5));
+        world.aws.inject(AwsFault::on("ecs", "DescribeServices", FaultKind::AccessDenied).times(50));
+        world.aws.inject(AwsFault::on("dynamodb", "UpdateItem", FaultKind::Throttle).times(5));
         world.run_for(1800).await;
         world
     };
@@ -184,7 +184,7 @@ pub(crate) async fn widget() -> String {
         ] {
             pages.push(json!(widget.handle(&event).await).to_string());
         }
-        world.aws.inject(Fault::on("dynamodb", "Query", FaultKind::AccessDenied).times(10));
+        world.aws.inject(AwsFault::on("dynamodb", "Query", FaultKind::AccessDenied).times(10));
         pages.push(json!(widget.handle(&json!({})).await).to_string());
         pages
     };
@@ -200,7 +200,7 @@ pub(crate) async fn widget() -> String {
 pub(crate) async fn gate() -> String {
     let panics = Kept::default();
     let play = async {
-        let stage = Stage::new().await;
+        let stage = GateStage::new().await;
         let no_echo = json!({ "RepositoryName": "web", "ImageTag": "1", "Password": "hunter2planted02", "ServiceTimeout": "200" });
         // One request is answered with a reason, one is parked, one is given up, one is woken by a push, one is a
         // failed invocation.

@@ -3,7 +3,7 @@
 
 use scenarios::world::{CLUSTER, NAT, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
+use testkit::aws::service::FakeService as _;
 use testkit::registry::Sample;
 
 const QUOTA: &str = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests \
@@ -199,7 +199,7 @@ pub(crate) async fn made_up_marks() -> String {
 
 /// A pause made by pullsafe waits for its original image, whatever the tags on the service say by now.
 pub(crate) async fn rewritten_marks() -> String {
-    let evil = super::evil::Evil::start(|_, _| super::evil::Reply::new(200, "{}"));
+    let evil = super::evil::Evil::start(|_, _| super::evil::EvilReply::new(200, "{}"));
     let there = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/there:1";
     let mut tried = 0;
     for (key, value) in [
@@ -365,7 +365,7 @@ pub(crate) async fn pushes_of_others() -> String {
 }
 
 pub(crate) async fn loopback_images() -> String {
-    let evil = super::evil::Evil::start(|_, _| super::evil::Reply::new(200, "{}"));
+    let evil = super::evil::Evil::start(|_, _| super::evil::EvilReply::new(200, "{}"));
     let port = evil.host.rsplit(':').next().unwrap().to_owned();
     let mut tried = 0;
     for host in ["127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "registry.internal", "intranet"] {

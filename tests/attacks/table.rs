@@ -24,7 +24,7 @@ use std::thread;
 
 /// Who writes a text that pullsafe reads; see docs/security-model.md.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Author {
+pub(crate) enum TextAuthor {
     /// Somebody who may register task definitions, tag or deploy in this account.
     Tenant,
     /// Somebody who may deploy a stack in another account of the organization.
@@ -35,7 +35,7 @@ pub(crate) enum Author {
     Repository,
 }
 
-impl Author {
+impl TextAuthor {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Tenant => "tenant",
@@ -53,14 +53,14 @@ pub(crate) struct Attack {
     /// The name in docs/security-model.md: file and function.
     name: &'static str,
     what: &'static str,
-    author: Author,
+    author: TextAuthor,
     play: Play,
 }
 
 /// Builds the table from its rows.
 macro_rules! attacks {
     ($($what:literal, $author:ident => $play:path;)+) => {
-        &[$(Attack { name: stringify!($play), what: $what, author: Author::$author, play: || Box::pin($play()) },)+]
+        &[$(Attack { name: stringify!($play), what: $what, author: TextAuthor::$author, play: || Box::pin($play()) },)+]
     };
 }
 

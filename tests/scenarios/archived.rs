@@ -3,7 +3,7 @@
 
 use scenarios::world::{CLUSTER, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
+use testkit::aws::service::FakeService as _;
 use testkit::ecr::ecr_archive_event;
 use testkit::ecs::Pacing;
 use testkit::registry::repository::ImageStatus;

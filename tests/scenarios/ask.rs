@@ -1,11 +1,11 @@
 //! Mode `ask`: nothing is changed without a person's yes, one yes leads to one act at most, and every guard is checked
 //! again before the act.
 
-use pullsafe_events::answer::{Answer, Verdict};
+use pullsafe_events::answer::{Answer, YesOrNo};
 use scenarios::world::{DEAD_LETTERS, FUNCTION, MIRROR_QUEUE, NAT, Setup, TABLE, WORK_QUEUE, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
 
@@ -67,7 +67,7 @@ fn yes(code: &str) -> Value {
 }
 
 /// An answer, signed by `who`.
-fn signed(world: &World, who: &str, verdict: Verdict, code: &str) -> Value {
+fn signed(world: &World, who: &str, verdict: YesOrNo, code: &str) -> Value {
     let answer = Answer { verdict, codes: vec![code.to_owned()], proof: None };
     let mut event = answer.to_event();
     event["proof"] = json!({ "authorization": world.sts.signs(who, &answer.statement()), "date": "20260115T191700Z" });
@@ -107,7 +107,7 @@ async fn a_yes_moves_the_service_and_says_who_gave_it() {
     let question = world.told().into_iter().find(|told| told.message.contains("may it be")).expect("it is asked");
     insta::assert_snapshot!("asked_move", format!("{}\n\n{}", question.subject.unwrap_or_default(), question.message));
     let code = code(&world);
-    let answer = signed(&world, ALICE, Verdict::Yes, &code);
+    let answer = signed(&world, ALICE, YesOrNo::Yes, &code);
     let answer = world.ask(&answer).await;
     assert_eq!(heard(&answer).0, "done", "{answer}");
     assert_eq!(answer["by"], ALICE);
@@ -124,7 +124,7 @@ async fn a_yes_moves_the_service_and_says_who_gave_it() {
         world.told()
     );
     // The second answer is told what happened, even after the act is over.
-    let second = signed(&world, BOB, Verdict::Yes, &code);
+    let second = signed(&world, BOB, YesOrNo::Yes, &code);
     let second = world.ask(&second).await;
     assert!(
         heard(&second).0 == "answered-before" && heard(&second).1.contains(&format!("approved by {ALICE}")),
@@ -174,8 +174,8 @@ async fn a_name_that_is_not_proven_does_nothing() {
         let error = answer["error"].as_str().unwrap_or_default();
         assert!(error.contains(why) && error.contains("nothing was done") && !error.contains("PLANTED"), "{answer}");
     }
-    world.aws.inject(Fault::on("sts", "GetCallerIdentity", FaultKind::InternalError).always());
-    let event = signed(&world, ALICE, Verdict::Yes, &code);
+    world.aws.inject(AwsFault::on("sts", "GetCallerIdentity", FaultKind::InternalError).always());
+    let event = signed(&world, ALICE, YesOrNo::Yes, &code);
     let answer = world.ask(&event).await;
     assert!(answer["error"].as_str().is_some_and(|error| error.contains("could not be found out")), "{answer}");
     world.aws.clear_faults();
@@ -189,7 +189,7 @@ async fn a_name_that_is_not_proven_does_nothing() {
 async fn a_no_is_remembered_for_the_service_and_the_cause() {
     let mut world = until_asked(pausable(asking())).await;
     let first = code(&world);
-    let no = signed(&world, ALICE, Verdict::No(Some(7 * 24 * 3600)), &first);
+    let no = signed(&world, ALICE, YesOrNo::No(Some(7 * 24 * 3600)), &first);
     let answer = world.ask(&no).await;
     assert_eq!(heard(&answer).0, "declined", "{answer}");
     let late = world.ask(&yes(&first)).await;
@@ -411,7 +411,7 @@ async fn a_yes_counts_no_more_where_the_mode_says_so() {
 #[tokio::test]
 async fn a_refused_act_is_asked_about_again() {
     let mut world = until_asked(movable(asking())).await;
-    world.aws.inject(Fault::on("ecs", "RegisterTaskDefinition", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("ecs", "RegisterTaskDefinition", FaultKind::AccessDenied).always());
     let first = code(&world);
     let answer = world.ask(&yes(&first)).await;
     assert!(heard(&answer).0 == "not-now" && heard(&answer).1.contains("RegisterTaskDefinition"), "{answer}");

@@ -3,8 +3,8 @@
 
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
-use testkit::aws::{Call, Fault, FaultKind};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::{AwsFault, Call, FaultKind};
 use testkit::ecs::Pacing;
 
 use crate::ask::{code, movable};
@@ -66,7 +66,7 @@ fn end(world: &World) -> (Value, usize, usize, usize, usize, Value) {
 
 fn inject(world: &World, call: &Call, kind: Option<FaultKind>) {
     match kind {
-        Some(kind) => world.aws.inject(Fault::at_call(call.number, kind)),
+        Some(kind) => world.aws.inject(AwsFault::at_call(call.number, kind)),
         None => world.aws.die_after(call.number),
     }
 }

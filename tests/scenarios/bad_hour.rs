@@ -3,7 +3,7 @@
 use scenarios::world::{DEAD_LETTERS, NAT, Setup, WORK_QUEUE, World};
 use serde_json::{Value, json};
 use testkit::registry::Sample;
-use testkit::registry::server::fault::{Fault, Gate, Rule};
+use testkit::registry::server::fault::{FaultRule, Gate, RegistryFault};
 
 fn quota_used_up(tasks: i64) -> World {
     let world = Setup::new().build();
@@ -71,7 +71,9 @@ async fn a_message_about_a_busy_service_is_hidden_and_not_sent_again() {
 async fn a_registry_that_does_not_answer_costs_one_budget() {
     let mut world = quota_used_up(1);
     let unanswered = Gate::closed();
-    world.hub.plant(Rule::new(http::Method::HEAD, "acme/app", Fault::Hold(unanswered.clone())).always());
+    world
+        .hub
+        .plant(FaultRule::new(http::Method::HEAD, "acme/app", RegistryFault::Hold(unanswered.clone())).always());
     let stop = stops(&mut world, 1).await.remove(0);
     let remediator = world.remediator.clone().unwrap();
     let begin = std::time::Instant::now();

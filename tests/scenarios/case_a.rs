@@ -2,7 +2,7 @@
 
 use scenarios::world::{MIRROR_QUEUE, NAT, ROLE, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
+use testkit::aws::service::FakeService as _;
 use testkit::registry::Sample;
 
 const REPOSITORY: &str = "iseepatterns/court-case-backend";

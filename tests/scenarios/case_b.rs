@@ -3,9 +3,9 @@
 use pullsafe::permission;
 use scenarios::world::{DEAD_LETTERS, Setup, WORK_QUEUE, World};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::Sample;
-use testkit::registry::server::fault::{Fault as Hold, Gate, Rule};
+use testkit::registry::server::fault::{FaultRule, Gate, RegistryFault as Hold};
 
 const GROUP: &str = "/aws/codebuild/court-case-backend";
 const MIRRORED: &str =
@@ -234,8 +234,9 @@ async fn many_base_images_that_nobody_answers_cost_one_look() {
     let images = ["node", "golang", "rust", "python", "debian"];
     for image in images {
         for registry in [&world.hub, &world.public] {
-            registry
-                .plant(Rule::new(http::Method::HEAD, &format!("library/{image}"), Hold::Hold(Gate::closed())).always());
+            registry.plant(
+                FaultRule::new(http::Method::HEAD, &format!("library/{image}"), Hold::Hold(Gate::closed())).always(),
+            );
         }
     }
     let failed = failed_build();
@@ -280,7 +281,7 @@ async fn a_log_that_cannot_be_read_is_said_to_be() {
         assert_eq!(asked(&world), 0);
     };
     unreadable(
-        |world, _| world.aws.inject(Fault::on("logs", "GetLogEvents", FaultKind::AccessDenied).times(9)),
+        |world, _| world.aws.inject(AwsFault::on("logs", "GetLogEvents", FaultKind::AccessDenied).times(9)),
         "AccessDenied",
     )
     .await;
@@ -306,7 +307,7 @@ async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
         let mut world = world("act");
         let failed = failed_build();
         write_log(&world, &failed);
-        world.aws.inject(Fault::on("sqs", "SendMessage", kind).always());
+        world.aws.inject(AwsFault::on("sqs", "SendMessage", kind).always());
         world.deliver(&failed).await;
         let told = world.told();
         assert_eq!(told.len(), 1, "{kind:?}: {told:?}");
@@ -356,7 +357,7 @@ async fn a_mirror_that_may_be_asked_a_little_later_is_asked_by_itself() {
     let mut world = world("act");
     let failed = failed_build();
     write_log(&world, &failed);
-    world.aws.inject(Fault::on("sqs", "SendMessage", FaultKind::AccessDenied));
+    world.aws.inject(AwsFault::on("sqs", "SendMessage", FaultKind::AccessDenied));
     world.deliver(&failed).await;
     assert!(world.told()[0].message.contains("by itself once more after 2 minutes"), "{:?}", world.told());
     world.run_for(240).await;

@@ -2,8 +2,8 @@
 
 use scenarios::world::{CLUSTER, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::Sample;
 
@@ -257,7 +257,7 @@ async fn a_deployment_that_has_failed_for_half_an_hour_is_paused() {
 async fn a_look_that_fails_ends_no_wait() {
     let mut world = created_too_early(Setup::new().with("PULLSAFE_PAUSE_AFTER_MINUTES", "30"), json!({}));
     world.run_for(16 * 60).await;
-    world.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::Unavailable).always());
+    world.aws.inject(AwsFault::on("ecr", "BatchGetImage", FaultKind::Unavailable).always());
     world.run_for(4 * 60).await;
     world.aws.clear_faults();
     assert!(world.records()[0]["open"]["waiting"].is_object(), "{:#}", world.records()[0]);

@@ -14,9 +14,9 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_find::disk::Disk;
 use pullsafe_find::finding::Finding;
 use pullsafe_find::walk::{Options, scan};
-use pullsafe_registry::{Client, Config, Copier, CopyRequest, Reach};
+use pullsafe_registry::{AllowedHosts, Client, Config, Copier, CopyRequest};
 use pullsafe_scan::mirror_config::mirror_config;
-use pullsafe_scan::rewrite::{Override, Target, apply, compose_override, plan, replace};
+use pullsafe_scan::rewrite::{NewRegistry, Override, apply, compose_override, plan, replace};
 use saphyr::{LoadableYamlNode as _, Yaml};
 use testkit::clock::VirtualClock;
 use testkit::registry::{HubOptions, ImageStore, OpenOptions, RegistryServer, Sample};
@@ -52,7 +52,7 @@ impl Adoption {
         let endpoints = format!("docker.io={},public.ecr.aws={}", hub.url(), public.url()).parse().unwrap();
         let copier = Copier::new(Client::new(Config {
             endpoints,
-            reach: Reach::Anywhere,
+            reach: AllowedHosts::Anywhere,
             ..Config::new(Arc::new(|| NOW))
         }));
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -86,7 +86,7 @@ impl Adoption {
         wanted.len()
     }
 
-    fn fix(&self, target: &Target) {
+    fn fix(&self, target: &NewRegistry) {
         let findings = self.scan();
         let plan = plan(&findings, &[], target, &Disk::below(std::slice::from_ref(&self.root), OPTIONS.max_bytes));
         assert!(plan.left.is_empty(), "{:?}", plan.left);
@@ -132,7 +132,7 @@ fn selected(config: &str) -> Vec<(Reference, Reference)> {
 
 /// Checks that two texts are equal word by word, except that each image of Docker Hub in one is its moved image in the
 /// other.
-fn only_references_differ(before: &str, after: &str, findings: &[Finding], target: &Target) {
+fn only_references_differ(before: &str, after: &str, findings: &[Finding], target: &NewRegistry) {
     assert_eq!(before.lines().count(), after.lines().count());
     let separates =
         |character: char| character.is_whitespace() || matches!(character, '"' | '\'' | ',' | '{' | '}' | '=');
@@ -185,7 +185,7 @@ async fn the_compose_stack_moves_to_the_mirror() {
         .filter(|access| access.method == "GET" && access.path.contains("/library/"))
         .count();
     assert_eq!(spent, 0, "official images came from ECR Public");
-    adoption.fix(&Target::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
+    adoption.fix(&NewRegistry::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
     adoption.everything_is_there_without_docker_hub().await;
     assert!(
         mirror_config(&adoption.scan(), Some(&registry), "docker-hub").ends_with("images: []\n"),
@@ -205,7 +205,7 @@ async fn pinned_images_keep_their_digest() {
     fs::write(adoption.root.join("Dockerfile"), text).unwrap();
     let registry = adoption.mirror.host().to_owned();
     assert_eq!(adoption.fill(&mirror_config(&adoption.scan(), Some(&registry), "docker-hub")).await, 3);
-    adoption.fix(&Target::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
+    adoption.fix(&NewRegistry::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
     assert_eq!(adoption.scan().iter().filter(|finding| finding.pinned).count(), 2);
     adoption.everything_is_there_without_docker_hub().await;
     assert_eq!(adoption.mirror.store().image("docker-hub/library/python", "3.11-slim").unwrap().digest, python);
@@ -218,7 +218,7 @@ async fn the_compose_stack_moves_by_an_override() {
     let findings = adoption.scan();
     adoption.fill(&mirror_config(&findings, Some(&registry), "docker-hub")).await;
     let Override { text, left } =
-        compose_override(&findings, &Target::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
+        compose_override(&findings, &NewRegistry::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
     let places: Vec<&str> = left.iter().map(|left| left.file.rsplit('/').next().unwrap()).collect();
     assert_eq!(places, ["Dockerfile", "Dockerfile"], "no override reaches into a Dockerfile");
     let documents = Yaml::load_from_str(&text).unwrap();
@@ -238,12 +238,12 @@ async fn the_build_image_moves_to_the_mirror_or_to_ecr_public() {
     let registry = adoption.mirror.host().to_owned();
     let config = mirror_config(&adoption.scan(), Some(&registry), "docker-hub");
     assert_eq!(adoption.fill(&config).await, 1);
-    adoption.fix(&Target::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
+    adoption.fix(&NewRegistry::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
     adoption.everything_is_there_without_docker_hub().await;
 
     // The fix of the case itself: one line, without a mirror.
     let adoption = Adoption::of("case-b", "adopt-case-b-public", &images);
-    adoption.fix(&Target::new(None, "docker-hub", Official::ToEcrPublic).unwrap());
+    adoption.fix(&NewRegistry::new(None, "docker-hub", Official::ToEcrPublic).unwrap());
     let dockerfile = fs::read_to_string(adoption.root.join("Dockerfile")).unwrap();
     assert!(dockerfile.starts_with("FROM public.ecr.aws/docker/library/python:3.11-slim\n"), "{dockerfile}");
     adoption.everything_is_there_without_docker_hub().await;

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use pullsafe::permission;
 use scenarios::world::{NAT, Setup, TABLE, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
-use testkit::aws::{Call, Fault, FaultKind};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::{AwsFault, Call, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
 
@@ -271,7 +271,7 @@ async fn matrix(cure: &Cure) {
         for kind in FaultKind::ALL.map(Some).into_iter().chain([None]) {
             let (mut world, event) = begin(cure).await;
             match kind {
-                Some(kind) => world.aws.inject(Fault::at_call(call.number, kind)),
+                Some(kind) => world.aws.inject(AwsFault::at_call(call.number, kind)),
                 None => world.aws.die_after(call.number),
             }
             let found = play(&mut world, event).await;

@@ -2,8 +2,8 @@
 
 use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
 
@@ -331,7 +331,7 @@ async fn what_is_not_known_lets_a_deployment_go_on() {
     ] {
         let mut world = running(setup()).await;
         deploy(&world, NEW);
-        world.aws.inject(Fault::on(service, operation, FaultKind::AccessDenied).always());
+        world.aws.inject(AwsFault::on(service, operation, FaultKind::AccessDenied).always());
         world.run_for(1).await;
         assert_eq!(world.hooks("web")[0], "SUCCEEDED", "{service}:{operation}: {:?}", world.answers.last());
         assert_eq!(world.writes(), ["ecs:ContinueServiceDeployment"], "{service}:{operation}");
@@ -387,7 +387,7 @@ async fn no_remedy_touches_a_service_whose_deployment_a_hook_has_stopped() {
         world.create_service("web", &definition, 2, with_hooks(&[hook("PRE_SCALE_UP", "ROLLBACK")]));
         world.restart(&[("PULLSAFE_ANSWER_HOOKS", "true")]);
         if denied {
-            world.aws.inject(Fault::on("ecs", "ListServiceDeployments", FaultKind::AccessDenied).always());
+            world.aws.inject(AwsFault::on("ecs", "ListServiceDeployments", FaultKind::AccessDenied).always());
         }
         let task = "arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef0123456789abcdef";
         let stop = json!({

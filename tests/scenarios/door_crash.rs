@@ -5,7 +5,7 @@
 use pullsafe::permission;
 use scenarios::world::{DEAD_LETTERS, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
 
@@ -17,7 +17,7 @@ const KINDS: [FaultKind; 3] = [FaultKind::Throttle, FaultKind::ConnectionCutAfte
 
 /// The image of the new deployment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Case {
+enum CrashCase {
     /// An image that exists.
     Fine,
     /// An image for another platform.
@@ -28,25 +28,25 @@ enum Case {
     FromHub,
 }
 
-async fn begin(case: Case) -> World {
+async fn begin(case: CrashCase) -> World {
     let setup = Setup::new().paced(Pacing::default()).without_sdk_retries();
     let mut world = setup.with("PULLSAFE_ANSWER_HOOKS", "true").with("PULLSAFE_AHEAD", "warn").build();
     world.images.store().create_repository("app", Mutability::Mutable);
     Sample::multi_arch(1).build().push(world.images.store(), "app", "1");
     match case {
-        Case::Fine => Sample::multi_arch(2).build().push(world.images.store(), "app", "2"),
-        Case::WrongPlatform => {
+        CrashCase::Fine => Sample::multi_arch(2).build().push(world.images.store(), "app", "2"),
+        CrashCase::WrongPlatform => {
             Sample::new(2).platforms(&["linux/arm64"]).build().push(world.images.store(), "app", "2")
         }
-        Case::FromHub => Sample::multi_arch(2).build().push(world.hub.store(), "acme/app", "2"),
-        Case::PushedLater => {}
+        CrashCase::FromHub => Sample::multi_arch(2).build().push(world.hub.store(), "acme/app", "2"),
+        CrashCase::PushedLater => {}
     }
     let hook = json!({"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"], "timeoutConfiguration": {"timeoutInMinutes": 5, "action": "CONTINUE"}});
     let definition = world.define("app", &[&format!("{REGISTRY}/app:1")]);
     world.create_service("web", &definition, 2, json!({ "deploymentConfiguration": { "lifecycleHooks": [hook] } }));
     world.run_for(150).await;
     assert_eq!(world.service("web")["deployments"][0]["rolloutState"], "COMPLETED");
-    let image = if case == Case::FromHub {
+    let image = if case == CrashCase::FromHub {
         "acme/app:2".to_owned()
     } else {
         format!("{REGISTRY}/app:2")
@@ -62,9 +62,9 @@ fn hook(world: &World) -> Value {
     world.hooks("web").into_iter().next().unwrap_or_default()
 }
 
-async fn play(world: &mut World, case: Case) -> Value {
+async fn play(world: &mut World, case: CrashCase) -> Value {
     world.run_for(60).await;
-    if case == Case::PushedLater {
+    if case == CrashCase::PushedLater {
         Sample::multi_arch(2).build().push(world.images.store(), "app", "2");
     }
     world.run_for(241).await;
@@ -75,13 +75,15 @@ async fn play(world: &mut World, case: Case) -> Value {
 }
 
 /// Checks what has to hold whatever has failed.
-fn check(world: &World, case: Case, ended: &Value, expected: &str, what: &str) {
+fn check(world: &World, case: CrashCase, ended: &Value, expected: &str, what: &str) {
     let service = world.service("web");
     let context = format!("{case:?}, {what}: {ended}\n{:#?}\n{:#?}", world.answers, world.told());
     match case {
         // As without pullsafe, or as pullsafe would have it.
-        Case::WrongPlatform => assert!(ended == expected || ended == "TIMED_OUT" || ended == "SUCCEEDED", "{context}"),
-        Case::Fine | Case::PushedLater | Case::FromHub => {
+        CrashCase::WrongPlatform => {
+            assert!(ended == expected || ended == "TIMED_OUT" || ended == "SUCCEEDED", "{context}")
+        }
+        CrashCase::Fine | CrashCase::PushedLater | CrashCase::FromHub => {
             assert!(ended == expected || ended == "TIMED_OUT", "{context}");
             assert_eq!(service["runningCount"], 2, "{context}");
         }
@@ -94,7 +96,7 @@ fn check(world: &World, case: Case, ended: &Value, expected: &str, what: &str) {
     assert!(world.records().iter().all(|record| record["door"].is_null()), "nothing stays behind: {context}");
 }
 
-async fn matrix(case: Case, expected: &str) {
+async fn matrix(case: CrashCase, expected: &str) {
     let mut world = begin(case).await;
     let ended = play(&mut world, case).await;
     assert_eq!(ended, expected, "{case:?}\n{:#?}", world.answers);
@@ -114,7 +116,7 @@ async fn matrix(case: Case, expected: &str) {
         for kind in KINDS.map(Some).into_iter().chain([None]) {
             let mut world = begin(case).await;
             match kind {
-                Some(kind) => world.aws.inject(Fault::at_call(call.number, kind)),
+                Some(kind) => world.aws.inject(AwsFault::at_call(call.number, kind)),
                 None => world.aws.die_after(call.number),
             }
             let ended = play(&mut world, case).await;
@@ -136,7 +138,7 @@ async fn matrix(case: Case, expected: &str) {
     {
         for kind in [FaultKind::AccessDenied, FaultKind::Code("InvalidParameterException")] {
             let mut world = begin(case).await;
-            world.aws.inject(Fault::on(service, operation, kind).always());
+            world.aws.inject(AwsFault::on(service, operation, kind).always());
             let ended = play(&mut world, case).await;
             check(&world, case, &ended, expected, &format!("{service}:{operation} refused for good, {kind:?}"));
             pairs += 1;
@@ -147,29 +149,29 @@ async fn matrix(case: Case, expected: &str) {
 
 #[tokio::test]
 async fn a_deployment_that_goes_on_survives_everything() {
-    matrix(Case::Fine, "SUCCEEDED").await;
+    matrix(CrashCase::Fine, "SUCCEEDED").await;
 }
 
 #[tokio::test]
 async fn a_rollback_survives_everything() {
-    matrix(Case::WrongPlatform, "FAILED").await;
+    matrix(CrashCase::WrongPlatform, "FAILED").await;
 }
 
 #[tokio::test]
 async fn a_wait_for_a_push_survives_everything() {
-    matrix(Case::PushedLater, "SUCCEEDED").await;
+    matrix(CrashCase::PushedLater, "SUCCEEDED").await;
 }
 
 #[tokio::test]
 async fn a_wait_for_the_mirror_survives_everything() {
-    matrix(Case::FromHub, "SUCCEEDED").await;
+    matrix(CrashCase::FromHub, "SUCCEEDED").await;
 }
 
 /// No event of the hook ever arrives.
 #[tokio::test]
 async fn a_deployment_whose_event_is_lost_goes_on_by_itself() {
-    let mut world = begin(Case::Fine).await;
+    let mut world = begin(CrashCase::Fine).await;
     world.remediator = None;
-    let ended = play(&mut world, Case::Fine).await;
+    let ended = play(&mut world, CrashCase::Fine).await;
     assert_eq!((ended, &world.service("web")["runningCount"]), (json!("TIMED_OUT"), &json!(2)));
 }

@@ -3,7 +3,7 @@
 use crate::ask::movable;
 use scenarios::world::{CLUSTER, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 
 pub(crate) fn asked(name: &str) -> Value {
     let service =
@@ -120,7 +120,7 @@ async fn many_drills_are_few_messages_and_each_is_answered() {
 #[tokio::test]
 async fn a_topic_that_may_not_be_written_to_is_what_a_drill_finds() {
     let mut world = movable(Setup::new());
-    world.aws.inject(Fault::on("sns", "Publish", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("sns", "Publish", FaultKind::AccessDenied).always());
     let answer = drill(&mut world, "web").await;
     assert!(
         answer["shown"]["people"].as_str().is_some_and(|why| why.starts_with("not told: sns:Publish")),

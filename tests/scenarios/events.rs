@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use pullsafe::arn::ServiceId;
 use pullsafe::lookup::Lookup;
-use pullsafe::lookup::Resolved;
+use pullsafe::lookup::ResolvedImage;
 use pullsafe::reference::{Digest, Reference};
-use pullsafe::settings::{Mirror, Settings};
+use pullsafe::settings::{MirrorLocation, Settings};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::build::diagnose_build;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis};
@@ -17,7 +17,7 @@ use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_events::{Event, Subject, TaskStopped};
 use pullsafe_incident::plan::Step;
 use pullsafe_incident::record::Record;
-use remediator_decide::observation::{HubImage, Observation};
+use remediator_decide::observation::{DockerHubImage, Observation};
 use remediator_decide::remedy;
 use remediator_decide::remedy::{Situation, target};
 use remediator_decide::service::Service;
@@ -142,12 +142,12 @@ fn described(diagnosis: &Diagnosis) -> String {
 fn favourable(stopped: &TaskStopped, service: &ServiceId, diagnosis: &Diagnosis) -> Observation {
     let definition = &stopped.task.task_definition_arn;
     let image = diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
-    let found = || Lookup::Found(Resolved { digest: Digest::of(b"image"), platforms: None });
-    let mirror = Mirror { registry: MIRROR.to_owned(), prefix: "docker-hub".to_owned() };
+    let found = || Lookup::Found(ResolvedImage { digest: Digest::of(b"image"), platforms: None });
+    let mirror = MirrorLocation { registry: MIRROR.to_owned(), prefix: "docker-hub".to_owned() };
     let hub_images: Vec<_> = image
         .iter()
         .filter(|image| image.is_docker_hub())
-        .map(|image| HubImage {
+        .map(|image| DockerHubImage {
             written: diagnosis.image.clone().unwrap_or_default(),
             reference: image.clone(),
             hub: found(),

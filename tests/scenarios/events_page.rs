@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::documents::check;
 use crate::messages::every_kind;
-use crate::source_types::{Field, Item, Shape, Types};
+use crate::source_types::{Field, SourceType, TypeShape, Types};
 
 /// The files that declare the types.
 const SOURCES: &[&str] = &[
@@ -63,7 +63,7 @@ fn the_page_of_events_says_what_the_types_say() {
         "| `Image Mirrored`: the mirror has an image that was asked for, or that it copied by its plan. | {} |\n",
         words("ImageMirrored", &types, &mut named)
     );
-    let Shape::Struct(fields) = &types.get("OnTheBus").shape else {
+    let TypeShape::Struct(fields) = &types.get("OnTheBus").shape else {
         panic!("an event's detail has fields")
     };
     let also: Vec<Field> = fields.iter().filter(|field| field.name != "of").cloned().collect();
@@ -146,11 +146,11 @@ fn lost(sent: &Value, read: &Value) -> Option<String> {
 }
 
 /// The section of the page about a type.
-fn section(item: &Item, types: &Types, named: &mut BTreeSet<String>) -> String {
+fn section(item: &SourceType, types: &Types, named: &mut BTreeSet<String>) -> String {
     let mut text = format!("\n### {}\n\n{}\n\n", item.name, item.doc);
     match &item.shape {
-        Shape::Struct(fields) => text += &table(fields, types, named),
-        Shape::Enum(variants) => {
+        TypeShape::Struct(fields) => text += &table(fields, types, named),
+        TypeShape::Enum(variants) => {
             text += "| Value | Meaning |\n|---|---|\n";
             for variant in variants {
                 let value = match (&item.tag, &variant.of, variant.fields.is_empty()) {
@@ -207,7 +207,7 @@ fn words(of: &str, types: &Types, named: &mut BTreeSet<String>) -> String {
         "u32" | "u64" | "usize" => "number".to_owned(),
         _ => {
             let item = types.get(name);
-            let short = |item: &Item| matches!(&item.shape, Shape::Enum(variants) if variants.len() <= SHORT && item.is_plain());
+            let short = |item: &SourceType| matches!(&item.shape, TypeShape::Enum(variants) if variants.len() <= SHORT && item.is_plain());
             if short(item) {
                 let values: Vec<String> = item.variants().iter().map(|variant| format!("`{}`", variant.wire)).collect();
                 return format!("one of {}", values.join(", "));

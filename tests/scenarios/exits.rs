@@ -3,19 +3,19 @@
 
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 
 const IMAGE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/job:1";
 
 /// A task that ended: each container's name, whether it is essential, its exit code, and its reason.
-type Ended<'a> = &'a [(&'a str, bool, i64, Option<&'a str>)];
+type EndedTask<'a> = &'a [(&'a str, bool, i64, Option<&'a str>)];
 
 fn world() -> World {
     Setup::new().build()
 }
 
 /// Delivers the stop of a task without a service, twice.
-async fn deliver(world: &mut World, containers: Ended<'_>) {
+async fn deliver(world: &mut World, containers: EndedTask<'_>) {
     let defined: Vec<Value> = containers
         .iter()
         .map(|(name, essential, ..)| json!({ "name": name, "image": IMAGE, "essential": essential }))
@@ -50,7 +50,7 @@ async fn deliver(world: &mut World, containers: Ended<'_>) {
 
 #[tokio::test]
 async fn a_task_that_did_its_work_is_no_news() {
-    let rows: [Ended<'_>; 7] = [
+    let rows: [EndedTask<'_>; 7] = [
         &[("job", true, 0, None)],
         &[("job", true, 0, None), ("proxy", true, 137, None), ("log", false, 143, None)],
         // A container that is asked to end by another signal exits with the number of that signal.
@@ -70,7 +70,7 @@ async fn a_task_that_did_its_work_is_no_news() {
 
 #[tokio::test]
 async fn a_task_that_was_killed_beside_one_that_ended_well_is_told() {
-    let rows: [Ended<'_>; 4] = [
+    let rows: [EndedTask<'_>; 4] = [
         &[("job", true, 1, None)],
         // The container that ended well is a step before the work, and the work was killed.
         &[("migrate", false, 0, None), ("job", true, 137, None)],
@@ -91,7 +91,7 @@ async fn a_task_that_was_killed_beside_one_that_ended_well_is_told() {
 #[tokio::test]
 async fn a_definition_that_cannot_be_read_makes_no_news_of_a_task_that_ended_well() {
     let mut world = world();
-    world.aws.inject(Fault::on("ecs", "DescribeTaskDefinition", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("ecs", "DescribeTaskDefinition", FaultKind::AccessDenied).always());
     deliver(&mut world, &[("job", true, 0, None), ("proxy", true, 137, None)]).await;
     assert_eq!(world.told().len(), 0);
 }

@@ -3,14 +3,14 @@
 use pullsafe::reference::Digest;
 use scenarios::gate::answers::SIGNATURE;
 use scenarios::gate::stage::MIRROR_QUEUE;
-use scenarios::gate::{Manner, Stage};
+use scenarios::gate::{GateStage, Manner};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::repository::ImageStatus;
 
 #[tokio::test]
 async fn a_stack_waits_without_a_function_and_goes_on_with_the_push() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     let outcome = stage.handle(&stage.request("Create", "app", "1.4.3")).await;
     assert_eq!(outcome, json!({"answered": false, "parked": true}));
     let [row] = stage.rows().try_into().expect("one row");
@@ -29,7 +29,7 @@ async fn a_stack_waits_without_a_function_and_goes_on_with_the_push() {
     let answer = stage.answer("Create", "app");
     let uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web";
     let data = &answer["Data"];
-    assert_eq!(data["ImageUri"], format!("{uri}@{}", Stage::digest(1)));
+    assert_eq!(data["ImageUri"], format!("{uri}@{}", GateStage::digest(1)));
     assert_eq!(
         (&data["WaitedSeconds"], &data["ImageTag"], &data["RepositoryUri"]),
         (&json!("600"), &json!("1.4.3"), &json!(uri))
@@ -54,7 +54,7 @@ async fn a_stack_waits_without_a_function_and_goes_on_with_the_push() {
 
 #[tokio::test]
 async fn a_push_between_the_look_and_the_parking_is_not_missed() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     let store = stage.ecr.store().clone();
     stage.aws.before("dynamodb", "PutItem", move || {
         testkit::registry::sample::Sample::multi_arch(1).build().push(&store, "web", "1.4.3")
@@ -66,7 +66,7 @@ async fn a_push_between_the_look_and_the_parking_is_not_missed() {
 
 #[tokio::test]
 async fn an_image_that_never_comes_fails_before_cloudformation_gives_up() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.push("web", "1.4.2", 1);
     stage.push("web", "latest", 2);
     stage.handle(&stage.request("Create", "app", "1.4.3")).await;
@@ -97,7 +97,7 @@ async fn an_image_that_never_comes_fails_before_cloudformation_gives_up() {
 
 #[tokio::test]
 async fn a_delete_is_answered_without_any_permission_and_ends_the_wait() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.handle(&stage.request("Create", "app", "1")).await;
     stage.aws.clear_log();
     stage.handle(&stage.request("Delete", "app", "1")).await;
@@ -108,12 +108,12 @@ async fn a_delete_is_answered_without_any_permission_and_ends_the_wait() {
     stage.handle(&pushed).await;
     assert!(!stage.is_answered("Create", "app"), "nobody waits for this answer");
 
-    let forbidden = Stage::new().await;
+    let forbidden = GateStage::new().await;
     for service in ["ecr", "dynamodb", "sqs"] {
-        forbidden.aws.inject(Fault {
+        forbidden.aws.inject(AwsFault {
             service: Some(service.to_owned()),
             operation: None,
-            ..Fault::on(service, "", FaultKind::AccessDenied).always()
+            ..AwsFault::on(service, "", FaultKind::AccessDenied).always()
         });
     }
     forbidden.handle(&forbidden.request("Delete", "never-created", "1")).await;
@@ -123,12 +123,12 @@ async fn a_delete_is_answered_without_any_permission_and_ends_the_wait() {
 #[tokio::test]
 async fn where_parking_is_impossible_the_function_waits_and_says_why_it_failed() {
     for kind in [FaultKind::AccessDenied, FaultKind::InternalError, FaultKind::ConnectionCut, FaultKind::Throttle] {
-        let mut stage = Stage::new().await;
+        let mut stage = GateStage::new().await;
         stage.life = std::time::Duration::from_millis(1200);
-        stage.aws.inject(Fault {
+        stage.aws.inject(AwsFault {
             service: Some("dynamodb".to_owned()),
             operation: None,
-            ..Fault::on("dynamodb", "", kind).always()
+            ..AwsFault::on("dynamodb", "", kind).always()
         });
         stage.handle(&stage.request("Create", "app", "1")).await;
         let reason = stage.answer("Create", "app")["Reason"].as_str().unwrap().to_owned();
@@ -145,7 +145,7 @@ async fn where_parking_is_impossible_the_function_waits_and_says_why_it_failed()
 
 #[tokio::test]
 async fn what_the_gate_failed_at_is_answered_by_the_waker_and_what_it_parked_is_not() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     let failed = |request: &Value| json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": request});
     let message =
         |body: &Value| json!({"Records": [{"messageId": "m", "eventSource": "aws:sqs", "body": body.to_string()}]});
@@ -173,7 +173,7 @@ async fn what_the_gate_failed_at_is_answered_by_the_waker_and_what_it_parked_is_
     let outcome = stage.handle(&message(&failed(&stage.request("Create", "later", "there")))).await;
     assert_eq!(outcome["batchItemFailures"][0]["itemIdentifier"], "m", "it comes again");
     stage.answers.next(&[]);
-    stage.aws.inject(Fault::on("dynamodb", "PutItem", FaultKind::AccessDenied).always());
+    stage.aws.inject(AwsFault::on("dynamodb", "PutItem", FaultKind::AccessDenied).always());
     stage.handle(&message(&failed(&stage.request("Create", "last", "9")))).await;
     let reason = stage.answer("Create", "last")["Reason"].as_str().unwrap().to_owned();
     assert!(reason.contains("RetriesExhausted; its log group /aws/lambda/the gate function"), "{reason}");
@@ -181,7 +181,7 @@ async fn what_the_gate_failed_at_is_answered_by_the_waker_and_what_it_parked_is_
 
 #[tokio::test]
 async fn a_source_is_asked_of_the_mirror_a_few_times_and_waited_for() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.create_repository("docker-hub/library/redis");
     let properties = json!({"RepositoryName": "docker-hub/library/redis", "ImageTag": "7", "Source": "redis:7"});
     stage.handle(&stage.request_with("Create", "app", properties)).await;
@@ -219,9 +219,9 @@ async fn a_source_is_asked_of_the_mirror_a_few_times_and_waited_for() {
 #[tokio::test]
 async fn a_mirror_that_may_not_be_asked_is_named_in_the_reason() {
     for late in [false, true] {
-        let stage = Stage::new().await;
+        let stage = GateStage::new().await;
         stage.create_repository("docker-hub/library/redis");
-        stage.aws.inject(Fault::on("sqs", "SendMessage", FaultKind::AccessDenied).always());
+        stage.aws.inject(AwsFault::on("sqs", "SendMessage", FaultKind::AccessDenied).always());
         let properties = json!({"RepositoryName": "docker-hub/library/redis", "ImageTag": "7", "Source": "redis:7"});
         stage.handle(&stage.request_with("Create", "app", properties)).await;
         let versions = stage.rows().len();
@@ -245,7 +245,7 @@ async fn a_mirror_that_may_not_be_asked_is_named_in_the_reason() {
 
 #[tokio::test]
 async fn a_tag_that_moves_right_after_its_push_is_taken_as_it_settles() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.handle(&stage.request("Create", "app", "1")).await;
     let pushed = stage.push("web", "1", 1);
     // The build tool pushes the index right after the image, between the two looks.
@@ -255,13 +255,13 @@ async fn a_tag_that_moves_right_after_its_push_is_taken_as_it_settles() {
         testkit::registry::sample::Sample::multi_arch(2).build().push(&store, "web", "1")
     });
     stage.handle(&pushed).await;
-    assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], Stage::digest(2));
+    assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], GateStage::digest(2));
     assert!(stage.aws.count("DescribeImages") > calls + 1);
 }
 
 #[tokio::test]
 async fn platforms_and_the_archive_are_waited_for() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     let wanted = json!({"RepositoryName": "web", "ImageTag": "1", "Platforms": ["linux/arm64", "linux/s390x"]});
     stage.handle(&stage.request_with("Create", "platform", wanted)).await;
     let single = testkit::registry::sample::Sample::multi_arch(3).platforms(&["linux/amd64", "linux/arm64"]).build();
@@ -278,7 +278,7 @@ async fn platforms_and_the_archive_are_waited_for() {
     assert_eq!(stage.answer("Create", "platform")["Data"]["Platforms"], "linux/arm64,linux/s390x");
 
     stage.push("web", "old", 5);
-    let digest: Digest = Stage::digest(5).parse().unwrap();
+    let digest: Digest = GateStage::digest(5).parse().unwrap();
     stage.ecr.store().set_status("web", &digest, ImageStatus::Archived);
     assert_eq!(stage.handle(&stage.request("Create", "archive", "old")).await["parked"], true);
     stage.ecr.store().set_status("web", &digest, ImageStatus::Active);
@@ -293,7 +293,7 @@ async fn platforms_and_the_archive_are_waited_for() {
 
 #[tokio::test]
 async fn a_repository_may_come_later_and_lie_elsewhere() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage
         .handle(&stage.request_with("Create", "app", json!({"RepositoryName": "later", "ImageTag": 1})))
         .await;
@@ -314,8 +314,8 @@ async fn a_repository_may_come_later_and_lie_elsewhere() {
 
 #[tokio::test]
 async fn a_refused_look_may_be_a_permission_on_its_way() {
-    let stage = Stage::new().await;
-    stage.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
+    let stage = GateStage::new().await;
+    stage.aws.inject(AwsFault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
     assert_eq!(stage.handle(&stage.request("Create", "app", "1")).await["parked"], true);
     stage.clock.advance(90);
     stage.sweep().await;
@@ -323,7 +323,7 @@ async fn a_refused_look_may_be_a_permission_on_its_way() {
     // A look that succeeds starts the count anew: changing a policy may lock the gate out for a moment.
     stage.aws.clear_faults();
     stage.sweep().await;
-    stage.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
+    stage.aws.inject(AwsFault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
     stage.clock.advance(60);
     stage.sweep().await;
     stage.clock.advance(60);
@@ -336,7 +336,7 @@ async fn a_refused_look_may_be_a_permission_on_its_way() {
 
 #[tokio::test]
 async fn requests_come_through_a_topic_and_request_ids_come_again() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     let request = stage.request("Create", "app", "1");
     let notification = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": request.to_string(), "Timestamp": "2026-01-15T19:16:00Z"}}]});
     assert_eq!(stage.handle(&notification).await["parked"], true);
@@ -352,7 +352,7 @@ async fn requests_come_through_a_topic_and_request_ids_come_again() {
 
 #[tokio::test]
 async fn an_answer_that_was_not_taken_is_sent_again_with_the_same_bytes() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.handle(&stage.request("Create", "app", "1")).await;
     let pushed = stage.push("web", "1", 1);
     for manner in [Manner::Refuse(500), Manner::Hang, Manner::Reset] {
@@ -366,7 +366,7 @@ async fn an_answer_that_was_not_taken_is_sent_again_with_the_same_bytes() {
     stage.sweep().await;
     let received = stage.answers.received();
     assert!(received.len() > 3 && received.iter().all(|answer| answer.body == received[0].body));
-    assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], Stage::digest(1));
+    assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], GateStage::digest(1));
 
     stage.handle(&stage.request("Create", "expired", "never")).await;
     stage.answers.always(Manner::Refuse(403));
@@ -382,7 +382,7 @@ async fn an_answer_that_was_not_taken_is_sent_again_with_the_same_bytes() {
 
 #[tokio::test]
 async fn two_hundred_gates_on_fifty_repositories_cost_a_batch_each() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     for gate in 0..200 {
         let repository = format!("team/service-{}", gate % 50);
         stage.create_repository(&repository);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use scenarios::gate::Stage;
+use scenarios::gate::GateStage;
 use serde_json::{Map, Value, json};
 
 /// A complete digest that no image has. Some values write it in capitals.
@@ -244,7 +244,7 @@ fn properties(property: &str, value: &Value) -> Value {
 
 #[tokio::test]
 async fn every_value_has_its_answer() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     for tag in ["1", "1.5", "1.10"] {
         stage.push("web", tag, 1);
     }

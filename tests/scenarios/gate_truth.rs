@@ -2,26 +2,26 @@
 
 use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
-use scenarios::gate::Stage;
+use scenarios::gate::GateStage;
 use scenarios::gate::stage::{GATE_QUEUE, MIRROR_QUEUE};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::repository::ImageStatus;
 use testkit::registry::sample::Sample;
 
 /// The same request again, with another address for the answer.
-fn again(stage: &Stage, mut request: Value, name: &str) -> Value {
+fn again(stage: &GateStage, mut request: Value, name: &str) -> Value {
     request["ResponseURL"] = json!(stage.answers.url(name));
     request
 }
 
-fn reason(stage: &Stage, stack: &str) -> String {
+fn reason(stage: &GateStage, stack: &str) -> String {
     stage.answer("Create", stack)["Reason"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Deploys tag 1, then tag 2, and removes the first tag. Its image still has another tag.
-async fn deployed_twice() -> Stage {
-    let stage = Stage::new().await;
+async fn deployed_twice() -> GateStage {
+    let stage = GateStage::new().await;
     stage.push("web", "1", 1);
     stage.push("web", "build-1", 1);
     stage.handle(&stage.request("Create", "app", "1")).await;
@@ -38,7 +38,7 @@ async fn a_forward_update_is_never_given_a_digest_that_no_look_found() {
         let stage = deployed_twice().await;
         let other = FaultKind::AccessDenied;
         if status == "unknown" {
-            stage.aws.inject(Fault::on("cloudformation", "DescribeStacks", other).always());
+            stage.aws.inject(AwsFault::on("cloudformation", "DescribeStacks", other).always());
         }
         let forward = again(&stage, stage.request("Update", "app", "1"), "Forward-app");
         assert_eq!(
@@ -52,7 +52,11 @@ async fn a_forward_update_is_never_given_a_digest_that_no_look_found() {
         assert!(stage.answers.taken("Forward-app").is_empty(), "{status}");
         let pushed = stage.push("web", "1", 3);
         stage.handle(&pushed).await;
-        assert_eq!(stage.answers.taken("Forward-app")[0].json()["Data"]["ImageDigest"], Stage::digest(3), "{status}");
+        assert_eq!(
+            stage.answers.taken("Forward-app")[0].json()["Data"]["ImageDigest"],
+            GateStage::digest(3),
+            "{status}"
+        );
     }
 }
 
@@ -62,7 +66,10 @@ async fn a_rollback_is_given_what_the_resource_had_and_says_so() {
     stage.set_stack("app", "UPDATE_ROLLBACK_IN_PROGRESS");
     stage.handle(&again(&stage, stage.request("Update", "app", "1"), "Rollback-app")).await;
     let answer = stage.answers.taken("Rollback-app")[0].json();
-    assert_eq!((&answer["Status"], &answer["Data"]["ImageDigest"]), (&json!("SUCCESS"), &json!(Stage::digest(1))));
+    assert_eq!(
+        (&answer["Status"], &answer["Data"]["ImageDigest"]),
+        (&json!("SUCCESS"), &json!(GateStage::digest(1)))
+    );
     let from = answer["Data"]["DigestFrom"].as_str().unwrap();
     assert!(
         from.contains("kept for its rollback; found in ECR at 2026-01-15T19:17:00Z"),
@@ -73,7 +80,7 @@ async fn a_rollback_is_given_what_the_resource_had_and_says_so() {
     stage.ecr.store().untag("web", "build-1");
     stage.handle(&again(&stage, stage.request("Update", "app", "1"), "Gone-app")).await;
     let answer = stage.answers.taken("Gone-app")[0].json();
-    assert_eq!(answer["Data"]["ImageDigest"], Stage::digest(1));
+    assert_eq!(answer["Data"]["ImageDigest"], GateStage::digest(1));
     assert!(answer["Data"]["DigestFrom"].as_str().unwrap().contains("NOT found in ECR"), "{answer}");
 
     // Another resource, or another Trigger, does not have this memory.
@@ -85,7 +92,7 @@ async fn a_rollback_is_given_what_the_resource_had_and_says_so() {
 
 #[tokio::test]
 async fn a_rollback_of_a_moving_tag_gets_the_digest_that_it_had() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.push("web", "latest", 1);
     stage.handle(&stage.request("Create", "app", "latest")).await;
     stage.push("web", "latest", 2);
@@ -94,13 +101,13 @@ async fn a_rollback_of_a_moving_tag_gets_the_digest_that_it_had() {
     let answer = stage.answer("Update", "app");
     assert_eq!(
         (&answer["Data"]["ImageDigest"], &answer["Data"]["ImageTag"]),
-        (&json!(Stage::digest(1)), &json!("latest"))
+        (&json!(GateStage::digest(1)), &json!("latest"))
     );
 }
 
 #[tokio::test]
 async fn an_answer_says_when_it_looked() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.push("web", "1", 1);
     stage.clock.advance(60);
     stage.handle(&stage.request("Create", "app", "1")).await;
@@ -113,7 +120,7 @@ async fn the_whole_time_is_waited_but_for_a_small_margin() {
     for (timeout, waited) in
         [(20, 17), (60, 55), (299, 283), (300, 283), (305, 288), (310, 293), (600, 570), (3600, 3570)]
     {
-        let stage = Stage::new().await;
+        let stage = GateStage::new().await;
         let properties = json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": timeout});
         assert_eq!(stage.handle(&stage.request_with("Create", "app", properties)).await["parked"], true, "{timeout}");
         for second in 1..=waited {
@@ -135,7 +142,7 @@ async fn the_whole_time_is_waited_but_for_a_small_margin() {
 #[tokio::test]
 async fn a_waker_that_dies_at_the_end_is_followed_by_another() {
     for call in 1..8 {
-        let stage = Stage::new().await;
+        let stage = GateStage::new().await;
         let properties = json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": 310});
         stage.handle(&stage.request_with("Create", "app", properties)).await;
         for _ in 0..4 {
@@ -155,8 +162,8 @@ async fn a_waker_that_dies_at_the_end_is_followed_by_another() {
 
 #[tokio::test]
 async fn without_timers_the_last_sweep_in_time_answers() {
-    let stage = Stage::new().await;
-    stage.aws.inject(Fault::on("sqs", "SendMessage", FaultKind::AccessDenied).always());
+    let stage = GateStage::new().await;
+    stage.aws.inject(AwsFault::on("sqs", "SendMessage", FaultKind::AccessDenied).always());
     let properties = json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": 310});
     stage.handle(&stage.request_with("Create", "app", properties)).await;
     for _ in 0..4 {
@@ -168,7 +175,7 @@ async fn without_timers_the_last_sweep_in_time_answers() {
 
 #[tokio::test]
 async fn a_sweep_takes_a_tag_that_is_a_second_old() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.handle(&stage.request("Create", "app", "1")).await;
     stage.clock.advance(59);
     stage.push("web", "1", 1);
@@ -178,7 +185,7 @@ async fn a_sweep_takes_a_tag_that_is_a_second_old() {
 
 #[tokio::test]
 async fn an_index_that_follows_its_image_wins() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.handle(&stage.request("Create", "app", "1")).await;
     let single = Sample::new(3).build();
     single.push(stage.ecr.store(), "web", "1");
@@ -188,16 +195,16 @@ async fn an_index_that_follows_its_image_wins() {
         .before("ecr", "DescribeImages", move || Sample::multi_arch(2).build().push(&store, "web", "1"));
     let pushed = testkit::ecr::ecr_push_event("web", Some("1"), single.digest(), stage.clock.now());
     stage.handle(&pushed).await;
-    assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], Stage::digest(2));
-    assert!(image_gate::Settings::default().settle_image > std::time::Duration::from_millis(1500));
+    assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], GateStage::digest(2));
+    assert!(image_gate::GateContext::default().settle_image > std::time::Duration::from_millis(1500));
 }
 
 #[tokio::test]
 async fn the_reason_tells_what_the_last_look_showed() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.push("web", "there", 1);
     stage.push("web", "old", 2);
-    let archived: Digest = Stage::digest(2).parse().unwrap();
+    let archived: Digest = GateStage::digest(2).parse().unwrap();
     stage.ecr.store().set_status("web", &archived, ImageStatus::Archived);
     stage.push("web", "1.10", 3);
     stage.push("web", "unsigned", 4);
@@ -242,7 +249,7 @@ async fn the_reason_tells_what_the_last_look_showed() {
 
 #[tokio::test]
 async fn a_signed_image_is_waited_for() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.push("web", "1", 1);
     let profile = "arn:aws:signer:eu-west-1:123456789012:/signing-profiles/release";
     let signed = |stack: &str| {
@@ -262,7 +269,7 @@ async fn a_signed_image_is_waited_for() {
 
 #[tokio::test]
 async fn a_source_that_the_mirror_would_not_put_there_is_refused() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     for (index, (repository, tag, source, part)) in [
         ("web", "7", "redis:7", "Write RepositoryName: docker-hub/library/redis"),
         ("docker-hub/library/python", "7", "redis:7", "Write RepositoryName: docker-hub/library/redis"),
@@ -309,7 +316,7 @@ async fn a_source_that_the_mirror_would_not_put_there_is_refused() {
 /// A stack in another account of the organization asks through the topic.
 #[tokio::test]
 async fn another_account_hears_only_of_what_it_may_pull() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.push("web", "secret-tag", 1);
     let foreign = |stack: &str, tag: &str| {
         let name = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web";
@@ -335,7 +342,7 @@ async fn another_account_hears_only_of_what_it_may_pull() {
     }
     let policy = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "ecr:BatchGetImage"}]});
     let admit = json!({"repositoryName": "web", "policyText": policy.to_string()});
-    testkit::aws::service::Service::call(&stage.ecr, "SetRepositoryPolicy", &admit).expect("the fake takes it");
+    testkit::aws::service::FakeService::call(&stage.ecr, "SetRepositoryPolicy", &admit).expect("the fake takes it");
     stage.handle(&foreign("admitted", "secret-tag")).await;
     assert_eq!(stage.answer("Create", "admitted")["Status"], "SUCCESS");
     stage.handle(&foreign("waits", "nope")).await;
@@ -353,7 +360,7 @@ async fn another_account_hears_only_of_what_it_may_pull() {
 
 #[tokio::test]
 async fn a_delete_that_cloudformation_did_not_send_cancels_nothing() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.handle(&stage.request("Create", "app", "1")).await;
     for manner in [403, 404] {
         stage.answers.always(scenarios::gate::Manner::Refuse(manner));
@@ -370,7 +377,7 @@ async fn a_delete_that_cloudformation_did_not_send_cancels_nothing() {
 
 #[tokio::test]
 async fn what_a_stranger_writes_does_not_act_where_a_reason_is_read() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     let bad = "<!channel> \u{1b}[2J\r\n::error::x\u{202e}`";
     for (stack, properties) in [
         ("tag", json!({"RepositoryName": "web", "ImageTag": bad})),
@@ -389,22 +396,26 @@ async fn what_a_stranger_writes_does_not_act_where_a_reason_is_read() {
 /// Each error of ECR, in the look of a request and in the look of a sweep.
 #[tokio::test]
 async fn every_error_of_ecr_is_taken_for_what_it_means() {
-    use image_gate::decide::ecr_errors::{Meaning, ROWS};
+    use image_gate::decide::ecr_errors::{EcrErrorMeaning, ROWS};
     let whole_calls = ROWS.iter().filter(|(code, _)| code.ends_with("Exception"));
     for ((code, meaning), operation) in
         whole_calls.flat_map(|row| ["BatchGetImage", "DescribeImages"].map(|operation| (row, operation)))
     {
-        let stage = Stage::new().await;
+        let stage = GateStage::new().await;
         stage.push("web", "1", 1);
-        stage.aws.inject(Fault::on("ecr", operation, FaultKind::Code(code)).always());
+        stage.aws.inject(AwsFault::on("ecr", operation, FaultKind::Code(code)).always());
         let outcome = stage.handle(&stage.request("Create", "app", "1")).await;
-        assert_eq!(outcome["parked"] == true, *meaning != Meaning::Final, "{operation}: {code}: {outcome}");
+        assert_eq!(outcome["parked"] == true, *meaning != EcrErrorMeaning::Final, "{operation}: {code}: {outcome}");
         for _ in 0..4 {
             stage.pass(60).await;
             stage.sweep().await;
         }
         let failed = stage.is_answered("Create", "app");
-        assert_eq!(failed, matches!(meaning, Meaning::Final | Meaning::Permission), "{operation}: {code}");
+        assert_eq!(
+            failed,
+            matches!(meaning, EcrErrorMeaning::Final | EcrErrorMeaning::Permission),
+            "{operation}: {code}"
+        );
         if failed {
             assert_eq!(stage.answer("Create", "app")["Status"], "FAILED", "{operation}: {code}");
             let reason = reason(&stage, "app");
@@ -416,9 +427,9 @@ async fn every_error_of_ecr_is_taken_for_what_it_means() {
 /// Only DescribeImages tells whether an image is in the archive. Without its answer the gate does not answer either.
 #[tokio::test]
 async fn an_image_is_not_taken_before_ecr_has_said_that_it_is_not_archived() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.push("web", "1", 1);
-    stage.aws.inject(Fault::on("ecr", "DescribeImages", FaultKind::AccessDenied).times(2));
+    stage.aws.inject(AwsFault::on("ecr", "DescribeImages", FaultKind::AccessDenied).times(2));
     assert_eq!(stage.handle(&stage.request("Create", "app", "1")).await["parked"], true);
     stage.pass(60).await;
     assert!(!stage.is_answered("Create", "app"));
@@ -429,7 +440,7 @@ async fn an_image_is_not_taken_before_ecr_has_said_that_it_is_not_archived() {
 
 #[tokio::test]
 async fn an_image_that_goes_between_two_calls_does_not_hold_up_the_others() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     for stack in ["one", "two"] {
         stage.handle(&stage.request("Create", stack, stack)).await;
     }
@@ -447,7 +458,7 @@ async fn an_image_that_goes_between_two_calls_does_not_hold_up_the_others() {
 
 #[tokio::test]
 async fn tags_that_cannot_be_read_are_not_called_none() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     stage.push("web", "2", 1);
     stage
         .handle(&stage.request_with(
@@ -456,7 +467,7 @@ async fn tags_that_cannot_be_read_are_not_called_none() {
             json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": 20}),
         ))
         .await;
-    stage.aws.inject(Fault::on("ecr", "DescribeImages", FaultKind::AccessDenied).always());
+    stage.aws.inject(AwsFault::on("ecr", "DescribeImages", FaultKind::AccessDenied).always());
     stage.pass(18).await;
     let reason = reason(&stage, "app");
     assert!(
@@ -467,7 +478,7 @@ async fn tags_that_cannot_be_read_are_not_called_none() {
 
 #[tokio::test]
 async fn one_bad_id_does_not_fail_the_others_of_its_repository() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     for stack in ["one", "two"] {
         stage.handle(&stage.request("Create", stack, stack)).await;
     }
@@ -476,7 +487,7 @@ async fn one_bad_id_does_not_fail_the_others_of_its_repository() {
     // ECR refuses the batch, and then the first of the two images when it is asked for alone.
     stage
         .aws
-        .inject(Fault::on("ecr", "BatchGetImage", FaultKind::Code("InvalidParameterException")).times(2));
+        .inject(AwsFault::on("ecr", "BatchGetImage", FaultKind::Code("InvalidParameterException")).times(2));
     stage.clock.advance(60);
     stage.sweep().await;
     let mut statuses =
@@ -487,7 +498,7 @@ async fn one_bad_id_does_not_fail_the_others_of_its_repository() {
 
 #[tokio::test]
 async fn timers_lead_to_the_gates_own_rows_and_are_few() {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     for number in 0..20 {
         let properties = json!({"RepositoryName": "web", "ImageTag": format!("{number}"), "ServiceTimeout": 300});
         stage.handle(&stage.request_with("Create", &format!("app-{number}"), properties)).await;

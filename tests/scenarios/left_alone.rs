@@ -2,7 +2,7 @@
 
 use scenarios::world::{CLUSTER, NAT, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
+use testkit::aws::service::FakeService as _;
 use testkit::ecs::{Behaviour, Pacing};
 use testkit::registry::Sample;
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use probe::Probe;
+use probe::ScheduledProbe;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_registry::{Client, Config};
 use scenarios::world::{NAT, Setup, TABLE, World};
@@ -16,22 +16,22 @@ const OTHER: &str = "subnet-00000000000000001";
 const MINUTE: i64 = 60;
 
 /// A probe in a subnet, whose requests Docker Hub sees from this address.
-fn probe_in(world: &World, address: &str, subnet: &str) -> Probe {
+fn probe_in(world: &World, address: &str, subnet: &str) -> ScheduledProbe {
     let clock = world.clock.clone();
     let clock: pullsafe::clock::Clock = Arc::new(move || clock.now());
     let endpoints = format!("docker.io={}", world.hub.seen_from(address)).parse().expect("an address");
-    Probe::new(Client::new(Config { endpoints, ..Config::new(clock.clone()) }), vec![subnet.to_owned()], clock)
+    ScheduledProbe::new(Client::new(Config { endpoints, ..Config::new(clock.clone()) }), vec![subnet.to_owned()], clock)
 }
 
 /// The event that Lambda puts on the bus when a probe has answered.
-async fn event(world: &World, probe: &Probe) -> Value {
+async fn event(world: &World, probe: &ScheduledProbe) -> Value {
     let mut event: Value = serde_json::from_str(include_str!("../../events/quota-read.json")).expect("JSON");
     event["time"] = json!(world.clock.now());
     event["detail"]["responsePayload"] = probe.handle().await.expect("Docker Hub answers");
     event
 }
 
-async fn read(world: &mut World, probe: &Probe) {
+async fn read(world: &mut World, probe: &ScheduledProbe) {
     let event = event(world, probe).await;
     world.deliver(&event).await;
     world.settle().await;
@@ -66,7 +66,7 @@ fn about_limit(world: &World) -> Vec<String> {
 
 fn image(world: &World, name: &str) -> String {
     let definition = world.service(name)["taskDefinition"].as_str().unwrap_or_default().to_owned();
-    use testkit::aws::service::Service as _;
+    use testkit::aws::service::FakeService as _;
     let answer = world
         .ecs
         .call("DescribeTaskDefinition", &json!({ "taskDefinition": definition }))

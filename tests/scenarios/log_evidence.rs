@@ -3,7 +3,7 @@
 use pullsafe::permission;
 use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::ecs::Behaviour;
 use testkit::registry::Sample;
 
@@ -128,7 +128,7 @@ async fn only_the_group_of_the_task_definition_is_read() {
 #[tokio::test]
 async fn an_absent_log_is_never_a_container_that_did_not_start() {
     let denied =
-        |world: &World| world.aws.inject(Fault::on("logs", "GetLogEvents", FaultKind::AccessDenied).times(100));
+        |world: &World| world.aws.inject(AwsFault::on("logs", "GetLogEvents", FaultKind::AccessDenied).times(100));
     for (logging, spoil, said, settled) in [
         (
             awslogs(GROUP),

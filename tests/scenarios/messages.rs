@@ -11,21 +11,21 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, LogRead, RemedyName};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{Author, Subject};
-use pullsafe_incident::asking::{Asking, asked, expired};
+use pullsafe_incident::asking::{QuestionSubject, asked, expired};
 use pullsafe_incident::door::{DoorOutcome, DoorVerdict};
-use pullsafe_incident::drill::{self, Played};
+use pullsafe_incident::drill::{self, DrillResult};
 use pullsafe_incident::held::HeldBack;
 use pullsafe_incident::incident::{Act, ActState, Incident};
 use pullsafe_incident::limit::LimitAhead;
-use pullsafe_incident::notice::{self, Outcome, Prepared, Stray};
+use pullsafe_incident::notice::{self, PlanOutcome, Prepared, Stray};
 use pullsafe_incident::outbreak::digest::Story;
 use pullsafe_incident::outbreak::{Common, Member};
 use pullsafe_incident::outgoing::Outgoing;
-use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
+use pullsafe_incident::outlook::{NextLaunch, Outlook, OutlookCause, OutlookFinding};
 use pullsafe_incident::plan::{Declined, Plan};
 use pullsafe_incident::question::Question;
 use pullsafe_incident::record::Record;
-use pullsafe_incident::refusal::Refusal;
+use pullsafe_incident::refusal::StepRefusal;
 use pullsafe_incident::runs::Runs;
 use pullsafe_incident::sight::{Sight, links};
 use pullsafe_incident::waiting::WaitingFor;
@@ -89,8 +89,8 @@ fn acted(mut incident: Incident, state: ActState) -> Incident {
     incident
 }
 
-fn refusal() -> Refusal {
-    Refusal {
+fn refusal() -> StepRefusal {
+    StepRefusal {
         at: BEGIN,
         call: "ecs:UpdateService".to_owned(),
         why: "AccessDeniedException: not authorized".to_owned(),
@@ -104,7 +104,7 @@ fn refusal() -> Refusal {
 }
 
 /// A message about a service, with the outcome that its sender adds.
-fn about(name: &str, runs: Runs, outcome: &Outcome<'_>) -> Notice {
+fn about(name: &str, runs: Runs, outcome: &PlanOutcome<'_>) -> Notice {
     let mut incident = incident(name, runs);
     incident.declined = vec![Declined {
         remedy: RemedyName::PauseAndRestore,
@@ -137,7 +137,7 @@ fn question(is_expired: bool) -> Notice {
     if is_expired {
         return expired("prod/web", &plan(), &question, function, &incident, "id".to_owned());
     }
-    let asking = Asking {
+    let asking = QuestionSubject {
         subject: "prod/web",
         blocker: &blocker,
         plan: &plan(),
@@ -152,7 +152,7 @@ fn question(is_expired: bool) -> Notice {
 
 /// A message that people get only in the digests of an outbreak.
 fn together() -> Notice {
-    let mut outgoing = Outgoing::from(about("web", Runs::Nothing, &Outcome::Applied(&plan())));
+    let mut outgoing = Outgoing::from(about("web", Runs::Nothing, &PlanOutcome::Applied(&plan())));
     outgoing.goes_with(OUTBREAK);
     outgoing.notice
 }
@@ -195,7 +195,7 @@ fn outbreak(over: Option<Timestamp>) -> Notice {
 /// The message of a drill: what would be done about a made-up stop.
 fn drill() -> Notice {
     let (incident, plan) = (incident("web", Runs::All), plan());
-    let played = Played {
+    let played = DrillResult {
         subject: "prod/web",
         mode: Mode::Observe,
         stop: "CannotPullContainerError: 429 Too Many Requests",
@@ -225,10 +225,10 @@ fn limit() -> Notice {
 
 /// The message about an image that the next launch will not find.
 fn outlook() -> Notice {
-    let finding = Finding {
+    let finding = OutlookFinding {
         container: "app".to_owned(),
         image: "acme/app:1".to_owned(),
-        trouble: Trouble::Gone { digest: None },
+        trouble: OutlookCause::Gone { digest: None },
     };
     let outlook = Outlook {
         subject: "prod/web".to_owned(),
@@ -260,17 +260,17 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Notice)> {
         first: vec!["pullsafe: prod/batch (no service): out-of-memory".to_owned()],
     };
     vec![
-        ("advice", about("web", Runs::Nothing, &Outcome::Advised(None))),
-        ("advice, and a wait", about("web", Runs::Some, &Outcome::Advised(Some(&waits)))),
-        ("a remedy", about("web", Runs::All, &Outcome::Applied(&plan))),
-        ("a remedy, observed", about("web", Runs::Nothing, &Outcome::WouldApply(&plan))),
+        ("advice", about("web", Runs::Nothing, &PlanOutcome::Advised(None))),
+        ("advice, and a wait", about("web", Runs::Some, &PlanOutcome::Advised(Some(&waits)))),
+        ("a remedy", about("web", Runs::All, &PlanOutcome::Applied(&plan))),
+        ("a remedy, observed", about("web", Runs::Nothing, &PlanOutcome::WouldApply(&plan))),
         (
             "a remedy that was given up",
-            about("web", Runs::Nothing, &Outcome::Abandoned(&plan, "web:8 was deployed meanwhile")),
+            about("web", Runs::Nothing, &PlanOutcome::Abandoned(&plan, "web:8 was deployed meanwhile")),
         ),
         (
             "a remedy that was refused",
-            about("web", Runs::Nothing, &Outcome::Refused(&plan, &refusal, "aws sqs send-message ...")),
+            about("web", Runs::Nothing, &PlanOutcome::Refused(&plan, &refusal, "aws sqs send-message ...")),
         ),
         (
             "the end",

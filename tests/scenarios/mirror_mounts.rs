@@ -1,6 +1,6 @@
 //! What one worker of the mirror learns, another one uses: blobs that the registry already holds are mounted, not sent.
 
-use mirror::aws::table::{Held, MirrorTable, SLOTS};
+use mirror::aws::table::{BlobsByRepository, MirrorTable, SLOTS};
 use scenarios::world::{MIRROR_QUEUE, Setup, TABLE, World};
 use serde_json::{Value, json};
 use testkit::registry::{Sample, SampleImage};
@@ -103,9 +103,9 @@ async fn what_is_no_longer_true_costs_nothing_but_the_transfer() {
 
 #[tokio::test]
 async fn without_the_rows_everything_is_sent_and_nothing_fails() {
-    use testkit::aws::{Fault, FaultKind};
+    use testkit::aws::{AwsFault, FaultKind};
     let mut world = world(true);
-    world.aws.inject(Fault::on("dynamodb", "GetItem", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("dynamodb", "GetItem", FaultKind::AccessDenied).always());
     mirror(&mut world, "acme/app").await;
     world.restart_mirror();
     mirror(&mut world, "acme/other").await;
@@ -118,14 +118,14 @@ async fn the_rows_are_so_many_however_much_is_mirrored() {
     let table = MirrorTable::new(&world.aws.sdk_config(), TABLE);
     let digests: Vec<_> = (0..5000_u32).map(|n| pullsafe::reference::Digest::of(&n.to_le_bytes())).collect();
     for n in 0..2 * SLOTS + 3 {
-        let held = Held::from([(format!("docker-hub/app{n}"), digests[..1].to_vec())]);
+        let held = BlobsByRepository::from([(format!("docker-hub/app{n}"), digests[..1].to_vec())]);
         assert_eq!(table.add_held(&world.images.host(), &held, world.clock.now()).await.unwrap(), n + 1);
     }
     assert_eq!(held_rows(&world).len() as u64, SLOTS + 1);
     let written = table.held_count(&world.images.host()).await.unwrap();
     let latest = table.held(&world.images.host(), written).await.unwrap();
     assert_eq!(latest.keys().collect::<Vec<_>>(), [&format!("docker-hub/app{}", written - 1)]);
-    let large = Held::from([("docker-hub/large".to_owned(), digests)]);
+    let large = BlobsByRepository::from([("docker-hub/large".to_owned(), digests)]);
     let written = table.add_held(&world.images.host(), &large, world.clock.now()).await.unwrap();
     let kept = table.held(&world.images.host(), written).await.unwrap();
     assert_eq!(kept["docker-hub/large"].len(), 2000, "a row has its limits");

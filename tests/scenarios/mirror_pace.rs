@@ -7,10 +7,10 @@ use mirror::aws::shared_allowance::{SharedAllowance, WORKERS};
 use pullsafe::clock::Clock;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_registry::Allowance as _;
-use pullsafe_registry::decide::limiter::{Action, Admission, Ended, Limiter, Rate};
+use pullsafe_registry::decide::limiter::{Admission, Ended, Limiter, Rate, RequestKind};
 use scenarios::world::{PLAN_QUEUE, Setup, TABLE, World};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::Sample;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -65,7 +65,7 @@ async fn put(world: &World, workers: usize, manifests: usize) -> Counting {
         for _ in 0..manifests {
             let (allowance, ecr) = (Arc::clone(&allowance), ecr.clone());
             all.spawn(async move {
-                allowance.admit(REGISTRY, Action::WriteManifest).await;
+                allowance.admit(REGISTRY, RequestKind::WriteManifest).await;
                 ecr.put_image();
             });
         }
@@ -151,7 +151,7 @@ impl Lone {
 
 /// How many manifests are given up, and how long it takes, if each worker keeps only to this rate.
 async fn put_alone(workers: usize, manifests: usize, per_second: f64) -> (usize, Duration) {
-    let published = Rate::published(REGISTRY, Action::WriteManifest).unwrap();
+    let published = Rate::published(REGISTRY, RequestKind::WriteManifest).unwrap();
     let ecr = Arc::new(Mutex::new(Limiter::new(Some(published), 1000)));
     let (begin, mut all) = (Instant::now(), JoinSet::new());
     for _ in 0..workers {
@@ -194,7 +194,7 @@ async fn a_worker_that_died_takes_half_a_second_of_the_quota_with_it() {
     let world = Setup::new().build();
     let dead = SharedAllowance::new(&world.aws.sdk_config(), TABLE, clock(&world));
     for _ in 0..4 {
-        let admitted: Vec<_> = (0..5).map(|_| dead.admit(REGISTRY, Action::WriteManifest)).collect();
+        let admitted: Vec<_> = (0..5).map(|_| dead.admit(REGISTRY, RequestKind::WriteManifest)).collect();
         // The process takes its grants and dies before it has used the later ones.
         let _ = tokio::time::timeout(Duration::from_millis(1), futures_util::future::join_all(admitted)).await;
     }
@@ -207,7 +207,7 @@ async fn a_worker_that_died_takes_half_a_second_of_the_quota_with_it() {
 async fn without_the_table_each_keeps_to_its_share() {
     for kind in [FaultKind::InternalError, FaultKind::AccessDenied] {
         let world = Setup::new().build();
-        world.aws.inject(Fault::on("dynamodb", "UpdateItem", kind).always());
+        world.aws.inject(AwsFault::on("dynamodb", "UpdateItem", kind).always());
         let ecr = put(&world, WORKERS, 10).await;
         assert_eq!(ecr.times().len(), 10 * WORKERS);
         assert!(ecr.most_in_a_second() <= 2 * WORKERS, "{}", ecr.most_in_a_second());
@@ -219,11 +219,11 @@ async fn without_the_table_each_keeps_to_its_share() {
 async fn only_put_image_of_ecr_is_shared() {
     let world = Setup::new().build();
     let allowance = SharedAllowance::new(&world.aws.sdk_config(), TABLE, clock(&world));
-    for action in [Action::ReadManifest, Action::ReadBlob, Action::OpenUpload, Action::WriteBlob] {
+    for action in [RequestKind::ReadManifest, RequestKind::ReadBlob, RequestKind::OpenUpload, RequestKind::WriteBlob] {
         allowance.admit(REGISTRY, action).await;
     }
     for registry in ["docker.io", "ghcr.io", "public.ecr.aws", "127.0.0.1:5000"] {
-        allowance.admit(registry, Action::WriteManifest).await;
+        allowance.admit(registry, RequestKind::WriteManifest).await;
     }
     assert_eq!(world.aws.calls().len(), 0);
 }

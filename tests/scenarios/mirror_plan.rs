@@ -2,11 +2,11 @@
 
 use scenarios::world::{NAT, PLAN_QUEUE, Setup, World};
 use serde_json::{Value, json};
-use testkit::registry::{Access, Sample};
+use testkit::registry::{AccessLine, Sample};
 
 const BASES: &str = "registry: {registry}\nimages:\n- python: ['3.11-slim', '3.12-slim']\n- acme/app: ['1']\n";
 
-fn manifest_gets(world: &World) -> Vec<Access> {
+fn manifest_gets(world: &World) -> Vec<AccessLine> {
     world
         .hub
         .log()
@@ -58,7 +58,7 @@ async fn what_is_configured_is_mirrored_and_the_next_run_finds_nothing_to_do() {
     let answer = world.plan_mirror().await.unwrap();
     assert_eq!((&answer["planned"], &answer["current"]), (&json!(0), &json!(3)), "{answer}");
     assert_eq!(manifest_gets(&world).len(), 1, "nothing changed, nothing pulled");
-    let asked: Vec<Access> = world
+    let asked: Vec<AccessLine> = world
         .hub
         .log()
         .into_iter()

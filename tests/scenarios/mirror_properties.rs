@@ -1,6 +1,6 @@
 //! What holds for the mirror's decisions, whatever the input.
 
-use mirror::decide::plan::{AtSource, AtTarget, Budget, Memory, Seen, SourceImage, plan};
+use mirror::decide::plan::{AtSource, AtTarget, HubBudget, ImageSides, Memory, SourceImage, plan};
 use mirror::decide::select;
 use mirror::decide::{By, MirrorConfig, Range, TagRule, Version, Want};
 use proptest::prelude::*;
@@ -52,7 +52,7 @@ fn chosen(rule: &TagRule, tags: &[TagFacts]) -> Vec<String> {
     select(rule, tags, NOW).chosen.into_iter().map(|chosen| chosen.tag).collect()
 }
 
-fn seen() -> impl Strategy<Value = Vec<Seen>> {
+fn seen() -> impl Strategy<Value = Vec<ImageSides>> {
     let one = (0_u32..6, 0_u8..5, proptest::option::of(0_u32..30), any::<bool>(), any::<bool>(), any::<bool>());
     proptest::collection::vec(one, 0..25).prop_map(|images| {
         let make = |(number, (content, state, children, used, elsewhere, frozen))| {
@@ -80,7 +80,7 @@ fn seen() -> impl Strategy<Value = Vec<Seen>> {
                 why: Vec::new(),
                 used_by: if used { vec!["prod/web".to_owned()] } else { Vec::new() },
             };
-            Seen { want, source, target, frozen }
+            ImageSides { want, source, target, frozen }
         };
         images.into_iter().enumerate().map(make).collect()
     })
@@ -135,7 +135,7 @@ proptest! {
 
     #[test]
     fn a_plan_spends_no_more_than_it_may_and_forgets_nobody(images in seen(), limit in 0_u64..60, used in 0_u64..60) {
-        let budget = Budget { limit, remaining: limit.saturating_sub(used), window_seconds: 21_600 };
+        let budget = HubBudget { limit, remaining: limit.saturating_sub(used), window_seconds: 21_600 };
         let count = images.len();
         let made = plan(images, Some(budget), &Memory::default(), NOW);
         prop_assert_eq!(made.items.len(), count);

@@ -2,7 +2,7 @@
 
 use scenarios::world::{MIRROR_CONFIG, Setup, World};
 use serde_json::json;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::{Sample, SampleImage};
 
 const REPOSITORY: &str = "docker-hub/library/python";
@@ -115,7 +115,7 @@ async fn a_look_that_is_not_complete_deletes_nothing() {
         world.create_service("web", &definition, 0, json!({}));
         assert_eq!(run_after(&mut world, 1).await, 0);
         world.clock.advance(9 * DAY);
-        world.aws.inject(Fault::on("ecs", operation, FaultKind::AccessDenied).always());
+        world.aws.inject(AwsFault::on("ecs", operation, FaultKind::AccessDenied).always());
         assert_eq!(world.plan_mirror().await.unwrap()["pruned"], 0, "{operation}");
         assert_eq!(deletions(&world), 0, "{operation}");
         assert_eq!(held(&world), everything(&[11, 12]));
@@ -135,7 +135,7 @@ async fn what_is_refused_for_good_is_told_with_what_is_missing() {
         assert_eq!(run_after(&mut world, 1).await, 0);
         assert_eq!(run_after(&mut world, 1).await, 0);
         let told = world.told().len();
-        world.aws.inject(Fault::on(service, operation, FaultKind::AccessDenied).always());
+        world.aws.inject(AwsFault::on(service, operation, FaultKind::AccessDenied).always());
         assert_eq!(run_after(&mut world, 5).await, 0);
         assert_eq!(world.told().len(), told, "{operation}: it may pass");
         for _ in 0..3 {

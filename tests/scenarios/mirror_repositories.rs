@@ -4,8 +4,8 @@ use mirror::aws::table::MirrorTable;
 use mirror::decide::Unfinished;
 use scenarios::world::{MIRROR_QUEUE, Setup, TABLE, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::Sample;
 
 const REPOSITORY: &str = "docker-hub/acme/app";
@@ -77,7 +77,7 @@ async fn an_answer_that_was_lost_leaves_no_repository_without_its_policy() {
     for operation in ["CreateRepository", "PutLifecyclePolicy"] {
         for kind in FaultKind::ALL {
             let mut world = world();
-            world.aws.inject(Fault::on("ecr", operation, kind));
+            world.aws.inject(AwsFault::on("ecr", operation, kind));
             ask(&world);
             world.settle().await;
             world.clock.advance(61);
@@ -141,7 +141,7 @@ async fn what_cannot_be_finished_now_is_tried_by_the_next_run() {
     let mut world = world();
     mark(&world, 5).await;
     world.images.call("CreateRepository", &json!({"repositoryName": REPOSITORY})).unwrap();
-    world.aws.inject(Fault::on("ecr", "PutLifecyclePolicy", FaultKind::AccessDenied));
+    world.aws.inject(AwsFault::on("ecr", "PutLifecyclePolicy", FaultKind::AccessDenied));
     let answer = world.plan_mirror().await.unwrap();
     assert_eq!((keeps(&world), &answer["planned"]), (None, &json!(1)), "and nothing else suffers");
     assert_ne!(marks(&world), Value::Null);

@@ -175,7 +175,7 @@ async fn without_its_table_the_mirror_copies_all_the_same() {
     let mut world = world();
     world
         .aws
-        .inject(testkit::aws::Fault::on("dynamodb", "UpdateItem", testkit::aws::FaultKind::InternalError).always());
+        .inject(testkit::aws::AwsFault::on("dynamodb", "UpdateItem", testkit::aws::FaultKind::InternalError).always());
     ask(&world, "1");
     world.settle().await;
     assert!(holds(&world, "1"));

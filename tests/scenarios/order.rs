@@ -78,10 +78,10 @@ async fn an_event_from_before_the_resolution_opens_nothing() {
 
 #[tokio::test]
 async fn a_failed_event_comes_back_through_the_queue() {
-    use testkit::aws::fault::{Fault, FaultKind};
+    use testkit::aws::fault::{AwsFault, FaultKind};
     let mut world = quota_used_up();
     let stops = three_stops(&mut world).await;
-    world.aws.inject(Fault::on("dynamodb", "UpdateItem", FaultKind::AccessDenied).times(3));
+    world.aws.inject(AwsFault::on("dynamodb", "UpdateItem", FaultKind::AccessDenied).times(3));
     world.deliver(&stops[0]).await;
     assert_eq!(world.told().len(), 0);
     world.settle().await;

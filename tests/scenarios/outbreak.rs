@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use scenarios::storm::Storm;
 use scenarios::world::{NAT, Setup, TABLE, World};
 use serde_json::{Value, json};
-use testkit::aws::sns::Published;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::sns::PublishedMessage;
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::Sample;
 
 const HOUR: i64 = 3600;
@@ -27,7 +27,7 @@ fn storm(setup: Setup, services: usize) -> World {
 }
 
 /// The messages of an outbreak, and all other messages.
-fn told(world: &World) -> (Vec<Published>, Vec<Published>) {
+fn told(world: &World) -> (Vec<PublishedMessage>, Vec<PublishedMessage>) {
     world
         .told()
         .into_iter()
@@ -76,7 +76,7 @@ fn nothing_is_missing(world: &World) {
     }
 }
 
-fn ids(messages: &[Published]) -> BTreeMap<String, usize> {
+fn ids(messages: &[PublishedMessage]) -> BTreeMap<String, usize> {
     let mut ids = BTreeMap::new();
     for message in messages {
         *ids.entry(message.attributes["pullsafe-id"].clone()).or_default() += 1;
@@ -104,7 +104,7 @@ async fn a_hundred_services_are_one_story() {
     );
     assert!(!others.is_empty(), "the first is told at once, by itself");
     nothing_is_missing(world);
-    let over: Vec<&Published> =
+    let over: Vec<&PublishedMessage> =
         digests.iter().filter(|message| message.attributes["detail-type"] == "Outbreak Over").collect();
     assert_eq!(over.len(), 1, "{digests:#?}");
     assert!(
@@ -179,7 +179,7 @@ async fn what_differs_from_the_storm_is_told_by_itself() {
 async fn without_the_table_each_is_told_by_itself() {
     for kind in [FaultKind::AccessDenied, FaultKind::Throttle, FaultKind::InternalError] {
         let mut world = storm(Setup::new().with("PULLSAFE_MODE", "observe").without_sdk_retries(), 6);
-        world.aws.inject(Fault::on("dynamodb", "PutItem", kind).always());
+        world.aws.inject(AwsFault::on("dynamodb", "PutItem", kind).always());
         world.run_for(600).await;
         let (digests, others) = told(&world);
         assert_eq!((digests.len(), others.len()), (0, 6), "{kind:?}: {others:#?}");

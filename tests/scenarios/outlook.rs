@@ -4,8 +4,8 @@
 use pullsafe::reference::Digest;
 use scenarios::world::{CLUSTER, DEAD_LETTERS, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::fault::{Fault, FaultKind};
-use testkit::aws::service::Service as _;
+use testkit::aws::fault::{AwsFault, FaultKind};
+use testkit::aws::service::FakeService as _;
 use testkit::registry::Sample;
 use testkit::registry::repository::ImageStatus;
 
@@ -149,7 +149,7 @@ async fn a_tag_that_is_refused_is_told_as_such() {
     let (mut world, _) = running(Setup::new().with("PULLSAFE_KEEP_REPOSITORIES", "*"), "latest").await;
     policy(&world, untagged_after(5));
     Sample::new(2).build().push(world.images.store(), "app", "latest");
-    world.aws.inject(Fault::on("ecr", "PutImage", FaultKind::AccessDenied));
+    world.aws.inject(AwsFault::on("ecr", "PutImage", FaultKind::AccessDenied));
     look(&mut world).await;
     let message = &world.told()[0].message;
     assert!(message.contains("ecr:PutImage failed: AccessDenied"), "{message}");
@@ -244,7 +244,7 @@ async fn an_archive_a_role_a_platform_and_an_old_copy_are_found() {
 async fn what_could_not_be_read_is_no_finding() {
     let (mut world, digest) = running(Setup::new(), "1").await;
     world.images.store().remove_image("app", &digest);
-    world.aws.inject(Fault::on("ecr", "DescribeImages", FaultKind::AccessDenied));
+    world.aws.inject(AwsFault::on("ecr", "DescribeImages", FaultKind::AccessDenied));
     look(&mut world).await;
     assert_eq!(subjects(&world), Vec::<String>::new());
 }
@@ -264,7 +264,7 @@ async fn an_index_that_cannot_be_read_makes_no_deletion() {
     policy(&world, untagged_after(1));
     look(&mut world).await;
     assert_eq!(subjects(&world), Vec::<String>::new(), "its index keeps it");
-    world.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
     look(&mut world).await;
     assert_eq!(subjects(&world), Vec::<String>::new());
 }
@@ -413,7 +413,7 @@ async fn a_refused_list_is_told_and_the_rest_is_looked_at() {
         world.schedules.start("nightly", PROD, &definition);
         world.bus.start_by_rule("ruled", PROD, &definition);
         world.create_service("web", &definition, 1, json!({}));
-        world.aws.inject(Fault::on(service, operation, FaultKind::AccessDenied).always());
+        world.aws.inject(AwsFault::on(service, operation, FaultKind::AccessDenied).always());
         look(&mut world).await;
         assert!(!subjects(&world).is_empty(), "{operation}: what can be listed is looked at");
         world.deliver(&json!({ "pullsafe": "tell-outlooks" })).await;
@@ -433,7 +433,7 @@ async fn a_refused_list_is_told_and_the_rest_is_looked_at() {
 #[tokio::test]
 async fn a_refused_list_alone_makes_a_message_of_the_week() {
     let mut world = Setup::new().build();
-    world.aws.inject(Fault::on("scheduler", "ListSchedules", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("scheduler", "ListSchedules", FaultKind::AccessDenied).always());
     look(&mut world).await;
     assert_eq!(subjects(&world), Vec::<String>::new(), "it is not urgent");
     world.deliver(&json!({ "pullsafe": "tell-outlooks" })).await;
@@ -454,7 +454,7 @@ async fn a_list_that_is_throttled_is_made_again() {
     for (operation, times) in [("ListSchedules", 2), ("GetSchedule", 2), ("ListSchedules", 12)] {
         let (mut world, definition) = with_a_broken_job(Setup::new());
         world.schedules.start("nightly", PROD, &definition);
-        world.aws.inject(Fault::on("scheduler", operation, FaultKind::Throttle).times(times));
+        world.aws.inject(AwsFault::on("scheduler", operation, FaultKind::Throttle).times(times));
         look(&mut world).await;
         world.run_for(3600).await;
         assert_eq!(subjects(&world), [FAILS], "{operation} {times}");

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use pullsafe::permission;
 use scenarios::world::{DEAD_LETTERS, MIRROR_QUEUE, WORK_QUEUE, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::{AwsFault, FaultKind};
 
 use crate::crash::{ASK, Cure, FORCE, MOVE, PAUSE, RESTORE, SCALING, STEP_ASIDE, WAKE, begin, play, quota_used_up};
 
@@ -46,7 +46,7 @@ async fn refuse(cure: &Cure, refused: &[&(String, String)], is_denied: bool) {
     let (mut world, event) = begin(cure).await;
     for (service, operation) in refused {
         let kind = if is_denied { FaultKind::AccessDenied } else { invalid(service) };
-        world.aws.inject(Fault::on(service, operation, kind).always());
+        world.aws.inject(AwsFault::on(service, operation, kind).always());
     }
     let (told, marked) = (world.told().len(), marks(&world));
     play(&mut world, event).await;
@@ -157,7 +157,7 @@ async fn denied_reads(cure: &Cure) {
             let told = world.told().len();
             // Earlier answers are now too old to be used.
             world.clock.advance(30);
-            world.aws.inject(Fault::on(service, operation, FaultKind::AccessDenied).always());
+            world.aws.inject(AwsFault::on(service, operation, FaultKind::AccessDenied).always());
             if let Some(event) = &event {
                 world.deliver(event).await;
             }
@@ -229,7 +229,7 @@ async fn a_move_without_its_tags_is_told_as_a_move() {
     let (mut world, event) = begin(&MOVE).await;
     world
         .aws
-        .inject(Fault::on("ecs", "TagResource", FaultKind::Code("InvalidParameterException")).always());
+        .inject(AwsFault::on("ecs", "TagResource", FaultKind::Code("InvalidParameterException")).always());
     play(&mut world, event).await;
     let told = world.told();
     let refused = told.iter().find(|notice| notice.message.contains("Refused by AWS")).expect("it is told");
@@ -247,7 +247,7 @@ async fn a_refused_act_is_tried_again_on_a_persons_word() {
     let (mut world, event) = begin(&PAUSE).await;
     world
         .aws
-        .inject(Fault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
+        .inject(AwsFault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
     play(&mut world, event).await;
     assert_eq!(world.service("web")["desiredCount"], 2);
     let told = world.told();
@@ -315,7 +315,7 @@ async fn a_refusal_after_which_the_service_cannot_be_seen_is_not_tried_again() {
     let refuse = |world: &World| {
         world
             .aws
-            .inject(Fault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
+            .inject(AwsFault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
     };
     let (mut probe, event) = begin(&PAUSE).await;
     refuse(&probe);
@@ -329,7 +329,7 @@ async fn a_refusal_after_which_the_service_cannot_be_seen_is_not_tried_again() {
         .expect("the service is looked at");
     let (mut world, event) = begin(&PAUSE).await;
     refuse(&world);
-    world.aws.inject(Fault::at_call(seen.number, FaultKind::Unavailable));
+    world.aws.inject(AwsFault::at_call(seen.number, FaultKind::Unavailable));
     play(&mut world, event).await;
     assert_eq!(world.aws.count("UpdateService"), 1, "{:#?}", world.told());
 }
@@ -339,7 +339,7 @@ async fn a_refusal_after_which_the_service_cannot_be_seen_is_not_tried_again() {
 async fn sweeps_that_are_refused_do_not_fill_the_queue() {
     let (mut world, event) = begin(&PAUSE).await;
     play(&mut world, event).await;
-    world.aws.inject(Fault::on("dynamodb", "Query", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("dynamodb", "Query", FaultKind::AccessDenied).always());
     for _ in 0..60 {
         world.clock.advance(60);
         world.deliver(&json!({ "pullsafe": "sweep" })).await;
@@ -357,7 +357,7 @@ async fn a_refused_move_ahead_is_told_once() {
         for kind in [FaultKind::AccessDenied, invalid(service)] {
             let mut world = quota_used_up();
             world.restart(&[("PULLSAFE_AHEAD", "move")]);
-            world.aws.inject(Fault::on(service, operation, kind).always());
+            world.aws.inject(AwsFault::on(service, operation, kind).always());
             let service_arn = world.service("web")["serviceArn"].clone();
             let started = json!({
                 "version": "0", "id": "1", "detail-type": "ECS Deployment State Change", "source": "aws.ecs", "account": "123456789012",

@@ -3,8 +3,8 @@
 use pullsafe::permission;
 use scenarios::world::{ROLE, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::ecs::Behaviour;
 use testkit::registry::Sample;
 
@@ -120,7 +120,7 @@ async fn a_probe_that_fails_leaves_the_diagnosis_as_it_was() {
     let mut world = unhealthy();
     world
         .aws
-        .inject(Fault::on("elasticloadbalancing", "DescribeTargetHealth", FaultKind::AccessDenied).times(99));
+        .inject(AwsFault::on("elasticloadbalancing", "DescribeTargetHealth", FaultKind::AccessDenied).times(99));
     world.run_for(900).await;
     let found = diagnosis(&world);
     assert_eq!(

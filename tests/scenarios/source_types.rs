@@ -4,18 +4,18 @@
 //! The sources are formatted, so each line can be understood by itself.
 
 /// The types of some files, in the order of their declaration.
-pub(crate) struct Types(Vec<Item>);
+pub(crate) struct Types(Vec<SourceType>);
 
-pub(crate) struct Item {
+pub(crate) struct SourceType {
     pub(crate) name: String,
     pub(crate) doc: String,
     /// The field that tells the variants of an enum apart, if it is a member of the object.
     pub(crate) tag: Option<String>,
-    pub(crate) shape: Shape,
+    pub(crate) shape: TypeShape,
     kebab: bool,
 }
 
-pub(crate) enum Shape {
+pub(crate) enum TypeShape {
     Struct(Vec<Field>),
     Enum(Vec<Variant>),
 }
@@ -38,11 +38,11 @@ pub(crate) struct Variant {
     pub(crate) fields: Vec<Field>,
 }
 
-impl Item {
+impl SourceType {
     pub(crate) fn variants(&self) -> &[Variant] {
         match &self.shape {
-            Shape::Enum(variants) => variants,
-            Shape::Struct(_) => panic!("{} is no enum", self.name),
+            TypeShape::Enum(variants) => variants,
+            TypeShape::Struct(_) => panic!("{} is no enum", self.name),
         }
     }
 
@@ -64,7 +64,7 @@ impl Types {
         types
     }
 
-    pub(crate) fn get(&self, name: &str) -> &Item {
+    pub(crate) fn get(&self, name: &str) -> &SourceType {
         self.0
             .iter()
             .find(|item| item.name == name)
@@ -99,14 +99,15 @@ impl Types {
 
     /// Whether a line begins a type: directly, or in the macro that declares sets of names.
     fn opened(&mut self, code: &str, above: Above) -> bool {
-        let head = code.strip_prefix("pub struct ").map(|rest| (rest, Shape::Struct(Vec::new())));
-        let head = head.or_else(|| code.strip_prefix("pub enum ").map(|rest| (rest, Shape::Enum(Vec::new()))));
-        let head = head.or_else(|| (!above.doc.is_empty() && is_name(code)).then_some((code, Shape::Enum(Vec::new()))));
+        let head = code.strip_prefix("pub struct ").map(|rest| (rest, TypeShape::Struct(Vec::new())));
+        let head = head.or_else(|| code.strip_prefix("pub enum ").map(|rest| (rest, TypeShape::Enum(Vec::new()))));
+        let head =
+            head.or_else(|| (!above.doc.is_empty() && is_name(code)).then_some((code, TypeShape::Enum(Vec::new()))));
         let Some((name, shape)) = head.and_then(|(rest, shape)| Some((rest.strip_suffix(" {")?, shape))) else {
             return false;
         };
         let kebab = above.has("kebab-case");
-        self.0.push(Item {
+        self.0.push(SourceType {
             name: name.to_owned(),
             tag: above.value("tag"),
             doc: above.doc,
@@ -131,14 +132,14 @@ impl Types {
             })
         };
         match &mut item.shape {
-            Shape::Struct(fields) => fields.extend(field()),
-            Shape::Enum(variants) if in_variant => {
+            TypeShape::Struct(fields) => fields.extend(field()),
+            TypeShape::Enum(variants) if in_variant => {
                 if let Some(variant) = variants.last_mut() {
                     variant.fields.extend(field());
                 }
                 return true;
             }
-            Shape::Enum(variants) => {
+            TypeShape::Enum(variants) => {
                 let (head, named) = match code.split_once(" = ") {
                     Some((head, rest)) => (head, rest.split('"').nth(1).map(str::to_owned)),
                     None => (code, None),

@@ -5,7 +5,7 @@ use pullsafe_incident::store::Table;
 use scenarios::storm::{Storm, stop_of_a_family};
 use scenarios::world::{Setup, TABLE, WORK_QUEUE, World};
 use serde_json::{Value, json};
-use testkit::aws::dynamodb::Item;
+use testkit::aws::dynamodb::TableItem;
 use testkit::registry::Sample;
 
 const SERVICES: usize = 40;
@@ -114,7 +114,7 @@ async fn what_is_none_of_our_business_costs_an_invocation_and_no_more() {
 }
 
 /// The row of the only incident.
-fn state(world: &World) -> Item {
+fn state(world: &World) -> TableItem {
     world
         .tables
         .wire_items(TABLE)

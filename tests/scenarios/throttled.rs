@@ -5,7 +5,7 @@ use pullsafe::timestamp::Timestamp;
 use scenarios::storm::stop_of_a_family;
 use scenarios::world::{DEAD_LETTERS, NAT, Setup, TABLE, WORK_QUEUE, World};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind, Which};
+use testkit::aws::{AwsFault, FaultKind, Which};
 use testkit::registry::Sample;
 
 const SERVICES: usize = 8;
@@ -94,7 +94,7 @@ fn nothing_is_lost(world: &World) {
 async fn an_hour_without_dynamodb_loses_nothing() {
     let throttle = |world: &mut World| {
         let which = Which::Any;
-        world.aws.inject(Fault {
+        world.aws.inject(AwsFault {
             service: Some("dynamodb".to_owned()),
             operation: None,
             which,

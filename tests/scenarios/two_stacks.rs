@@ -3,8 +3,8 @@
 
 use scenarios::world::{OTHER_TABLE, STACK, Setup, TABLE, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
 
@@ -199,7 +199,7 @@ async fn marks_that_are_left_over_are_told_without_a_count() {
 #[tokio::test]
 async fn a_refused_search_ends_in_the_dead_letters() {
     let mut world = image_missing();
-    world.aws.inject(Fault::on("tag", "GetResources", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("tag", "GetResources", FaultKind::AccessDenied).always());
     world.deliver(&find_paused()).await;
     // Twenty attempts, as the queue allows, within an hour.
     for _ in 0..25 {
@@ -289,7 +289,7 @@ async fn a_stack_brings_back_what_it_has_paused_also_where_an_older_one_acts_now
 #[tokio::test]
 async fn stacks_that_cannot_be_listed_are_a_doubt() {
     let mut world = image_missing();
-    world.aws.inject(Fault::on("cloudformation", "ListStacks", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("cloudformation", "ListStacks", FaultKind::AccessDenied).always());
     let stop = stop(&mut world).await;
     world.deliver(&stop).await;
     world.run_for(3600).await;

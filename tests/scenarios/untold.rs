@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use scenarios::world::{DEAD_LETTERS, NAT, Setup, TOPIC, WORK_QUEUE, World};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::Sample;
 
 /// How the topic or the bus fails.
@@ -76,7 +76,7 @@ fn world() -> World {
 fn begin(world: &World, operation: &str, trouble: Trouble) {
     let service = if operation == "Publish" { "sns" } else { "events" };
     match trouble {
-        Call(kind) => world.aws.inject(Fault::on(service, operation, kind).always()),
+        Call(kind) => world.aws.inject(AwsFault::on(service, operation, kind).always()),
         Entry(code) => world.bus.refuse_entries(Some(code)),
         Gone => world.topic.delete_topic(TOPIC),
     }

@@ -8,11 +8,11 @@ use pullsafe::foreign::log_line;
 use pullsafe::lookup::Lookup;
 use pullsafe::naming::docker_hub_source;
 use pullsafe::reference::Reference;
-use pullsafe::settings::Mirror;
+use pullsafe::settings::MirrorLocation;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::ecr::EcrRegions;
 use pullsafe_find::walk::Scanned;
-use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
+use pullsafe_incident::outlook::{NextLaunch, Outlook, OutlookCause, OutlookFinding};
 use pullsafe_inspect::looks::{Account, Looker};
 use pullsafe_inspect::{ImageSeen, Needs, WantedImage};
 use pullsafe_registry::Client;
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 20;
 
 /// What was found in files.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FilesFound {
     /// One for each file with an image that is not as it should be.
     pub(super) outlooks: Vec<Outlook>,
     /// What could not be read or looked up.
@@ -46,12 +46,12 @@ pub(super) async fn look(
     config: &SdkConfig,
     client: Client,
     scanned: &Scanned,
-    mirror: &Mirror,
+    mirror: &MirrorLocation,
     now: Timestamp,
-) -> Found {
-    let mut found = Found {
+) -> FilesFound {
+    let mut found = FilesFound {
         unknown: scanned.problems.iter().map(|problem| log_line(&problem.to_string())).collect(),
-        ..Found::default()
+        ..FilesFound::default()
     };
     let pulled = pulled(scanned, mirror, &mut found.left_out);
     let account = Account::new(config, EcrRegions::new(config.clone()));
@@ -62,7 +62,7 @@ pub(super) async fn look(
         mirror: Some(mirror),
         end: None,
     };
-    let mut files: BTreeMap<&String, Vec<Finding>> = BTreeMap::new();
+    let mut files: BTreeMap<&String, Vec<OutlookFinding>> = BTreeMap::new();
     for some in pulled.chunks(AT_ONCE) {
         let seen = looker.look(&Needs::of_images(some.iter().map(wanted).collect(), None), BTreeMap::new()).await;
         for image in some {
@@ -73,7 +73,7 @@ pub(super) async fn look(
                 Ok(None) => {}
                 Ok(Some(trouble)) => {
                     for (file, lines) in &image.lines {
-                        let finding = Finding {
+                        let finding = OutlookFinding {
                             container: named(lines),
                             image: image.written.to_string(),
                             trouble: trouble.clone(),
@@ -100,7 +100,7 @@ pub(super) async fn look(
 }
 
 /// The images of Docker Hub that are named in full, each once; what has no value goes to `left_out`.
-fn pulled(scanned: &Scanned, mirror: &Mirror, left_out: &mut Vec<String>) -> Vec<Pulled> {
+fn pulled(scanned: &Scanned, mirror: &MirrorLocation, left_out: &mut Vec<String>) -> Vec<Pulled> {
     let mut pulled: BTreeMap<String, Pulled> = BTreeMap::new();
     for finding in &scanned.findings {
         let Some(written) = finding.parsed().filter(|_| finding.certain) else {
@@ -138,17 +138,17 @@ fn wanted(image: &Pulled) -> WantedImage {
 }
 
 /// What is wrong with an image and its copy, or why that is not known.
-fn judge(image: &Pulled, seen: &ImageSeen) -> Result<Option<Trouble>, String> {
+fn judge(image: &Pulled, seen: &ImageSeen) -> Result<Option<OutlookCause>, String> {
     let from_docker_hub = image.written.is_docker_hub();
     let copy = seen.mirror.as_ref().map(|(_, copy)| copy);
     match (&seen.found, copy) {
-        (Lookup::Absent, _) if from_docker_hub => Ok(Some(Trouble::Gone { digest: None })),
-        (_, Some(Lookup::Absent)) if from_docker_hub => Ok(Some(Trouble::NoCopy)),
-        (_, Some(Lookup::Absent)) => Ok(Some(Trouble::Gone { digest: None })),
+        (Lookup::Absent, _) if from_docker_hub => Ok(Some(OutlookCause::Gone { digest: None })),
+        (_, Some(Lookup::Absent)) if from_docker_hub => Ok(Some(OutlookCause::NoCopy)),
+        (_, Some(Lookup::Absent)) => Ok(Some(OutlookCause::Gone { digest: None })),
         (_, Some(Lookup::Unknown(why))) => Err(format!("the mirror could not be asked: {why}")),
         (Lookup::Unknown(why), _) => Err(format!("Docker Hub did not say what it means: {why}")),
         (Lookup::Found(hub), Some(Lookup::Found(copy))) if hub.digest != copy.digest => {
-            Ok(Some(Trouble::CopyBehind { copy: copy.digest.clone(), hub: hub.digest.clone() }))
+            Ok(Some(OutlookCause::CopyBehind { copy: copy.digest.clone(), hub: hub.digest.clone() }))
         }
         // What is pulled is the copy, and it is there.
         (Lookup::Found(_) | Lookup::Absent, Some(Lookup::Found(_)) | None) => Ok(None),

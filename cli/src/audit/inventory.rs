@@ -5,25 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_config::{Region, SdkConfig};
 use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_ecs::types::Service as EcsService;
-use mirror::aws::inventory::{Inventory as Ecs, last_part};
+use mirror::aws::inventory::{EcsInventory as Ecs, last_part};
 use pullsafe::reference::{Reference, ecr_host};
 use pullsafe::settings;
 use pullsafe_aws::Failure;
-use pullsafe_scan::audit::{Container, Inventory, Mirrored, Service};
+use pullsafe_scan::audit::{AccountInventory, AuditedContainer, AuditedService, Mirrored};
 
 /// Images that BatchGetImage takes at once.
 const IMAGES_AT_ONCE: usize = 100;
 
 /// Where the copies are.
 #[derive(Debug)]
-pub(super) struct Mirror {
+pub(super) struct MirrorAccount {
     account: String,
     region: String,
     /// Its host, and what its repositories begin with.
-    pub(super) place: settings::Mirror,
+    pub(super) place: settings::MirrorLocation,
 }
 
-impl Mirror {
+impl MirrorAccount {
     /// The mirror in a private ECR registry.
     pub(super) fn new(host: &str, prefix: &str) -> Result<Self, String> {
         let registry = ecr_host(host).ok_or_else(|| {
@@ -32,7 +32,7 @@ impl Mirror {
         Ok(Self {
             account: registry.account.to_owned(),
             region: registry.region.to_owned(),
-            place: settings::Mirror {
+            place: settings::MirrorLocation {
                 registry: host.to_owned(),
                 prefix: prefix.trim_matches('/').to_owned(),
             },
@@ -44,15 +44,15 @@ impl Mirror {
 pub(super) async fn take(
     config: &SdkConfig,
     clusters: &[String],
-    mirror: Option<&Mirror>,
-) -> Result<Inventory, Failure> {
+    mirror: Option<&MirrorAccount>,
+) -> Result<AccountInventory, Failure> {
     let ecs = Ecs::of(config);
-    let mut inventory = Inventory {
+    let mut inventory = AccountInventory {
         region: config.region().map(ToString::to_string).unwrap_or_default(),
-        ..Inventory::default()
+        ..AccountInventory::default()
     };
     let clusters = if clusters.is_empty() { ecs.clusters().await? } else { clusters.to_vec() };
-    let mut definitions: BTreeMap<String, Vec<Container>> = BTreeMap::new();
+    let mut definitions: BTreeMap<String, Vec<AuditedContainer>> = BTreeMap::new();
     for cluster in &clusters {
         match ecs.services(cluster).await {
             Ok(services) => {
@@ -71,8 +71,8 @@ pub(super) async fn take(
 
 async fn add(
     ecs: &Ecs,
-    inventory: &mut Inventory,
-    definitions: &mut BTreeMap<String, Vec<Container>>,
+    inventory: &mut AccountInventory,
+    definitions: &mut BTreeMap<String, Vec<AuditedContainer>>,
     cluster: &str,
     service: &EcsService,
 ) {
@@ -103,7 +103,7 @@ async fn add(
         .network_configuration()
         .and_then(|network| network.awsvpc_configuration())
         .map(|network| network.subnets());
-    inventory.services.push(Service {
+    inventory.services.push(AuditedService {
         cluster: last_part(cluster).to_owned(),
         name: name.to_owned(),
         desired_count: u32::try_from(service.desired_count()).unwrap_or_default(),
@@ -113,11 +113,11 @@ async fn add(
     });
 }
 
-async fn containers_of(ecs: &Ecs, definition: &str) -> Result<Vec<Container>, Failure> {
+async fn containers_of(ecs: &Ecs, definition: &str) -> Result<Vec<AuditedContainer>, Failure> {
     let containers = ecs.containers(definition).await?;
     Ok(containers
         .iter()
-        .map(|container| Container {
+        .map(|container| AuditedContainer {
             name: container.name().unwrap_or_default().to_owned(),
             image: container.image().unwrap_or_default().to_owned(),
             has_credentials: container.repository_credentials().is_some(),
@@ -126,7 +126,7 @@ async fn containers_of(ecs: &Ecs, definition: &str) -> Result<Vec<Container>, Fa
 }
 
 /// Asks the mirror for every Docker Hub image of the inventory, a hundred at a time.
-async fn look_at_mirror(config: &SdkConfig, mirror: &Mirror, inventory: &mut Inventory) {
+async fn look_at_mirror(config: &SdkConfig, mirror: &MirrorAccount, inventory: &mut AccountInventory) {
     let settings = aws_sdk_ecr::config::Builder::from(config).region(Region::new(mirror.region.clone())).build();
     let ecr = aws_sdk_ecr::Client::from_conf(settings);
     let mut wanted: BTreeMap<String, BTreeSet<Reference>> = BTreeMap::new();
@@ -150,7 +150,7 @@ async fn look_at_mirror(config: &SdkConfig, mirror: &Mirror, inventory: &mut Inv
 
 async fn held(
     ecr: &aws_sdk_ecr::Client,
-    mirror: &Mirror,
+    mirror: &MirrorAccount,
     repository: &str,
     references: &[Reference],
 ) -> Result<Vec<(String, Mirrored)>, Failure> {

@@ -11,7 +11,7 @@ use remediator::aws::running::Running;
 
 /// Every outlook, and what could not be looked at.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct OutlooksFound {
     pub(super) outlooks: Vec<Outlook>,
     pub(super) unknown: Vec<String>,
 }
@@ -22,7 +22,7 @@ pub(super) async fn look(
     registry: Client,
     clusters: &[String],
     mirror: Option<(&str, &str)>,
-) -> Result<Found, Failure> {
+) -> Result<OutlooksFound, Failure> {
     let read = |name: &str| match name {
         name if name == MODE.name => Some("observe".to_owned()),
         // Nothing is remembered, told or queued by a look alone.
@@ -37,7 +37,7 @@ pub(super) async fn look(
     let running = Running::new(config);
     let clusters = chosen(&running, clusters).await?;
     let launchers = running.launchers(&clusters, clock()).await;
-    let mut found = Found::default();
+    let mut found = OutlooksFound::default();
     found.unknown.extend(launchers.unread.iter().map(ToString::to_string));
     for (subject, definition) in launchers.found {
         match remediator.outlook_of(&subject, definition.as_deref(), clock()).await {

@@ -6,14 +6,14 @@ use aws_sdk_ecs::error::DisplayErrorContext;
 use aws_sdk_ecs::types::{DesiredStatus, Task};
 use serde_json::{Value, json};
 
-use super::taken::Asked;
+use super::taken::AwsQuestion;
 use crate::account;
 
 /// How many stopped tasks of a service are looked at, the latest first.
 const TASKS: usize = 5;
 
 /// The tasks or the service as JSON.
-pub(super) fn fetch(asked: &Asked) -> Result<String, String> {
+pub(super) fn fetch(asked: &AwsQuestion) -> Result<String, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -21,9 +21,9 @@ pub(super) fn fetch(asked: &Asked) -> Result<String, String> {
     runtime.block_on(ask(asked)).map(|value| value.to_string())
 }
 
-async fn ask(asked: &Asked) -> Result<Value, String> {
+async fn ask(asked: &AwsQuestion) -> Result<Value, String> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
-    if let Asked::Task { region, .. } = asked {
+    if let AwsQuestion::Task { region, .. } = asked {
         loader = loader.region(Region::new(region.clone()));
     }
     let config = account::signed_in(loader).await?;
@@ -32,8 +32,8 @@ async fn ask(asked: &Asked) -> Result<Value, String> {
     }
     let client = Client::new(&config);
     match asked {
-        Asked::Task { arn, cluster, .. } => describe(&client, cluster, vec![arn.clone()]).await,
-        Asked::Service { cluster, service } => of_service(&client, cluster, service).await,
+        AwsQuestion::Task { arn, cluster, .. } => describe(&client, cluster, vec![arn.clone()]).await,
+        AwsQuestion::Service { cluster, service } => of_service(&client, cluster, service).await,
     }
 }
 

@@ -6,30 +6,30 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, Read as _};
 
-use pullsafe_diagnosis::event::{Verdict, diagnose_event};
-use pullsafe_diagnosis::setting::Setting;
+use pullsafe_diagnosis::event::{EventDiagnosis, diagnose_event};
+use pullsafe_diagnosis::setting::StopSetting;
 use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::Value;
 
-use super::item::Item;
+use super::item::DiagnosedInput;
 use super::taken;
 
 /// An input that could not be read.
-pub(super) struct Fault {
+pub(super) struct UnreadableInput {
     pub(super) id: Option<Value>,
     pub(super) line: usize,
     pub(super) problem: String,
 }
 
 /// The inputs, in order.
-pub(super) struct Lines {
+pub(super) struct InputLines {
     reader: Box<dyn BufRead>,
     buffered: VecDeque<Vec<u8>>,
-    items: VecDeque<Item>,
+    items: VecDeque<DiagnosedInput>,
     number: usize,
 }
 
-impl Lines {
+impl InputLines {
     pub(super) fn new(reader: Box<dyn BufRead>) -> Self {
         Self {
             reader,
@@ -77,7 +77,7 @@ impl Lines {
     }
 
     /// What a value is: one event, or an answer of the AWS CLI with several.
-    fn answer(&mut self, value: Value) -> Result<Item, Fault> {
+    fn answer(&mut self, value: Value) -> Result<DiagnosedInput, UnreadableInput> {
         let Some(items) = taken::of_aws(&value).filter(|_| !is_event(&value)) else {
             return answer(value, self.number);
         };
@@ -85,7 +85,7 @@ impl Lines {
         self.items.pop_front().ok_or_else(|| {
             let problem = "no task or service in it: ECS forgets a stopped task after an hour (CLUSTER/SERVICE reads \
                 the service's events)";
-            Fault { id: None, line: self.number, problem: problem.to_owned() }
+            UnreadableInput { id: None, line: self.number, problem: problem.to_owned() }
         })
     }
 }
@@ -93,15 +93,15 @@ impl Lines {
 /// The whole input as one thing.
 enum Whole {
     Value(Value),
-    Item(Item),
+    Item(DiagnosedInput),
 }
 
 fn is_event(value: &Value) -> bool {
     value.get("event").is_some() || value.get("detail").is_some()
 }
 
-impl Iterator for Lines {
-    type Item = io::Result<Result<Item, Fault>>;
+impl Iterator for InputLines {
+    type Item = io::Result<Result<DiagnosedInput, UnreadableInput>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -137,14 +137,14 @@ impl Iterator for Lines {
                 }
             }
             let problem = format!("not JSON: {error}");
-            return Some(Ok(Err(Fault { id: None, line: self.number, problem })));
+            return Some(Ok(Err(UnreadableInput { id: None, line: self.number, problem })));
         }
     }
 }
 
 /// Diagnoses a value: `{"id"?, "event", "logs"?}`, or an event as it is.
-fn answer(value: Value, line: usize) -> Result<Item, Fault> {
-    let fault = |id: Option<&Value>, problem: String| Fault { id: id.cloned(), line, problem };
+fn answer(value: Value, line: usize) -> Result<DiagnosedInput, UnreadableInput> {
+    let fault = |id: Option<&Value>, problem: String| UnreadableInput { id: id.cloned(), line, problem };
     let Value::Object(object) = &value else {
         return Err(fault(None, "the line is not an object".to_owned()));
     };
@@ -164,10 +164,12 @@ fn answer(value: Value, line: usize) -> Result<Item, Fault> {
     };
     let verdict = diagnose_event(event, &logs).map_err(|error| fault(id, error.to_string()))?;
     let setting = match &verdict {
-        Verdict::Build(_) => Setting::of_build(),
-        Verdict::Diagnosed(_) | Verdict::NotAStop(_) => Setting::of_task(&StoppedTask::from_json(&event["detail"])),
+        EventDiagnosis::Build(_) => StopSetting::of_build(),
+        EventDiagnosis::Diagnosed(_) | EventDiagnosis::NotAStop(_) => {
+            StopSetting::of_task(&StoppedTask::from_json(&event["detail"]))
+        }
     };
-    Ok(Item {
+    Ok(DiagnosedInput {
         id: id.cloned().unwrap_or(Value::Null),
         verdict,
         setting,

@@ -4,23 +4,25 @@ use std::fmt::Write as _;
 
 use pullsafe_diagnosis::cause::{Cause, Diagnosis};
 use pullsafe_diagnosis::check::check;
-use pullsafe_diagnosis::event::Verdict;
+use pullsafe_diagnosis::event::EventDiagnosis;
 use pullsafe_diagnosis::explain::explain;
-use pullsafe_diagnosis::setting::Setting;
+use pullsafe_diagnosis::setting::StopSetting;
 use remediator_decide::remedy;
 use serde_json::{Value, json};
 
-use super::item::Item;
+use super::item::DiagnosedInput;
 
 /// The object of one answer. `cause` is null where nothing stopped.
-pub(super) fn json(item: &Item) -> Value {
+pub(super) fn json(item: &DiagnosedInput) -> Value {
     let (diagnosis, advice) = match &item.verdict {
-        Verdict::Diagnosed(diagnosis) => (diagnosis.as_ref(), with_check(diagnosis, &diagnosis.advice, &item.setting)),
-        Verdict::Build(build) => {
+        EventDiagnosis::Diagnosed(diagnosis) => {
+            (diagnosis.as_ref(), with_check(diagnosis, &diagnosis.advice, &item.setting))
+        }
+        EventDiagnosis::Build(build) => {
             let advice = build_advice(&build.diagnosis, build.replacement_from.as_deref());
             (&build.diagnosis, with_check(&build.diagnosis, &advice, &item.setting))
         }
-        Verdict::NotAStop(why) => {
+        EventDiagnosis::NotAStop(why) => {
             return json!({
                 "id": item.id, "cause": null, "docker_hub_quota": false, "signature": null, "registry": null, "image": null,
                 "confidence": null, "evidence": [], "remedy": "none", "advice": why,
@@ -49,7 +51,7 @@ pub(super) fn json_error(id: Option<&Value>, message: &str) -> Value {
 }
 
 /// The answer for people; a blank line before all but the first.
-pub(super) fn text(item: &Item, separated: bool) -> String {
+pub(super) fn text(item: &DiagnosedInput, separated: bool) -> String {
     let mut out = String::new();
     if separated {
         out.push('\n');
@@ -59,9 +61,9 @@ pub(super) fn text(item: &Item, separated: bool) -> String {
         line(&mut out, &format!("  taken for   {took}"));
     }
     match &item.verdict {
-        Verdict::NotAStop(why) => line(&mut out, &format!("  {why}")),
-        Verdict::Diagnosed(diagnosis) => describe(&mut out, diagnosis, &diagnosis.advice, &item.setting),
-        Verdict::Build(build) => {
+        EventDiagnosis::NotAStop(why) => line(&mut out, &format!("  {why}")),
+        EventDiagnosis::Diagnosed(diagnosis) => describe(&mut out, diagnosis, &diagnosis.advice, &item.setting),
+        EventDiagnosis::Build(build) => {
             if let Some(phase) = &build.phase {
                 line(&mut out, &format!("  phase       {phase}"));
             }
@@ -76,7 +78,7 @@ pub(super) fn text(item: &Item, separated: bool) -> String {
     out
 }
 
-fn describe(out: &mut String, diagnosis: &Diagnosis, advice: &str, setting: &Setting) {
+fn describe(out: &mut String, diagnosis: &Diagnosis, advice: &str, setting: &StopSetting) {
     let mut cause = diagnosis.cause.to_string();
     let fields = [
         diagnosis.kind.map(|kind| kind.as_str()),
@@ -116,7 +118,7 @@ fn describe(out: &mut String, diagnosis: &Diagnosis, advice: &str, setting: &Set
 }
 
 /// What the answer is about, for the eye: service and task before any identifier of an event.
-fn heading(item: &Item) -> String {
+fn heading(item: &DiagnosedInput) -> String {
     let id = match &item.id {
         Value::String(id) => id.clone(),
         Value::Number(number) => number.to_string(),
@@ -146,11 +148,11 @@ fn heading(item: &Item) -> String {
 }
 
 /// How the first text of the evidence was read, and what decided.
-pub(super) fn explanation(item: &Item) -> String {
+pub(super) fn explanation(item: &DiagnosedInput) -> String {
     let diagnosis = match &item.verdict {
-        Verdict::Diagnosed(diagnosis) => diagnosis.as_ref(),
-        Verdict::Build(build) => &build.diagnosis,
-        Verdict::NotAStop(_) => return String::new(),
+        EventDiagnosis::Diagnosed(diagnosis) => diagnosis.as_ref(),
+        EventDiagnosis::Build(build) => &build.diagnosis,
+        EventDiagnosis::NotAStop(_) => return String::new(),
     };
     let Some(evidence) = diagnosis.evidence.first() else {
         return String::new();
@@ -181,7 +183,7 @@ pub(super) fn explanation(item: &Item) -> String {
 }
 
 /// The advice with what shows whether it is so.
-fn with_check(diagnosis: &Diagnosis, advice: &str, setting: &Setting) -> String {
+fn with_check(diagnosis: &Diagnosis, advice: &str, setting: &StopSetting) -> String {
     format!("{advice} Check: {}", check(diagnosis, setting))
 }
 

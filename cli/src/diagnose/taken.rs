@@ -4,31 +4,31 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use pullsafe_diagnosis::build::diagnose_build;
-use pullsafe_diagnosis::event::Verdict;
-use pullsafe_diagnosis::setting::{Place, Setting};
+use pullsafe_diagnosis::event::EventDiagnosis;
+use pullsafe_diagnosis::setting::{LaunchedOn, StopSetting};
 use pullsafe_diagnosis::{diagnose, diagnose_text, diagnose_text_at};
 use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::{Value, json};
 
-use super::item::Item;
+use super::item::DiagnosedInput;
 
 /// Where the input comes from.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum InputSource {
     Input,
     File(String),
     Text(String),
-    Aws(Asked),
+    Aws(AwsQuestion),
 }
 
 /// What AWS is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum AwsQuestion {
     Task { arn: String, cluster: String, region: String },
     Service { cluster: String, service: String },
 }
 
-impl fmt::Display for Asked {
+impl fmt::Display for AwsQuestion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Task { arn, .. } => formatter.write_str(arn),
@@ -38,29 +38,29 @@ impl fmt::Display for Asked {
 }
 
 /// What an argument is: a file before anything else, so that no name is mistaken.
-pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<Source, String> {
+pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<InputSource, String> {
     let word = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     if what.is_empty() || what == "-" {
-        return Ok(Source::Input);
+        return Ok(InputSource::Input);
     }
     if is_file(what) {
-        return Ok(Source::File(what.to_owned()));
+        return Ok(InputSource::File(what.to_owned()));
     }
     if what.starts_with("arn:") && !what.contains(char::is_whitespace) {
         let parts: Vec<&str> = what.split(':').collect();
         let path: Vec<&str> = parts.get(5).copied().unwrap_or_default().split('/').collect();
         return match (parts.get(2), parts.get(3), path.as_slice()) {
             (Some(&"ecs"), Some(region), ["task", cluster, id]) if word(cluster) && word(id) && word(region) => {
-                Ok(Source::Aws(Asked::Task {
+                Ok(InputSource::Aws(AwsQuestion::Task {
                     arn: what.to_owned(),
                     cluster: (*cluster).to_owned(),
                     region: (*region).to_owned(),
                 }))
             }
             (Some(&"ecs"), Some(_), ["service", cluster, service]) if word(cluster) && word(service) => {
-                Ok(Source::Aws(Asked::Service {
+                Ok(InputSource::Aws(AwsQuestion::Service {
                     cluster: (*cluster).to_owned(),
                     service: (*service).to_owned(),
                 }))
@@ -71,11 +71,11 @@ pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<So
         };
     }
     if what.contains(char::is_whitespace) {
-        return Ok(Source::Text(what.to_owned()));
+        return Ok(InputSource::Text(what.to_owned()));
     }
     match what.split_once('/') {
         Some((cluster, service)) if word(cluster) && word(service) => {
-            Ok(Source::Aws(Asked::Service { cluster: cluster.to_owned(), service: service.to_owned() }))
+            Ok(InputSource::Aws(AwsQuestion::Service { cluster: cluster.to_owned(), service: service.to_owned() }))
         }
         _ => Err(format!("{what}: no such file, and neither a message, a task's ARN nor CLUSTER/SERVICE")),
     }
@@ -83,7 +83,7 @@ pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<So
 
 /// The items in an answer of the AWS CLI: its tasks, its services, or what a `--query` left of them. `None` if it is
 /// none.
-pub(super) fn of_aws(value: &Value) -> Option<Vec<Item>> {
+pub(super) fn of_aws(value: &Value) -> Option<Vec<DiagnosedInput>> {
     let is_task = |value: &Value| value.get("taskArn").is_some() && value.get("detail").is_none();
     let is_service = |value: &Value| value.get("serviceArn").is_some();
     let list = |key: &str| value.get(key).and_then(Value::as_array);
@@ -104,16 +104,19 @@ pub(super) fn is_of_log(value: &Value) -> bool {
     has(&["level", "severity", "lvl", "@l", "levelname"]) && !has(&["event", "detail", "tasks", "services", "taskArn"])
 }
 
-fn of_task(task: &Value) -> Item {
+fn of_task(task: &Value) -> DiagnosedInput {
     let read = StoppedTask::from_json(task);
-    let setting = Setting::of_task(&read);
+    let setting = StopSetting::of_task(&read);
     let verdict = if read.is_stop() {
-        Verdict::Diagnosed(Box::new(diagnose(&read, &BTreeMap::new())))
+        EventDiagnosis::Diagnosed(Box::new(diagnose(&read, &BTreeMap::new())))
     } else {
-        Verdict::NotAStop(format!("Not a stop: lastStatus is {}.", read.last_status.as_deref().unwrap_or("absent")))
+        EventDiagnosis::NotAStop(format!(
+            "Not a stop: lastStatus is {}.",
+            read.last_status.as_deref().unwrap_or("absent")
+        ))
     };
     let id = read.task_arn.rsplit('/').next().unwrap_or_default();
-    Item {
+    DiagnosedInput {
         id: json!(id),
         verdict,
         setting,
@@ -122,7 +125,7 @@ fn of_task(task: &Value) -> Item {
 }
 
 /// A service tells by its events, the newest first, and by why its deployments stand where they do.
-fn of_service(service: &Value) -> Item {
+fn of_service(service: &Value) -> DiagnosedInput {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let list = |key: &str| service.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let messages = list("events").into_iter().map(|event| text(&event, "message"));
@@ -135,20 +138,20 @@ fn of_service(service: &Value) -> Item {
         launch_type,
         ..StoppedTask::default()
     };
-    let setting = Setting::of_task(&task);
+    let setting = StopSetting::of_task(&task);
     let mut told = messages.chain(reasons).filter_map(|said| diagnose_text_at(&said, None, "events", &setting));
     let told = told.find(|found| !found.cause.is_benign());
     let verdict = told.map_or_else(
         || {
-            Verdict::NotAStop(
+            EventDiagnosis::NotAStop(
                 "No event of the service names a failure. Diagnose its stopped tasks: `pullsafe diagnose \
                  CLUSTER/SERVICE`."
                     .to_owned(),
             )
         },
-        |found| Verdict::Diagnosed(Box::new(found)),
+        |found| EventDiagnosis::Diagnosed(Box::new(found)),
     );
-    Item {
+    DiagnosedInput {
         id: json!(name),
         verdict,
         setting,
@@ -172,19 +175,19 @@ const OF_BUILDS: &[&str] = &[
 ];
 
 /// A text that is no JSON: one message, or a log that was pasted. `None` if it is neither.
-pub(super) fn of_text(text: &str) -> Option<Item> {
+pub(super) fn of_text(text: &str) -> Option<DiagnosedInput> {
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if !text.trim().contains(char::is_whitespace) {
         return None;
     }
     let none = Value::Null;
-    let item = |verdict, setting, took| Some(Item { id: none.clone(), verdict, setting, took: Some(took) });
+    let item = |verdict, setting, took| Some(DiagnosedInput { id: none.clone(), verdict, setting, took: Some(took) });
     if OF_BUILDS.iter().any(|mark| text.contains(mark)) {
         let detail = json!({"build-status": "FAILED", "current-phase": "BUILD", "current-phase-context": ""});
         let build = diagnose_build(&detail, &BTreeMap::from([("build".to_owned(), lines)]));
         return item(
-            Verdict::Build(Box::new(build)),
-            Setting { place: Place::CodeBuild, ..Setting::default() },
+            EventDiagnosis::Build(Box::new(build)),
+            StopSetting { place: LaunchedOn::CodeBuild, ..StopSetting::default() },
             "the log of a build",
         );
     }
@@ -192,7 +195,7 @@ pub(super) fn of_text(text: &str) -> Option<Item> {
     let by_message = diagnose(&message, &BTreeMap::new());
     let known = by_message.confidence != pullsafe_diagnosis::cause::Confidence::Low;
     if known || lines.iter().filter(|line| !line.trim().is_empty()).count() == 1 && !looks_logged(text) {
-        return item(Verdict::Diagnosed(Box::new(by_message)), Setting::default(), "a message");
+        return item(EventDiagnosis::Diagnosed(Box::new(by_message)), StopSetting::default(), "a message");
     }
     let exited = StoppedTask::from_json(
         &json!({"lastStatus": "STOPPED", "stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 1}]}),
@@ -201,7 +204,7 @@ pub(super) fn of_text(text: &str) -> Option<Item> {
     // The exit code and the container are made up here.
     found.evidence.retain(|evidence| !evidence.source.ends_with("exitCode"));
     found.container = None;
-    item(Verdict::Diagnosed(Box::new(found)), Setting::default(), "the log of a container")
+    item(EventDiagnosis::Diagnosed(Box::new(found)), StopSetting::default(), "the log of a container")
 }
 
 /// Whether one line is of a log rather than a reason of ECS: it begins with a time, or is an error of a language.
@@ -217,18 +220,18 @@ mod tests {
     #[test]
     fn an_argument_is_taken_for_what_it_is() {
         let of = |what: &str| source_of(what, |path| path == "events.jsonl" || path == "prod/web.json");
-        assert_eq!(of(""), Ok(Source::Input));
-        assert_eq!(of("events.jsonl"), Ok(Source::File("events.jsonl".to_owned())));
-        assert_eq!(of("prod/web.json"), Ok(Source::File("prod/web.json".to_owned())));
+        assert_eq!(of(""), Ok(InputSource::Input));
+        assert_eq!(of("events.jsonl"), Ok(InputSource::File("events.jsonl".to_owned())));
+        assert_eq!(of("prod/web.json"), Ok(InputSource::File("prod/web.json".to_owned())));
         assert_eq!(
             of("prod/web"),
-            Ok(Source::Aws(Asked::Service { cluster: "prod".to_owned(), service: "web".to_owned() }))
+            Ok(InputSource::Aws(AwsQuestion::Service { cluster: "prod".to_owned(), service: "web".to_owned() }))
         );
         assert!(matches!(
             of("arn:aws:ecs:eu-west-1:123456789012:task/prod/0123abcd"),
-            Ok(Source::Aws(Asked::Task { .. }))
+            Ok(InputSource::Aws(AwsQuestion::Task { .. }))
         ));
-        assert!(matches!(of("CannotPullContainerError: not found"), Ok(Source::Text(_))));
+        assert!(matches!(of("CannotPullContainerError: not found"), Ok(InputSource::Text(_))));
         assert!(of("/does/not/exist.json").is_err() && of("arn:aws:s3:::bucket").is_err());
     }
 }

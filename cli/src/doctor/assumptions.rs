@@ -6,20 +6,20 @@ use aws_sdk_ecs::types::{ServiceField, Task};
 use pullsafe::reference::Reference;
 use pullsafe_aws::Failure;
 
-use super::finding::Finding;
+use super::finding::Check;
 
 /// How many clusters, and services or tasks of each, are looked at: an assumption needs one example.
 pub(super) const CLUSTERS: usize = 5;
 pub(super) const EACH: i32 = 10;
 
 /// Every assumption that a look can settle.
-pub(super) async fn look(config: &SdkConfig) -> Vec<Finding> {
+pub(super) async fn look(config: &SdkConfig) -> Vec<Check> {
     let ecs = Client::new(config);
     match clusters(&ecs).await {
         Ok(clusters) => vec![tags(&ecs, &clusters).await, digests(&ecs, &clusters).await],
         Err(failure) => {
             let about = ["DescribeServices gives tags", "a task has the digest of an image of Docker Hub"];
-            about.map(|about| Finding::unknown(about, failure.to_string(), "allow ecs:ListClusters")).into()
+            about.map(|about| Check::unknown(about, failure.to_string(), "allow ecs:ListClusters")).into()
         }
     }
 }
@@ -31,7 +31,7 @@ pub(super) async fn clusters(ecs: &Client) -> Result<Vec<String>, Failure> {
 }
 
 /// The marks of a pause are read from there.
-async fn tags(ecs: &Client, clusters: &[String]) -> Finding {
+async fn tags(ecs: &Client, clusters: &[String]) -> Check {
     const ABOUT: &str = "DescribeServices gives tags";
     let mut seen = 0;
     for cluster in clusters {
@@ -39,15 +39,15 @@ async fn tags(ecs: &Client, clusters: &[String]) -> Finding {
             Ok(services) => {
                 seen += services.len();
                 if services.iter().any(|tagged| *tagged) {
-                    return Finding::right(ABOUT, "a service came with its tags");
+                    return Check::right(ABOUT, "a service came with its tags");
                 }
             }
             Err(failure) => {
-                return Finding::unknown(ABOUT, failure.to_string(), "allow ecs:ListServices and ecs:DescribeServices");
+                return Check::unknown(ABOUT, failure.to_string(), "allow ecs:ListServices and ecs:DescribeServices");
             }
         }
     }
-    Finding::unknown(ABOUT, format!("none of {seen} services has a tag"), "tag one service and look again")
+    Check::unknown(ABOUT, format!("none of {seen} services has a tag"), "tag one service and look again")
 }
 
 /// Whether each of some services came with tags.
@@ -67,13 +67,13 @@ async fn services(ecs: &Client, cluster: &str) -> Result<Vec<bool>, Failure> {
 }
 
 /// The mirror never deletes what a task runs, and knows that by digest.
-async fn digests(ecs: &Client, clusters: &[String]) -> Finding {
+async fn digests(ecs: &Client, clusters: &[String]) -> Check {
     const ABOUT: &str = "a task has the digest of an image of Docker Hub";
     for cluster in clusters {
         let tasks = match tasks(ecs, cluster).await {
             Ok(tasks) => tasks,
             Err(failure) => {
-                return Finding::unknown(ABOUT, failure.to_string(), "allow ecs:ListTasks and ecs:DescribeTasks");
+                return Check::unknown(ABOUT, failure.to_string(), "allow ecs:ListTasks and ecs:DescribeTasks");
             }
         };
         let containers = tasks.iter().flat_map(|task| task.containers());
@@ -82,14 +82,14 @@ async fn digests(ecs: &Client, clusters: &[String]) -> Finding {
         let Some(container) = of_hub.next() else { continue };
         let image = container.image().unwrap_or_default();
         return match container.image_digest() {
-            Some(_) => Finding::right(ABOUT, format!("{image} has one")),
+            Some(_) => Check::right(ABOUT, format!("{image} has one")),
             None => {
                 let mend = "leave MirrorMayDelete off: what runs cannot be told from what is unwanted";
-                Finding::wrong(ABOUT, format!("{image} runs without one"), mend)
+                Check::wrong(ABOUT, format!("{image} runs without one"), mend)
             }
         };
     }
-    Finding::unknown(ABOUT, "no running task has an image of Docker Hub", "run one and look again")
+    Check::unknown(ABOUT, "no running task has an image of Docker Hub", "run one and look again")
 }
 
 async fn tasks(ecs: &Client, cluster: &str) -> Result<Vec<Task>, Failure> {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// How a thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum CheckState {
     /// It is as it should be.
     Right,
     /// It is not.
@@ -15,23 +15,23 @@ pub(super) enum State {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(super) struct Check {
     /// What was looked at.
     pub(super) about: String,
     /// How it stands.
-    pub(super) state: State,
+    pub(super) state: CheckState,
     /// What was seen.
     pub(super) seen: String,
     /// What mends it, or what would tell.
     pub(super) next: Option<String>,
 }
 
-impl Finding {
+impl Check {
     /// It is as it should be.
     pub(super) fn right(about: impl Into<String>, seen: impl Into<String>) -> Self {
         Self {
             about: about.into(),
-            state: State::Right,
+            state: CheckState::Right,
             seen: seen.into(),
             next: None,
         }
@@ -41,7 +41,7 @@ impl Finding {
     pub(super) fn wrong(about: impl Into<String>, seen: impl Into<String>, mend: impl Into<String>) -> Self {
         Self {
             about: about.into(),
-            state: State::Wrong,
+            state: CheckState::Wrong,
             seen: seen.into(),
             next: Some(mend.into()),
         }
@@ -51,7 +51,7 @@ impl Finding {
     pub(super) fn unknown(about: impl Into<String>, seen: impl Into<String>, settle: impl Into<String>) -> Self {
         Self {
             about: about.into(),
-            state: State::Unknown,
+            state: CheckState::Unknown,
             seen: seen.into(),
             next: Some(settle.into()),
         }
@@ -59,9 +59,9 @@ impl Finding {
 }
 
 /// All findings for people: what is wrong first, then what could not be told, then the rest.
-pub(super) fn text(findings: &[Finding]) -> String {
+pub(super) fn text(findings: &[Check]) -> String {
     let mut text = String::new();
-    for (state, word) in [(State::Wrong, "WRONG"), (State::Unknown, "not known"), (State::Right, "ok")] {
+    for (state, word) in [(CheckState::Wrong, "WRONG"), (CheckState::Unknown, "not known"), (CheckState::Right, "ok")] {
         for finding in findings.iter().filter(|finding| finding.state == state) {
             text += &format!("{word:<10}{}: {}\n", finding.about, finding.seen);
             if let Some(next) = &finding.next {
@@ -70,16 +70,21 @@ pub(super) fn text(findings: &[Finding]) -> String {
         }
     }
     let count = |state| findings.iter().filter(|finding| finding.state == state).count();
-    text + &format!("{} wrong, {} not known, {} ok\n", count(State::Wrong), count(State::Unknown), count(State::Right))
+    text + &format!(
+        "{} wrong, {} not known, {} ok\n",
+        count(CheckState::Wrong),
+        count(CheckState::Unknown),
+        count(CheckState::Right)
+    )
 }
 
 /// All findings for programs, in the order in which they were looked at.
-pub(super) fn json(findings: &[Finding]) -> String {
-    let finding = |finding: &Finding| {
+pub(super) fn json(findings: &[Check]) -> String {
+    let finding = |finding: &Check| {
         let (state, next) = match finding.state {
-            State::Right => ("ok", "next"),
-            State::Wrong => ("wrong", "mend"),
-            State::Unknown => ("not-known", "settle"),
+            CheckState::Right => ("ok", "next"),
+            CheckState::Wrong => ("wrong", "mend"),
+            CheckState::Unknown => ("not-known", "settle"),
         };
         let mut value = json!({ "about": finding.about, "state": state, "seen": finding.seen });
         if let Some(text) = &finding.next {
@@ -98,9 +103,9 @@ mod tests {
     #[test]
     fn what_is_wrong_comes_first_with_its_mend() {
         let findings = [
-            Finding::right("a", "fine"),
-            Finding::unknown("b", "denied", "ask for it"),
-            Finding::wrong("c", "disabled", "enable it"),
+            Check::right("a", "fine"),
+            Check::unknown("b", "denied", "ask for it"),
+            Check::wrong("c", "disabled", "enable it"),
         ];
         let expected = concat!(
             "WRONG     c: disabled\n",

@@ -6,7 +6,7 @@ use pullsafe_aws::json::{EVENTS, JsonApi, LOGS};
 use pullsafe_aws::telemetry::VERSION;
 use serde_json::{Value, json};
 
-use super::finding::Finding;
+use super::finding::Check;
 use super::stack::Deployed;
 
 /// How many of the newest lines are read for the version.
@@ -15,7 +15,7 @@ const LINES: u8 = 50;
 const GRACE_MINUTES: i64 = 10;
 
 /// Every rule of the stack, and when each function that is swept has last written to its log.
-pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now_millis: i64) -> Vec<Finding> {
+pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now_millis: i64) -> Vec<Check> {
     let events = JsonApi::new(config, EVENTS);
     let mut findings = Vec::new();
     for (logical, physical) in stack.of_type("AWS::Events::Rule") {
@@ -45,25 +45,25 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now_millis: i64) 
 }
 
 /// The functions name their version in every line that they write.
-fn version(group: &str, answer: Result<Value, Failure>) -> Finding {
+fn version(group: &str, answer: Result<Value, Failure>) -> Check {
     let about = format!("version in {group}");
     let events = match answer {
         Ok(answer) => answer["events"].clone(),
-        Err(failure) => return Finding::unknown(about, failure.to_string(), "allow logs:GetLogEvents"),
+        Err(failure) => return Check::unknown(about, failure.to_string(), "allow logs:GetLogEvents"),
     };
     let of_line = |event: &Value| {
         let line: Value = serde_json::from_str(event["message"].as_str()?).ok()?;
         line["version"].as_str().map(pullsafe::foreign::line)
     };
     match events.as_array().into_iter().flatten().rev().find_map(of_line) {
-        Some(version) if version == VERSION => Finding::right(about, version),
-        Some(version) => Finding::wrong(
+        Some(version) if version == VERSION => Check::right(about, version),
+        Some(version) => Check::wrong(
             about,
             format!("{version}, and this command line is {VERSION}"),
             "bring the older one up to the newer (docs/deploy.md, Upgrade): each knows the resources of its own \
              version",
         ),
-        None => Finding::unknown(
+        None => Check::unknown(
             about,
             "none of the newest lines names one",
             "invoke the function with events/sweep.json, and look again",
@@ -76,35 +76,35 @@ fn name_of(physical: &str) -> &str {
     physical.rsplit(['/', '|']).next().unwrap_or(physical)
 }
 
-fn rule(stack: &Deployed, logical: &str, answer: Result<Value, Failure>) -> Finding {
+fn rule(stack: &Deployed, logical: &str, answer: Result<Value, Failure>) -> Check {
     let about = format!("rule {logical}");
     match answer {
-        Ok(rule) if rule["State"] == "ENABLED" => Finding::right(about, "enabled"),
+        Ok(rule) if rule["State"] == "ENABLED" => Check::right(about, "enabled"),
         Ok(_) if logical == "MirrorFunctionPlan" && stack.parameter("MirrorConfigParameter").is_empty() => {
-            Finding::right(about, "disabled, as nothing is named to mirror on a schedule")
+            Check::right(about, "disabled, as nothing is named to mirror on a schedule")
         }
         Ok(rule) => {
             let name = rule["Name"].as_str().unwrap_or(logical);
-            Finding::wrong(
+            Check::wrong(
                 about,
                 rule["State"].as_str().unwrap_or("of unknown state"),
                 format!("aws events enable-rule --name {name}"),
             )
         }
-        Err(failure) => Finding::unknown(about, failure.to_string(), "allow events:DescribeRule"),
+        Err(failure) => Check::unknown(about, failure.to_string(), "allow events:DescribeRule"),
     }
 }
 
-fn written(group: &str, every_minutes: i64, answer: Result<Value, Failure>, now_millis: i64) -> Finding {
+fn written(group: &str, every_minutes: i64, answer: Result<Value, Failure>, now_millis: i64) -> Check {
     let about = format!("last sweep in {group}");
     let streams = match answer {
         Ok(answer) => answer["logStreams"].clone(),
-        Err(failure) => return Finding::unknown(about, failure.to_string(), "allow logs:DescribeLogStreams"),
+        Err(failure) => return Check::unknown(about, failure.to_string(), "allow logs:DescribeLogStreams"),
     };
     let stream = &streams[0];
     // The time of the last event is told with a delay of up to an hour, that of its arrival without.
     let Some(last) = stream["lastIngestionTime"].as_i64().max(stream["lastEventTimestamp"].as_i64()) else {
-        return Finding::wrong(
+        return Check::wrong(
             about,
             "nothing was ever written",
             "see whether the function runs at all: its metrics Invocations and Errors",
@@ -112,9 +112,9 @@ fn written(group: &str, every_minutes: i64, answer: Result<Value, Failure>, now_
     };
     let minutes = (now_millis - last) / 60_000;
     if minutes <= every_minutes + GRACE_MINUTES {
-        Finding::right(about, format!("{} minutes ago", minutes.max(0)))
+        Check::right(about, format!("{} minutes ago", minutes.max(0)))
     } else {
         let mend = "see the function's metrics Errors and Throttles, and whether its schedule is enabled";
-        Finding::wrong(about, format!("{minutes} minutes ago, where it runs every {every_minutes}"), mend)
+        Check::wrong(about, format!("{minutes} minutes ago, where it runs every {every_minutes}"), mend)
     }
 }

@@ -12,7 +12,7 @@ use pullsafe_aws::json::{JsonApi, TAGGING};
 use remediator_decide::service::marks;
 use serde_json::json;
 
-use super::finding::Finding;
+use super::finding::Check;
 use super::stack::Deployed;
 
 const PAUSED: &str = "paused services";
@@ -30,35 +30,35 @@ struct Marked {
 }
 
 /// What stands in the way of a deletion.
-pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
+pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Check> {
     let settle = |call: &str| format!("allow {call}");
     let paused = match marked(config, marks::PAUSED_COUNT).await {
         Ok(services) => paused(&services, stack),
-        Err(failure) => Finding::unknown(PAUSED, failure.to_string(), settle(failure.call)),
+        Err(failure) => Check::unknown(PAUSED, failure.to_string(), settle(failure.call)),
     };
     let moved = match marked(config, marks::MOVED_FROM).await {
         Ok(services) => moved(&services),
-        Err(failure) => Finding::unknown(MOVED, failure.to_string(), settle(failure.call)),
+        Err(failure) => Check::unknown(MOVED, failure.to_string(), settle(failure.call)),
     };
     let imports = match imports(config, &format!("{}-ImageGate", stack.name)).await {
-        Ok(stacks) if stacks.is_empty() => Finding::right(IMPORTS, "none"),
-        Ok(stacks) => Finding::wrong(
+        Ok(stacks) if stacks.is_empty() => Check::right(IMPORTS, "none"),
+        Ok(stacks) => Check::wrong(
             IMPORTS,
             stacks.join(", "),
             "delete them, or take Custom::PullsafeImage out of their templates, before this stack",
         ),
-        Err(failure) => Finding::unknown(IMPORTS, failure.to_string(), settle(failure.call)),
+        Err(failure) => Check::unknown(IMPORTS, failure.to_string(), settle(failure.call)),
     };
     vec![paused, moved, imports, waiting(config, stack).await]
 }
 
 /// Once the stack is gone, nobody brings these back.
-fn paused(services: &[Marked], stack: &Deployed) -> Finding {
+fn paused(services: &[Marked], stack: &Deployed) -> Check {
     let own =
         |service: &&Marked| service.tags.get(marks::PAUSED_BY).is_none_or(|by| by.is_empty() || *by == stack.name);
     let services: Vec<&Marked> = services.iter().filter(own).collect();
     if services.is_empty() {
-        return Finding::right(PAUSED, "none carries the mark of a pause");
+        return Check::right(PAUSED, "none carries the mark of a pause");
     }
     let seen = services.iter().map(|service| format!("{}, desired count {}", service.id, service.desired));
     let command = |service: &&Marked| {
@@ -77,20 +77,20 @@ fn paused(services: &[Marked], stack: &Deployed) -> Finding {
          away): {}",
         services.iter().map(command).collect::<Vec<_>>().join("; ")
     );
-    Finding::wrong(PAUSED, seen.collect::<Vec<_>>().join("; "), mend)
+    Check::wrong(PAUSED, seen.collect::<Vec<_>>().join("; "), mend)
 }
 
 /// These go on as they are, as long as the mirror's repositories do.
-fn moved(services: &[Marked]) -> Finding {
+fn moved(services: &[Marked]) -> Check {
     if services.is_empty() {
-        return Finding::right(MOVED, "none pulls from the mirror because pullsafe moved it there");
+        return Check::right(MOVED, "none pulls from the mirror because pullsafe moved it there");
     }
     let before = |service: &Marked| {
         let from = service.tags.get(marks::MOVED_FROM).map(|arn| line(arn.rsplit('/').next().unwrap_or(arn)));
         format!("{} (before: {})", service.id, from.unwrap_or_default())
     };
     let services: Vec<String> = services.iter().map(before).collect();
-    Finding::right(
+    Check::right(
         MOVED,
         format!("these need the mirror's repositories, which stay when the stack goes: {}", services.join("; ")),
     )
@@ -164,20 +164,20 @@ async fn imports(config: &SdkConfig, export: &str) -> Result<Vec<String>, Failur
 }
 
 /// Who waits gets no answer any more, and stands until CloudFormation gives up.
-async fn waiting(config: &SdkConfig, stack: &Deployed) -> Finding {
+async fn waiting(config: &SdkConfig, stack: &Deployed) -> Check {
     let Some(table) = stack.physical("Table") else {
-        return Finding::unknown(WAITING, "the stack has no table", "read the stack's resources");
+        return Check::unknown(WAITING, "the stack has no table", "read the stack's resources");
     };
     match GateTable::new(config, table).open().await {
-        Ok(waits) if waits.is_empty() => Finding::right(WAITING, "none"),
+        Ok(waits) if waits.is_empty() => Check::right(WAITING, "none"),
         Ok(waits) => {
             let names: Vec<String> = waits.iter().map(|wait| line(&wait.requester.stack_id)).collect();
-            Finding::wrong(
+            Check::wrong(
                 WAITING,
                 names.join("; "),
                 "push what they wait for, or cancel their deployments (pullsafe waiting shows both)",
             )
         }
-        Err(failure) => Finding::unknown(WAITING, failure.to_string(), format!("allow {}", failure.call)),
+        Err(failure) => Check::unknown(WAITING, failure.to_string(), format!("allow {}", failure.call)),
     }
 }

@@ -9,7 +9,7 @@ use pullsafe_aws::Failure;
 use serde_json::json;
 
 use super::assumptions::{self, CLUSTERS, EACH};
-use super::finding::Finding;
+use super::finding::Check;
 use super::stack::Deployed;
 
 const LOOKS: &str = "BatchGetImage below a pull-through prefix only looks";
@@ -21,7 +21,7 @@ const IMPORT: &str = "ecr:BatchImportUpstreamImage";
 const CREATE: &str = "ecr:CreateRepository";
 
 /// Whatever the rules call for.
-pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
+pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Check> {
     let ecr = aws_sdk_ecr::Client::new(config);
     let rules = ecr.describe_pull_through_cache_rules().send().await;
     let prefixes: Vec<String> = match rules.map_err(|error| Failure::of("ecr:DescribePullThroughCacheRules", &error)) {
@@ -32,11 +32,11 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
             .map(str::to_owned)
             .collect(),
         Err(failure) => {
-            return vec![Finding::unknown(LOOKS, failure.to_string(), "allow ecr:DescribePullThroughCacheRules")];
+            return vec![Check::unknown(LOOKS, failure.to_string(), "allow ecr:DescribePullThroughCacheRules")];
         }
     };
     if prefixes.is_empty() {
-        return vec![Finding::right(LOOKS, "no pull-through rule, so that it does not matter")];
+        return vec![Check::right(LOOKS, "no pull-through rule, so that it does not matter")];
     }
     let iam = aws_sdk_iam::Client::new(config);
     vec![
@@ -47,7 +47,7 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
 }
 
 /// Whoever may not import upstream images cannot cause an import by looking.
-async fn own_looks(iam: &aws_sdk_iam::Client, stack: &Deployed, prefixes: &[String]) -> Finding {
+async fn own_looks(iam: &aws_sdk_iam::Client, stack: &Deployed, prefixes: &[String]) -> Check {
     let rules = format!("rules for {}", prefixes.join(", "));
     for role in ["RemediatorRole", "ImageGateRole", "GateWakerRole", "MirrorRole"] {
         let Some(physical) = stack.physical(role) else { continue };
@@ -56,29 +56,29 @@ async fn own_looks(iam: &aws_sdk_iam::Client, stack: &Deployed, prefixes: &[Stri
             match allowed(iam, &arn, &repository_arn(stack, &format!("{prefix}/doctor")), &[IMPORT]).await {
                 Ok(missing) if missing.is_empty() => {
                     let mend = format!("take {IMPORT} away from {physical}, or leave {prefix} out of what it looks at");
-                    return Finding::wrong(LOOKS, format!("{rules}; {physical} may import below {prefix}"), mend);
+                    return Check::wrong(LOOKS, format!("{rules}; {physical} may import below {prefix}"), mend);
                 }
                 Ok(_) => {}
                 Err(failure) => {
-                    return Finding::unknown(LOOKS, format!("{rules}; {failure}"), "allow iam:SimulatePrincipalPolicy");
+                    return Check::unknown(LOOKS, format!("{rules}; {failure}"), "allow iam:SimulatePrincipalPolicy");
                 }
             }
         }
     }
-    Finding::right(LOOKS, format!("{rules}; no role of the stack may import by its own policies ({IMPORT})"))
+    Check::right(LOOKS, format!("{rules}; no role of the stack may import by its own policies ({IMPORT})"))
 }
 
 /// Two that write to the same repositories undo each other.
-fn own_prefix(stack: &Deployed, prefixes: &[String]) -> Finding {
+fn own_prefix(stack: &Deployed, prefixes: &[String]) -> Check {
     let own = stack.parameter("MirrorPrefix");
     match prefixes.iter().find(|prefix| is_below(own, prefix) || is_below(prefix, own)) {
-        Some(prefix) => Finding::wrong(
+        Some(prefix) => Check::wrong(
             MIRROR,
             format!("a pull-through rule for {prefix} writes to the same repositories"),
             "delete the rule, or give the mirror another MirrorPrefix (docs/mirror.md, Coming from ECR's pull-through \
              cache)",
         ),
-        None => Finding::right(MIRROR, format!("no rule writes below {own}")),
+        None => Check::right(MIRROR, format!("no rule writes below {own}")),
     }
 }
 
@@ -89,12 +89,12 @@ async fn imports(
     ecr: &aws_sdk_ecr::Client,
     stack: &Deployed,
     prefixes: &[String],
-) -> Finding {
+) -> Check {
     let pulled = match pulled(config, stack, prefixes).await {
         Ok(pulled) => pulled,
         Err(failure) => {
             let settle = format!("allow {}", failure.call);
-            return Finding::unknown(IMPORTS, failure.to_string(), settle);
+            return Check::unknown(IMPORTS, failure.to_string(), settle);
         }
     };
     let (mut lacking, mut unknown, mut right) = (Vec::new(), Vec::new(), 0);
@@ -128,20 +128,20 @@ async fn imports(
     if let Some((service, role, statement)) = lacking.first() {
         let seen =
             format!("{} of {} cannot bring in what is not cached; {service}, by {role}", lacking.len(), pulled.len());
-        return Finding::wrong(
+        return Check::wrong(
             IMPORTS,
             seen,
             format!("add to the role, unless the registry's policy grants it: {statement}"),
         );
     }
     if !unknown.is_empty() {
-        return Finding::unknown(
+        return Check::unknown(
             IMPORTS,
             unknown.join("; "),
             "allow ecr:DescribeRepositories and iam:SimulatePrincipalPolicy; see the instances' role",
         );
     }
-    Finding::right(IMPORTS, format!("{right} of the services that were looked at pull through a rule"))
+    Check::right(IMPORTS, format!("{right} of the services that were looked at pull through a rule"))
 }
 
 /// Repository and execution role of every image below a prefix, each with one service that pulls it.

@@ -6,7 +6,7 @@ use pullsafe_aws::Failure;
 use pullsafe_aws::json::{JsonApi, MONITORING, SQS};
 use serde_json::{Value, json};
 
-use super::finding::Finding;
+use super::finding::Check;
 use super::stack::Deployed;
 
 /// How old what is worked off may become, by the queue; the alarms of the template ring at the same.
@@ -18,7 +18,7 @@ const OLDEST_SECONDS: &[(&str, i64)] = &[
 ];
 
 /// Every queue of the stack.
-pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -> Vec<Finding> {
+pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -> Vec<Check> {
     let (queues, metrics) = (JsonApi::new(config, SQS), JsonApi::new(config, MONITORING));
     let mut findings = Vec::new();
     for (logical, url) in stack.of_type("AWS::SQS::Queue") {
@@ -49,29 +49,29 @@ fn messages(answer: &Value) -> Option<u64> {
     answer["Attributes"]["ApproximateNumberOfMessages"].as_str()?.parse().ok()
 }
 
-fn kept(logical: &str, depth: Result<Value, Failure>) -> Finding {
+fn kept(logical: &str, depth: Result<Value, Failure>) -> Check {
     let about = format!("queue {logical}");
     match depth.as_ref().map(messages) {
-        Ok(Some(0)) => Finding::right(about, "empty"),
+        Ok(Some(0)) => Check::right(about, "empty"),
         Ok(Some(count)) => {
             let mend = "read one message, mend what it failed at, then start a redrive of the queue";
-            Finding::wrong(about, format!("{count} messages that failed for good"), mend)
+            Check::wrong(about, format!("{count} messages that failed for good"), mend)
         }
-        Ok(None) => Finding::unknown(about, "the answer has no number", "look at the queue in the console"),
-        Err(failure) => Finding::unknown(about, failure.to_string(), "allow sqs:GetQueueAttributes"),
+        Ok(None) => Check::unknown(about, "the answer has no number", "look at the queue in the console"),
+        Err(failure) => Check::unknown(about, failure.to_string(), "allow sqs:GetQueueAttributes"),
     }
 }
 
-fn worked_off(logical: &str, oldest: i64, depth: Result<Value, Failure>, age: Result<Value, Failure>) -> Finding {
+fn worked_off(logical: &str, oldest: i64, depth: Result<Value, Failure>, age: Result<Value, Failure>) -> Check {
     let about = format!("queue {logical}");
     let depth = match depth {
         Ok(depth) => messages(&depth).map_or_else(|| "an unknown number of".to_owned(), |count| count.to_string()),
-        Err(failure) => return Finding::unknown(about, failure.to_string(), "allow sqs:GetQueueAttributes"),
+        Err(failure) => return Check::unknown(about, failure.to_string(), "allow sqs:GetQueueAttributes"),
     };
     let age = match age {
         Ok(age) => age,
         Err(failure) => {
-            return Finding::unknown(
+            return Check::unknown(
                 about,
                 format!("{depth} messages; {failure}"),
                 "allow cloudwatch:GetMetricStatistics",
@@ -82,13 +82,9 @@ fn worked_off(logical: &str, oldest: i64, depth: Result<Value, Failure>, age: Re
     // A queue in which nothing lies has no data.
     let seconds = points.filter_map(|point| point["Maximum"].as_f64()).fold(0.0, f64::max) as i64;
     if seconds <= oldest {
-        Finding::right(about, format!("{depth} messages, the oldest {seconds} s old"))
+        Check::right(about, format!("{depth} messages, the oldest {seconds} s old"))
     } else {
         let mend = "read the log of the function that works it off, and its metrics Errors and Throttles";
-        Finding::wrong(
-            about,
-            format!("{depth} messages, the oldest {seconds} s old, at most {oldest} s are usual"),
-            mend,
-        )
+        Check::wrong(about, format!("{depth} messages, the oldest {seconds} s old, at most {oldest} s are usual"), mend)
     }
 }

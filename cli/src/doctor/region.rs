@@ -6,7 +6,7 @@ use pullsafe_aws::Failure;
 use pullsafe_aws::json::{APPLICATION_AUTOSCALING, Api, CODEBUILD, JsonApi, LOAD_BALANCING, SECRETS, SSM, TAGGING};
 use serde_json::{Value, json};
 
-use super::finding::Finding;
+use super::finding::Check;
 use super::stack::Deployed;
 
 /// A service, a call that only looks, and what is not done where it is missing.
@@ -20,7 +20,7 @@ struct Asked {
 }
 
 /// Every service that could be missing.
-pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Finding {
+pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Check {
     let about = format!("services in {}", stack.region);
     let (mut missing, mut unknown, mut there) = (Vec::new(), Vec::new(), 0);
     for asked in asked(stack) {
@@ -38,20 +38,20 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Finding {
         }
     }
     if !missing.is_empty() {
-        return Finding::wrong(
+        return Check::wrong(
             about,
             format!("no address for {}", missing.join(", ")),
             "deploy in a region that has them, or do without",
         );
     }
     if !unknown.is_empty() {
-        return Finding::unknown(
+        return Check::unknown(
             about,
             unknown.join("; "),
             "look again; a service that never answers may not be in the region",
         );
     }
-    Finding::right(about, format!("{there} answer that the stack has no resource of"))
+    Check::right(about, format!("{there} answer that the stack has no resource of"))
 }
 
 fn asked(stack: &Deployed) -> Vec<Asked> {

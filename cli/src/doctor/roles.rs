@@ -12,7 +12,7 @@ use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum};
 use pullsafe::permission::{self, Permission};
 use pullsafe_aws::Failure;
 
-use super::finding::Finding;
+use super::finding::Check;
 use super::resource::arn_for;
 use super::stack::Deployed;
 
@@ -55,7 +55,7 @@ const ROLES: &[Role] = &[
 ];
 
 /// Each role of the stack.
-pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
+pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Check> {
     let client = Client::new(config);
     let mut findings = Vec::new();
     for role in ROLES {
@@ -64,14 +64,14 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
         }
         let about = format!("role of {}", role.name);
         let Some(physical) = stack.physical(&format!("{}Role", role.name)) else {
-            findings.push(Finding::wrong(about, "the stack has no such role", "deploy the template of this version"));
+            findings.push(Check::wrong(about, "the stack has no such role", "deploy the template of this version"));
             continue;
         };
         let arn = format!("arn:{}:iam::{}:role/{physical}", stack.partition, stack.account);
         findings.push(match decisions(&client, stack, role, &arn).await {
             Ok(decisions) => judged(about, stack, role, &decisions),
             Err(failure) => {
-                Finding::unknown(about, failure.to_string(), "allow iam:SimulatePrincipalPolicy on the stack's roles")
+                Check::unknown(about, failure.to_string(), "allow iam:SimulatePrincipalPolicy on the stack's roles")
             }
         });
     }
@@ -168,7 +168,7 @@ fn context(stack: &Deployed, role: &Role, resource: &str) -> Vec<ContextEntry> {
     entries.into_iter().map(entry).collect()
 }
 
-fn judged(about: String, stack: &Deployed, role: &Role, decisions: &BTreeMap<String, bool>) -> Finding {
+fn judged(about: String, stack: &Deployed, role: &Role, decisions: &BTreeMap<String, bool>) -> Check {
     let (mut missing, mut beyond, mut counted) = (Vec::new(), Vec::new(), 0);
     for permission in role.permissions {
         for action in permission.actions {
@@ -186,13 +186,13 @@ fn judged(about: String, stack: &Deployed, role: &Role, decisions: &BTreeMap<Str
     if !missing.is_empty() {
         let mend = "deploy the template of this version; if it is, a permissions boundary or a policy of the \
             organization denies them";
-        return Finding::wrong(about, format!("not allowed: {}", missing.join(", ")), mend);
+        return Check::wrong(about, format!("not allowed: {}", missing.join(", ")), mend);
     }
     if !beyond.is_empty() {
         let mend = "deploy the template of this version, and take away the policies that were attached beside it";
-        return Finding::wrong(about, format!("allowed beyond the stack's parameters: {}", beyond.join(", ")), mend);
+        return Check::wrong(about, format!("allowed beyond the stack's parameters: {}", beyond.join(", ")), mend);
     }
-    Finding::right(about, format!("{counted} permissions as the parameters ask for them"))
+    Check::right(about, format!("{counted} permissions as the parameters ask for them"))
 }
 
 #[cfg(test)]

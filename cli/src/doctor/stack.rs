@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::types::Stack;
 use pullsafe::stack::{is_pullsafe, may_act};
 use pullsafe_aws::Failure;
 
-use super::finding::Finding;
+use super::finding::Check;
 
 /// A deployed stack.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +56,7 @@ impl Deployed {
 }
 
 /// Reads the stack, and says how it stands.
-pub(super) async fn read(config: &SdkConfig, name: &str) -> Result<(Deployed, Vec<Finding>), Failure> {
+pub(super) async fn read(config: &SdkConfig, name: &str) -> Result<(Deployed, Vec<Check>), Failure> {
     let client = Client::new(config);
     let failed = |error| Failure::of("cloudformation:DescribeStacks", &error);
     let answer = client.describe_stacks().stack_name(name).send().await.map_err(failed)?;
@@ -85,7 +85,7 @@ pub(super) async fn read(config: &SdkConfig, name: &str) -> Result<(Deployed, Ve
     let mut findings = vec![standing(stack)];
     findings.push(match others(&client, &deployed.name).await {
         Ok(others) => alone(&deployed, &others),
-        Err(failure) => Finding::unknown(
+        Err(failure) => Check::unknown(
             "other stacks",
             failure.to_string(),
             "allow cloudformation:ListStacks and cloudformation:DescribeStacks on *",
@@ -110,14 +110,14 @@ fn of(stack: &Stack) -> Deployed {
     }
 }
 
-fn standing(stack: &Stack) -> Finding {
+fn standing(stack: &Stack) -> Check {
     let status = stack.stack_status().map_or("unknown", |status| status.as_str());
     if status.ends_with("_COMPLETE") && !status.contains("ROLLBACK") {
-        Finding::right("stack", status)
+        Check::right("stack", status)
     } else {
         let mend =
             "read the stack's events; a deployment is under way, or has failed and left an older version in place";
-        Finding::wrong("stack", status, mend)
+        Check::wrong("stack", status, mend)
     }
 }
 
@@ -138,10 +138,10 @@ async fn others(client: &Client, name: &str) -> Result<Vec<Deployed>, Failure> {
 
 /// Two stacks hear the same events, and the older of two that may act on a service does; what both write to is the
 /// worse.
-fn alone(own: &Deployed, others: &[Deployed]) -> Finding {
+fn alone(own: &Deployed, others: &[Deployed]) -> Check {
     const ABOUT: &str = "other stacks";
     if others.is_empty() {
-        return Finding::right(ABOUT, "it is the only one of this template in the region");
+        return Check::right(ABOUT, "it is the only one of this template in the region");
     }
     let prunes = |stack: &Deployed| stack.parameter("MirrorMayDelete") == "true";
     let same = others.iter().find(|other| {
@@ -152,7 +152,7 @@ fn alone(own: &Deployed, others: &[Deployed]) -> Finding {
             "{} has the same MirrorPrefix, and one of the two deletes what its own configuration does not want",
             other.name
         );
-        return Finding::wrong(
+        return Check::wrong(
             ABOUT,
             seen,
             "give each stack a MirrorPrefix of its own, or set MirrorMayDelete to false on both",
@@ -162,11 +162,11 @@ fn alone(own: &Deployed, others: &[Deployed]) -> Finding {
     let seen = format!("{} hear the same events", names.join(", "));
     if own.may_act() && others.iter().any(Deployed::may_act) {
         let mend = "keep one stack in a region, or let all but one observe, or give each a ServicePattern of its own";
-        return Finding::wrong(
+        return Check::wrong(
             ABOUT,
             format!("{seen}, and more than one may act: where both may, only the oldest does"),
             mend,
         );
     }
-    Finding::right(ABOUT, format!("{seen}, and at most one may act; each tells its own people"))
+    Check::right(ABOUT, format!("{seen}, and at most one may act; each tells its own people"))
 }

@@ -6,10 +6,10 @@ use pullsafe::foreign;
 use rmcp::model::{self, JsonObject, ToolAnnotations};
 use serde_json::{Value, json};
 
-use crate::terminal::Said;
+use crate::terminal::CommandResult;
 
 /// A command of this program, for an assistant.
-pub(super) struct Tool {
+pub(super) struct AssistantTool {
     /// Its name.
     pub(super) name: &'static str,
     /// Its name for people.
@@ -23,7 +23,7 @@ pub(super) struct Tool {
     /// What may be given.
     pub(super) inputs: &'static [Input],
     /// The command, with its arguments.
-    pub(super) answer: fn(&[String]) -> Result<Said, String>,
+    pub(super) answer: fn(&[String]) -> Result<CommandResult, String>,
 }
 
 /// What may be given to a tool.
@@ -35,13 +35,13 @@ pub(super) struct Input {
     /// The option that it becomes; without one it is a positional argument.
     pub(super) option: Option<&'static str>,
     /// What it looks like.
-    pub(super) kind: Kind,
+    pub(super) kind: InputKind,
     /// Whether the tool is nothing without it.
     pub(super) required: bool,
 }
 
 /// What an input looks like.
-pub(super) enum Kind {
+pub(super) enum InputKind {
     /// A text.
     Text,
     /// Several texts.
@@ -52,7 +52,7 @@ pub(super) enum Kind {
     Choice(&'static [&'static str]),
 }
 
-impl Kind {
+impl InputKind {
     fn schema(&self) -> Value {
         match self {
             Self::Text => json!({ "type": "string" }),
@@ -82,7 +82,7 @@ impl Kind {
     }
 }
 
-impl Tool {
+impl AssistantTool {
     /// The tool as the protocol describes it.
     pub(super) fn described(&self) -> model::Tool {
         let properties: JsonObject =

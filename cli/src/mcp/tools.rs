@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{Args, Command};
 
-use super::tool::{Input, Kind, Tool};
+use super::tool::{AssistantTool, Input, InputKind};
 use crate::{diagnose, report, verify};
 
 /// What an assistant is told before it asks anything.
@@ -23,7 +23,7 @@ const SINCE: Input = Input {
     name: "since",
     description: "Also what was resolved no longer ago than this: 90m, 24h, 7d; 24h without it",
     option: Some("--since"),
-    kind: Kind::Text,
+    kind: InputKind::Text,
     required: false,
 };
 const TEXT: Input = Input {
@@ -31,7 +31,7 @@ const TEXT: Input = Input {
     description: "The text of a stop (stoppedReason), lines of a log, the JSON of `aws ecs describe-tasks`, or an \
         EventBridge event",
     option: Some("--text"),
-    kind: Kind::Text,
+    kind: InputKind::Text,
     required: false,
 };
 const OF: Input = Input {
@@ -39,13 +39,13 @@ const OF: Input = Input {
     description: "Instead of a text, what to ask ECS about: the ARN of a task, or CLUSTER/SERVICE for its stopped \
         tasks",
     option: None,
-    kind: Kind::Text,
+    kind: InputKind::Text,
     required: false,
 };
 
 /// The tools.
-pub(super) const TOOLS: &[Tool] = &[
-    Tool {
+pub(super) const TOOLS: &[AssistantTool] = &[
+    AssistantTool {
         name: "diagnose",
         title: "Why a task stopped or a build failed",
         description: "Says why an ECS task stopped, a service cannot start tasks or a build failed: the cause, how \
@@ -60,13 +60,13 @@ pub(super) const TOOLS: &[Tool] = &[
                 name: "format",
                 description: "For people (text, without it), or one JSON object for each answer",
                 option: Some("--output"),
-                kind: Kind::Choice(&["text", "json"]),
+                kind: InputKind::Choice(&["text", "json"]),
                 required: false,
             },
         ],
         answer: |line| Ok(diagnose::said(&parsed(line)?)),
     },
-    Tool {
+    AssistantTool {
         name: "explain",
         title: "How a message was read",
         description: "Says the same as diagnose, and how the message was read: which words decided, and which other \
@@ -77,7 +77,7 @@ pub(super) const TOOLS: &[Tool] = &[
         inputs: &[TEXT, OF],
         answer: |line| Ok(diagnose::said(&parsed(line)?)),
     },
-    Tool {
+    AssistantTool {
         name: "incidents",
         title: "Open incidents",
         description: "Lists the incidents that pullsafe's stack knows of, one on each line: since when, which \
@@ -88,7 +88,7 @@ pub(super) const TOOLS: &[Tool] = &[
         inputs: &[SINCE],
         answer: |line| Ok(report::said(&parsed(line)?)),
     },
-    Tool {
+    AssistantTool {
         name: "report",
         title: "The report of an incident",
         description: "Reports what happened to a service: causes over time, Docker Hub's quota, evidence, what \
@@ -101,7 +101,7 @@ pub(super) const TOOLS: &[Tool] = &[
                 name: "service",
                 description: SERVICE,
                 option: None,
-                kind: Kind::Text,
+                kind: InputKind::Text,
                 required: false,
             },
             SINCE,
@@ -109,13 +109,13 @@ pub(super) const TOOLS: &[Tool] = &[
                 name: "format",
                 description: "Markdown (without it), or one JSON array",
                 option: Some("--output"),
-                kind: Kind::Choice(&["markdown", "json"]),
+                kind: InputKind::Choice(&["markdown", "json"]),
                 required: false,
             },
         ],
         answer: |line| Ok(report::said(&parsed(line)?)),
     },
-    Tool {
+    AssistantTool {
         name: "verify",
         title: "What would fail if this were deployed",
         description: "Says what would fail before anything is deployed: images that are absent or for another \
@@ -131,28 +131,28 @@ pub(super) const TOOLS: &[Tool] = &[
                     Dockerfiles), registered task definitions (family, family:revision, ARN), or services \
                     (CLUSTER/SERVICE)",
                 option: None,
-                kind: Kind::Texts,
+                kind: InputKind::Texts,
                 required: true,
             },
             Input {
                 name: "tasks",
                 description: "How many tasks will start, 1 without it; a service knows that itself",
                 option: Some("--tasks"),
-                kind: Kind::Count,
+                kind: InputKind::Count,
                 required: false,
             },
             Input {
                 name: "platform",
                 description: "What the images of files have to be for, where a file does not say, such as linux/arm64",
                 option: Some("--platform"),
-                kind: Kind::Text,
+                kind: InputKind::Text,
                 required: false,
             },
             Input {
                 name: "format",
                 description: "For people (text, without it), or one JSON document",
                 option: Some("--output"),
-                kind: Kind::Choice(&["text", "json"]),
+                kind: InputKind::Choice(&["text", "json"]),
                 required: false,
             },
         ],
@@ -162,7 +162,7 @@ pub(super) const TOOLS: &[Tool] = &[
             Ok(verify::said(&arguments))
         },
     },
-    Tool {
+    AssistantTool {
         name: "plan",
         title: "What pullsafe did, would do, or declined",
         description: "Says what pullsafe did about a service's incident, would do or waits for, step by step, and for \
@@ -175,7 +175,7 @@ pub(super) const TOOLS: &[Tool] = &[
                 name: "service",
                 description: SERVICE,
                 option: None,
-                kind: Kind::Text,
+                kind: InputKind::Text,
                 required: true,
             },
             SINCE,

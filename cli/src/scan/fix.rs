@@ -10,13 +10,13 @@ use pullsafe_find::disk::Disk;
 use pullsafe_find::neighbours::Neighbours as _;
 use pullsafe_find::walk::Scanned;
 use pullsafe_scan::report::count;
-use pullsafe_scan::rewrite::{Left, Plan, Target, apply, compose_override, logins, plan, replace, unified};
+use pullsafe_scan::rewrite::{NewRegistry, Rewrite, Unmoved, apply, compose_override, logins, plan, replace, unified};
 use serde_json::json;
 
-use super::{Arguments, Output, print, problems};
+use super::{Arguments, ScanOutput, print, problems};
 
 /// 0 if nothing of Docker Hub is left, 1 otherwise.
-pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &Target) -> io::Result<ExitCode> {
+pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &NewRegistry) -> io::Result<ExitCode> {
     problems(scanned);
     if let Some(file) = &arguments.compose_override {
         return write_override(file, scanned, target);
@@ -41,11 +41,11 @@ pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &Target) -> 
     }
     write(&mut plan, &disk);
     match arguments.output {
-        Output::Json => {
+        ScanOutput::Json => {
             let files: Vec<&String> = plan.edits.keys().collect();
             print(&foreign::json(&format!("{:#}\n", json!({"moved": plan.moved, "files": files, "left": plan.left}))))?;
         }
-        Output::Text | Output::Github | Output::Sarif => {
+        ScanOutput::Text | ScanOutput::Github | ScanOutput::Sarif => {
             for file in plan.edits.keys() {
                 print(&format!("{}: rewritten\n", log_line(file)))?;
             }
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &Target) -> 
 }
 
 /// Writes each file; one that cannot be written is reported with what stays in it.
-fn write(plan: &mut Plan, disk: &Disk) {
+fn write(plan: &mut Rewrite, disk: &Disk) {
     let mut failed = Vec::new();
     for (file, edits) in &plan.edits {
         let inside =
@@ -79,11 +79,11 @@ fn write(plan: &mut Plan, disk: &Disk) {
         if let Some(edits) = plan.edits.remove(&file) {
             plan.moved = plan.moved.saturating_sub(edits.len());
         }
-        plan.left.push(Left { file, line: 0, reference: "(every image)".to_owned(), why });
+        plan.left.push(Unmoved { file, line: 0, reference: "(every image)".to_owned(), why });
     }
 }
 
-fn write_override(file: &Path, scanned: &Scanned, target: &Target) -> io::Result<ExitCode> {
+fn write_override(file: &Path, scanned: &Scanned, target: &NewRegistry) -> io::Result<ExitCode> {
     let written = compose_override(&scanned.findings, target);
     if file == Path::new("-") {
         print(&written.text)?;
@@ -101,7 +101,7 @@ fn write_override(file: &Path, scanned: &Scanned, target: &Target) -> io::Result
     Ok(status(&written.left))
 }
 
-fn tell(left: &[Left]) {
+fn tell(left: &[Unmoved]) {
     for left in left {
         eprintln!(
             "{}:{}: {} stays: {}",
@@ -114,13 +114,13 @@ fn tell(left: &[Left]) {
 }
 
 /// What each CI system needs before it can pull from a private registry.
-fn tell_logins(plan: &Plan, arguments: &Arguments) {
+fn tell_logins(plan: &Rewrite, arguments: &Arguments) {
     let Some(registry) = &arguments.registry else { return };
     for step in logins(plan.moves.iter(), registry) {
         eprintln!("login: {}", log_line(&step));
     }
 }
 
-fn status(left: &[Left]) -> ExitCode {
+fn status(left: &[Unmoved]) -> ExitCode {
     if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

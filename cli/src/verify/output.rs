@@ -1,13 +1,13 @@
 //! What was found, for people, for programs, and at the lines of a pull request.
 
 use pullsafe::foreign;
-use pullsafe_inspect::{Certainty, Finding};
+use pullsafe_inspect::{Certainty, InspectFinding};
 use pullsafe_scan::report::annotation;
 use serde_json::{Value, json};
 
 use super::Verified;
 
-fn word(finding: &Finding) -> &'static str {
+fn word(finding: &InspectFinding) -> &'static str {
     match (&finding.certainty, finding.fault.blocks()) {
         (Certainty::Certain, true) => "FAILS",
         (Certainty::Certain, false) => "RISK",
@@ -18,8 +18,8 @@ fn word(finding: &Finding) -> &'static str {
 }
 
 /// What is certain first, then what is not, then what is not known.
-fn ordered(findings: &[Finding]) -> Vec<&Finding> {
-    let mut ordered: Vec<&Finding> = findings.iter().collect();
+fn ordered(findings: &[InspectFinding]) -> Vec<&InspectFinding> {
+    let mut ordered: Vec<&InspectFinding> = findings.iter().collect();
     ordered.sort_by_key(|finding| match finding.certainty {
         Certainty::Certain => 0,
         Certainty::Unless(_) => 1,
@@ -55,7 +55,7 @@ pub(super) fn text(verified: &[Verified], left_out: Option<&str>) -> String {
     foreign::terminal(&text).into_owned()
 }
 
-fn at(one: &Verified, finding: &Finding) -> String {
+fn at(one: &Verified, finding: &InspectFinding) -> String {
     let places = one.subject.places.get(&finding.about).map(Vec::as_slice).unwrap_or_default();
     let places: Vec<String> = places.iter().map(|(file, line, _)| format!("{file}:{line}")).collect();
     match (places.is_empty(), finding.containers.is_empty()) {
@@ -67,14 +67,14 @@ fn at(one: &Verified, finding: &Finding) -> String {
 
 pub(super) fn json(verified: &[Verified], left_out: Option<&str>) -> String {
     let subject = |one: &Verified| {
-        let places = |finding: &Finding| -> Vec<Value> {
+        let places = |finding: &InspectFinding| -> Vec<Value> {
             let known = one.subject.places.get(&finding.about).map(Vec::as_slice).unwrap_or_default();
             known
                 .iter()
                 .map(|(file, line, column)| json!({ "file": file, "line": line, "column": column }))
                 .collect()
         };
-        let finding = |finding: &&Finding| {
+        let finding = |finding: &&InspectFinding| {
             let mut value = json!(finding);
             value["blocks"] = json!(finding.fault.blocks());
             value["cause"] = json!(finding.fault.cause());

@@ -4,7 +4,7 @@
 use pullsafe::reference::{Partition, Region};
 use pullsafe_aws::SdkConfig;
 use pullsafe_aws::json::{JsonApi, STS, element};
-use pullsafe_find::finding::{Finding, Place};
+use pullsafe_find::finding::{Finding, PlaceKind};
 
 /// The pseudo parameters, with their values.
 pub(super) struct Pseudo {
@@ -15,7 +15,7 @@ pub(super) struct Pseudo {
 
 /// Whether an image is left to them, and to nothing else.
 pub(super) fn is_open(finding: &Finding) -> bool {
-    finding.place == Place::CloudFormation && finding.parsed().is_none() && finding.reference.contains("${AWS::")
+    finding.place == PlaceKind::CloudFormation && finding.parsed().is_none() && finding.reference.contains("${AWS::")
 }
 
 impl Pseudo {

@@ -5,23 +5,23 @@ use std::path::{Path, PathBuf};
 
 use pullsafe::foreign::log_line;
 use pullsafe::reference::Reference;
-use pullsafe::settings::Mirror;
+use pullsafe::settings::MirrorLocation;
 use pullsafe_aws::SdkConfig;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_find::finding::Finding as Found;
 use pullsafe_find::walk::{self, Options};
-use pullsafe_inspect::{Launch, Needs, WantedImage};
+use pullsafe_inspect::{LaunchPlatform, Needs, WantedImage};
 use serde_json::{Value, json};
 
 use super::Arguments;
 use super::pseudo::{self, Pseudo};
-use crate::service::{Ecs, named};
+use crate::service::{EcsClient, named};
 
 /// The largest file that is read as a task definition; ECS takes 64 KB.
 const LARGEST: u64 = 1024 * 1024;
 
 /// One thing that is verified.
-pub(super) struct Subject {
+pub(super) struct VerifiedThing {
     /// As a person calls it.
     pub(super) name: String,
     /// What it needs.
@@ -42,15 +42,15 @@ pub(super) async fn all(
     arguments: &Arguments,
     config: Option<&SdkConfig>,
     no_credentials: Option<&str>,
-) -> Result<Vec<Subject>, String> {
-    let ecs = config.map(Ecs::new);
+) -> Result<Vec<VerifiedThing>, String> {
+    let ecs = config.map(EcsClient::new);
     let (mut subjects, mut paths) = (Vec::new(), Vec::new());
     for target in &arguments.targets {
         let path = Path::new(target);
         if path.exists() {
             match definition_of(path)? {
                 Some(definition) => {
-                    subjects.push(of_definition(target.clone(), &definition, Launch::of(&definition), None))
+                    subjects.push(of_definition(target.clone(), &definition, LaunchPlatform::of(&definition), None))
                 }
                 None => paths.push(path.to_owned()),
             }
@@ -70,7 +70,7 @@ pub(super) async fn all(
             None => {
                 let definition =
                     registered(ecs, target).await.map_err(|why| format!("{target}: there is no such file; {why}"))?;
-                of_definition(target.clone(), &definition, Launch::of(&definition), None)
+                of_definition(target.clone(), &definition, LaunchPlatform::of(&definition), None)
             }
         });
     }
@@ -81,9 +81,9 @@ pub(super) async fn all(
 }
 
 /// The mirror's registry and prefix.
-pub(super) fn mirror(text: &str) -> Result<Mirror, String> {
+pub(super) fn mirror(text: &str) -> Result<MirrorLocation, String> {
     let (registry, prefix) = text.trim_end_matches('/').split_once('/').unwrap_or((text, ""));
-    let mirror = Mirror { registry: registry.to_owned(), prefix: prefix.to_owned() };
+    let mirror = MirrorLocation { registry: registry.to_owned(), prefix: prefix.to_owned() };
     let example = "docker.io/library/redis:7"
         .parse::<pullsafe::reference::Reference>()
         .map_err(|error| error.to_string())?;
@@ -94,25 +94,30 @@ pub(super) fn mirror(text: &str) -> Result<Mirror, String> {
         .map_err(|error| format!("--mirror {text}: {error}"))
 }
 
-async fn registered(ecs: &Ecs, name: &str) -> Result<TaskDefinition, String> {
+async fn registered(ecs: &EcsClient, name: &str) -> Result<TaskDefinition, String> {
     TaskDefinition::from_json(&ecs.task_definition(name).await?)
         .ok_or_else(|| format!("ECS answers nothing that is a task definition for {name}"))
 }
 
-async fn of_service(ecs: &Ecs, target: &str, cluster: &str, name: &str) -> Result<Subject, String> {
+async fn of_service(ecs: &EcsClient, target: &str, cluster: &str, name: &str) -> Result<VerifiedThing, String> {
     let service = ecs.service(cluster, name).await?;
     let definition = registered(ecs, service["taskDefinition"].as_str().unwrap_or_default()).await?;
     let providers = service["capacityProviderStrategy"].as_array().cloned().unwrap_or_default();
     let on_fargate =
         |provider: &Value| provider["capacityProvider"].as_str().is_some_and(|name| name.starts_with("FARGATE"));
     let fargate = service["launchType"] == "FARGATE" || !providers.is_empty() && providers.iter().all(on_fargate);
-    let launch = if fargate { Launch::Fargate } else { Launch::Instances };
+    let launch = if fargate { LaunchPlatform::Fargate } else { LaunchPlatform::Instances };
     Ok(of_definition(target.to_owned(), &definition, launch, service["desiredCount"].as_u64()))
 }
 
-fn of_definition(name: String, definition: &TaskDefinition, launch: Launch, tasks: Option<u64>) -> Subject {
+fn of_definition(
+    name: String,
+    definition: &TaskDefinition,
+    launch: LaunchPlatform,
+    tasks: Option<u64>,
+) -> VerifiedThing {
     let needs = Needs::of(definition, launch, &BTreeMap::new());
-    Subject {
+    VerifiedThing {
         name,
         needs,
         places: BTreeMap::new(),
@@ -147,7 +152,11 @@ fn definition_of(path: &Path) -> Result<Option<TaskDefinition>, String> {
 }
 
 /// The images that files name, as far as the files say all of them, or CloudFormation fills it in.
-async fn of_files(paths: &[PathBuf], arguments: &Arguments, config: Option<&SdkConfig>) -> Result<Subject, String> {
+async fn of_files(
+    paths: &[PathBuf],
+    arguments: &Arguments,
+    config: Option<&SdkConfig>,
+) -> Result<VerifiedThing, String> {
     let scanned = walk::scan(paths, Options::default()).map_err(|error| log_line(&error.to_string()))?;
     let mut left_out: Vec<String> = scanned.problems.iter().map(|problem| log_line(&problem.to_string())).collect();
     let mut places: BTreeMap<String, Vec<(String, usize, usize)>> = BTreeMap::new();
@@ -180,7 +189,7 @@ async fn of_files(paths: &[PathBuf], arguments: &Arguments, config: Option<&SdkC
     }
     let name = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     let platform = arguments.platform.as_ref().map(ToString::to_string);
-    Ok(Subject {
+    Ok(VerifiedThing {
         name,
         needs: Needs::of_images(images, platform),
         places,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::decide::answer::Answer;
+use crate::decide::answer::CustomResourceResponse;
 use crate::decide::look::WhyNot;
-use crate::decide::reason::{Ending, Surroundings, reason};
+use crate::decide::reason::{Surroundings, WaitEnding, reason};
 use crate::decide::request::{Envelope, Requester};
-use crate::decide::url::ResponseUrl as Signed;
-use crate::decide::wait::{Claim, Delivery, State, Wait};
+use crate::decide::url::StoredResponseUrl as Signed;
+use crate::decide::wait::{AnswerClaim, Delivery, Wait, WaitState};
 use crate::table::{GateTable, Inserted};
 use pullsafe_aws::Failure;
 use pullsafe_aws::telemetry::{Unit, emf};
@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
-use crate::gate::{Call, Gate};
-use crate::response_url::{ResponseUrl, Unanswered};
+use crate::gate::{GateInvocation, ImageGate};
+use crate::response_url::{ResponseUrl, UndeliveredResponse};
 
-impl Gate {
+impl ImageGate {
     /// The answer of a request whose time is over. The repository's tags, read once for all who wait there, are a help
     /// for people, for which it does not wait for long; a stack of another account is told of its own repositories
     /// only.
@@ -26,9 +26,9 @@ impl Gate {
         &self,
         wait: &Wait,
         why_not: &WhyNot,
-        ending: &Ending,
+        ending: &WaitEnding,
         tags: &OnceCell<Result<Vec<String>, String>>,
-    ) -> Answer {
+    ) -> CustomResourceResponse {
         let is_own = wait.requester.stack().map(|stack| stack.account) == wait.place.account.as_deref();
         let left = wait.patience.gives_up_at.millis().saturating_sub(self.now().millis()).max(0).unsigned_abs();
         let budget = (self.settings.time_to_answer / 3).min(Duration::from_millis(left / 4));
@@ -46,12 +46,17 @@ impl Gate {
             tags,
             mirror_log: self.settings.stack.mirror_log_group.as_deref(),
         };
-        Answer::failed(&reason(wait, why_not, ending, around, self.now()))
+        CustomResourceResponse::failed(&reason(wait, why_not, ending, around, self.now()))
     }
 
     /// Answers a request that has no row yet, as far as is known. A row that is there after all decides.
-    pub(crate) async fn answer_fresh(&self, fresh: &Wait, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
-        let Claim::Take(claimed) = fresh.claim(&call.owner, || answer.body(&fresh.requester), self.now()) else {
+    pub(crate) async fn answer_fresh(
+        &self,
+        fresh: &Wait,
+        answer: &CustomResourceResponse,
+        call: &GateInvocation,
+    ) -> Result<Value, UndeliveredResponse> {
+        let AnswerClaim::Take(claimed) = fresh.claim(&call.owner, || answer.body(&fresh.requester), self.now()) else {
             return Ok(json!({"answered": false, "reason": "the request is over"}));
         };
         let stored = match &self.table {
@@ -69,12 +74,17 @@ impl Gate {
     }
 
     /// Answers a request by its row, with what the row says if anything was decided before.
-    pub(crate) async fn answer_known(&self, row: &Wait, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
+    pub(crate) async fn answer_known(
+        &self,
+        row: &Wait,
+        answer: &CustomResourceResponse,
+        call: &GateInvocation,
+    ) -> Result<Value, UndeliveredResponse> {
         let now = self.now();
         let claimed = match row.claim(&call.owner, || answer.body(&row.requester), now) {
-            Claim::Take(claimed) => claimed,
-            Claim::Busy(_) => return Ok(json!({"answered": false, "reason": "another invocation answers"})),
-            Claim::Over => return Ok(json!({"answered": false, "reason": "the request is over"})),
+            AnswerClaim::Take(claimed) => claimed,
+            AnswerClaim::Busy(_) => return Ok(json!({"answered": false, "reason": "another invocation answers"})),
+            AnswerClaim::Over => return Ok(json!({"answered": false, "reason": "the request is over"})),
         };
         let Some(table) = &self.table else {
             return self.deliver(&claimed, call).await;
@@ -95,14 +105,14 @@ impl Gate {
     }
 
     /// Sends the answer of a claimed row. Sending and remembering what the image is do not wait for each other.
-    async fn deliver(&self, claimed: &Wait, call: &Call) -> Result<Value, Unanswered> {
-        let State::Answering { body, .. } = &claimed.state else {
+    async fn deliver(&self, claimed: &Wait, call: &GateInvocation) -> Result<Value, UndeliveredResponse> {
+        let WaitState::Answering { body, .. } = &claimed.state else {
             return Ok(json!({"answered": false}));
         };
         let Some(url) = &claimed.url else {
             return Ok(json!({"answered": false, "reason": "the address is gone"}));
         };
-        let image = Answer::image_of(body);
+        let image = CustomResourceResponse::image_of(body);
         let remember = async {
             if let (Some(table), Some(image)) = (&self.table, &image)
                 && let Err(failure) = self
@@ -164,7 +174,12 @@ impl Gate {
     }
 
     /// Sends an answer that needs no row: always the same for the same request.
-    pub(crate) async fn send(&self, envelope: &Envelope, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
+    pub(crate) async fn send(
+        &self,
+        envelope: &Envelope,
+        answer: &CustomResourceResponse,
+        call: &GateInvocation,
+    ) -> Result<Value, UndeliveredResponse> {
         let requester = &envelope.requester;
         let (success, reason) = (answer.is_success(), answer.reason());
         let sent = match self.response_url(&envelope.response_url, requester) {
@@ -192,7 +207,7 @@ impl Gate {
 
     /// A Delete is answered; what waits for its resource need not be. Best effort: an answer to a deleted resource does
     /// no harm.
-    pub(crate) async fn cancel(&self, envelope: &Envelope, call: &Call) {
+    pub(crate) async fn cancel(&self, envelope: &Envelope, call: &GateInvocation) {
         let Some(table) = &self.table else { return };
         match self.stored(call, table.open_of(&envelope.requester)).await {
             Ok(waits) => {
@@ -204,7 +219,7 @@ impl Gate {
         }
     }
 
-    async fn cancel_one(&self, table: &GateTable, cancelled: &Wait, call: &Call) {
+    async fn cancel_one(&self, table: &GateTable, cancelled: &Wait, call: &GateInvocation) {
         match self.stored(call, table.replace(cancelled)).await {
             Ok(done) => {
                 let requester = &cancelled.requester;
@@ -221,13 +236,14 @@ impl Gate {
         }
     }
 
-    pub(crate) fn response_url(&self, url: &Signed, requester: &Requester) -> Result<ResponseUrl, Unanswered> {
+    pub(crate) fn response_url(&self, url: &Signed, requester: &Requester) -> Result<ResponseUrl, UndeliveredResponse> {
         let allow_local = self.settings.stack.allow_local_response_url;
-        ResponseUrl::parse(url, requester, allow_local).map_err(|error| Unanswered::impossible(error.to_string()))
+        ResponseUrl::parse(url, requester, allow_local)
+            .map_err(|error| UndeliveredResponse::impossible(error.to_string()))
     }
 
     /// Within the lease, and within the function's life.
-    fn delivery_deadline(&self, call: &Call) -> Instant {
+    fn delivery_deadline(&self, call: &GateInvocation) -> Instant {
         let life = call.deadline.checked_sub(Duration::from_millis(100)).unwrap_or(call.deadline);
         life.min(Instant::now() + self.settings.delivery_budget)
     }

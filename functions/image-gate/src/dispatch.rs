@@ -9,10 +9,10 @@ use pullsafe_events as event;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::gate::{Call, Gate, GateError};
-use crate::response_url::Unanswered;
+use crate::gate::{GateError, GateInvocation, ImageGate};
+use crate::response_url::UndeliveredResponse;
 
-impl Gate {
+impl ImageGate {
     /// Handles one event. `owner` names the invocation, the same for every try of it. It is an error if an answer could
     /// not be delivered, or if it is not known who waits: then a repetition may help.
     ///
@@ -20,7 +20,7 @@ impl Gate {
     /// [`GateError`].
     pub async fn handle(self: Arc<Self>, event: Value, owner: &str, deadline: Instant) -> Result<Value, GateError> {
         trace_event(&event);
-        let call = Call { owner: owner.to_owned(), deadline };
+        let call = GateInvocation { owner: owner.to_owned(), deadline };
         if let Some(records) = event::records(&event) {
             return Ok(Box::pin(self.messages(records, &call)).await);
         }
@@ -39,7 +39,11 @@ impl Gate {
 
     /// Several requests in one event. One that stays unanswered makes the event come again, which the others do not
     /// mind.
-    async fn requested_together(self: &Arc<Self>, envelopes: Vec<Envelope>, call: &Call) -> Result<Value, Unanswered> {
+    async fn requested_together(
+        self: &Arc<Self>,
+        envelopes: Vec<Envelope>,
+        call: &GateInvocation,
+    ) -> Result<Value, UndeliveredResponse> {
         let mut outcomes = Vec::new();
         for envelope in envelopes {
             outcomes.push(self.requested(envelope, call).await);
@@ -50,7 +54,7 @@ impl Gate {
 
     /// What comes through the own queue: timers, and what Lambda gave up. A request is taken up as if it had just come;
     /// the ids of those that should come again are what SQS expects.
-    async fn messages(self: &Arc<Self>, records: Vec<event::QueueRecord>, call: &Call) -> Value {
+    async fn messages(self: &Arc<Self>, records: Vec<event::QueueRecord>, call: &GateInvocation) -> Value {
         let mut failures = Vec::new();
         for record in records {
             let envelopes = record.body.as_ref().map(Envelope::find).unwrap_or_default();
@@ -66,7 +70,7 @@ impl Gate {
 
     /// A timer, or a hint that its first run failed at. The next sweep finds what is missed here, so that it never
     /// comes again.
-    async fn hinted(self: &Arc<Self>, record: &event::QueueRecord, call: &Call) {
+    async fn hinted(self: &Arc<Self>, record: &event::QueueRecord, call: &GateInvocation) {
         match record.body.as_ref().map(|body| hint(body, self.now())) {
             Ok(hint @ Hint::Repository(_)) => {
                 if let Err(error) = Box::pin(self.wake(hint, call)).await {

@@ -17,15 +17,15 @@ use pullsafe_aws::Failure;
 use pullsafe_aws::ecr::{EcrCredentials, EcrRegions};
 use pullsafe_aws::queue::Queues;
 use pullsafe_registry::http::{Http, Timeouts};
-use pullsafe_registry::{Client, Config, Endpoints, Reach};
+use pullsafe_registry::{AllowedHosts, Client, Config, Endpoints};
 use tokio::time::{Instant, timeout};
 
-use crate::response_url::Unanswered;
-use crate::stacks::Stacks;
+use crate::response_url::UndeliveredResponse;
+use crate::stacks::WaitingStacks;
 
 /// What the gate works with, read once at its start.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct GateContext {
     /// What the stack says.
     pub stack: GateSettings,
     /// Where registries answer.
@@ -48,7 +48,7 @@ pub struct Settings {
     pub time_to_answer: Duration,
 }
 
-impl Default for Settings {
+impl Default for GateContext {
     fn default() -> Self {
         Self {
             stack: GateSettings::default(),
@@ -70,7 +70,7 @@ impl Default for Settings {
 pub enum GateError {
     /// An answer could not be delivered.
     #[error(transparent)]
-    Unanswered(#[from] Unanswered),
+    Unanswered(#[from] UndeliveredResponse),
     /// It could not be found out who waits.
     #[error("who waits is not known: {0}")]
     Table(#[from] Failure),
@@ -78,20 +78,20 @@ pub enum GateError {
 
 /// One invocation: who it is, and until when it runs.
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
+pub(crate) struct GateInvocation {
     /// The same for every try of an event.
     pub(crate) owner: String,
     pub(crate) deadline: Instant,
 }
 
 /// The function, for as long as its process lives.
-pub struct Gate {
+pub struct ImageGate {
     pub(crate) own_region: Option<String>,
     pub(crate) ecr: EcrRegions,
-    pub(crate) stacks: Stacks,
+    pub(crate) stacks: WaitingStacks,
     pub(crate) table: Option<GateTable>,
     pub(crate) queues: Queues,
-    pub(crate) settings: Settings,
+    pub(crate) settings: GateContext,
     pub(crate) http: Http,
     /// How many batches ECR was asked for.
     pub(crate) batches: AtomicUsize,
@@ -99,9 +99,9 @@ pub struct Gate {
     registries: OnceLock<Client>,
 }
 
-impl Gate {
+impl ImageGate {
     /// Nothing is connected until an event needs it.
-    pub fn new(config: SdkConfig, settings: Settings, clock: Clock) -> Self {
+    pub fn new(config: SdkConfig, settings: GateContext, clock: Clock) -> Self {
         let timeouts = Timeouts {
             connect: Duration::from_secs(2),
             first_byte: Duration::from_secs(5),
@@ -113,12 +113,12 @@ impl Gate {
             .map(|name| GateTable::new(&config, name));
         Self {
             own_region,
-            stacks: Stacks::new(&config),
+            stacks: WaitingStacks::new(&config),
             queues: Queues::new(&config),
             ecr: EcrRegions::new(config),
             table,
             settings,
-            http: Http::new(timeouts, Reach::Anywhere),
+            http: Http::new(timeouts, AllowedHosts::Anywhere),
             batches: AtomicUsize::default(),
             clock,
             registries: OnceLock::new(),
@@ -133,7 +133,7 @@ impl Gate {
     /// left for what comes after it.
     pub(crate) async fn stored<T>(
         &self,
-        call: &Call,
+        call: &GateInvocation,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let left = call.deadline.saturating_duration_since(Instant::now());
@@ -145,7 +145,7 @@ impl Gate {
 
     /// Asks the mirror for the source of a request, if that is due: the next state of its row, if that is news. A
     /// refusal is kept for the reason of a failure, and the next sweep asks again: a permission may be on its way.
-    pub(crate) async fn ask_mirror(&self, wait: &Wait, call: &Call) -> Option<Wait> {
+    pub(crate) async fn ask_mirror(&self, wait: &Wait, call: &GateInvocation) -> Option<Wait> {
         let now = self.now();
         let source = wait.asked.source.as_ref().filter(|_| wait.should_ask_mirror(now))?;
         let queue = self.settings.stack.mirror_queue_url.as_ref()?;

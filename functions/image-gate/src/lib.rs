@@ -47,6 +47,6 @@ mod timers;
 mod waker;
 
 #[cfg(feature = "shell")]
-pub use gate::{Gate, GateError, Settings};
+pub use gate::{GateContext, GateError, ImageGate};
 #[cfg(feature = "shell")]
-pub use response_url::Unanswered;
+pub use response_url::UndeliveredResponse;

@@ -7,18 +7,18 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::decide::answer::Attributes;
-use crate::decide::ecr_errors::{Meaning, look_of, meaning};
-use crate::decide::look::{Freshness, Look, WhyNot};
-use crate::decide::place::Place;
+use crate::decide::ecr_errors::{EcrErrorMeaning, look_of, meaning};
+use crate::decide::look::{Freshness, ImageLook, WhyNot};
+use crate::decide::place::RepositoryPlace;
 use crate::decide::properties::Properties;
 use crate::decide::wait::Wait;
-use crate::decide::wanted::Wanted;
+use crate::decide::wanted::GateImage;
 use pullsafe::manifest::{Contents, Platform};
 use pullsafe::reference::{Digest, Reference};
 use pullsafe_aws::ecr::{Ecr, EcrErrorKind, EcrImage, ImageBatch, ImageId, ImageSummary, Signing};
 use tokio::time::{sleep, timeout};
 
-use crate::gate::Gate;
+use crate::gate::ImageGate;
 
 /// ECR takes so many image ids at a time.
 const MOST_IDS: usize = 100;
@@ -30,21 +30,21 @@ const MOST_TAGS: usize = 1000;
 const SHORTEST_LOOK: Duration = Duration::from_millis(500);
 
 /// What ECR says of each image, or what it means for those who wait that it does not.
-type Summaries = BTreeMap<Digest, Result<ImageSummary, Look>>;
+type Summaries = BTreeMap<Digest, Result<ImageSummary, ImageLook>>;
 
-impl Gate {
+impl ImageGate {
     /// A look for one request.
-    pub(crate) async fn look_settled(&self, wait: &Wait) -> Look {
+    pub(crate) async fn look_settled(&self, wait: &Wait) -> ImageLook {
         let looks = self.look_all_settled(&[wait]).await;
         looks
             .into_iter()
             .next()
-            .unwrap_or_else(|| Look::NotYet(WhyNot::NotKnown("ECR was not asked".to_owned())))
+            .unwrap_or_else(|| ImageLook::NotYet(WhyNot::NotKnown("ECR was not asked".to_owned())))
     }
 
     /// Looks for requests of one repository, and where a tag was moved only just now, once more after a moment, until
     /// it stays.
-    pub(crate) async fn look_all_settled(&self, waits: &[&Wait]) -> Vec<Look> {
+    pub(crate) async fn look_all_settled(&self, waits: &[&Wait]) -> Vec<ImageLook> {
         let mut looks = self.look_in_time(waits).await;
         for _ in 1..MOST_LOOKS {
             let now = self.now();
@@ -70,8 +70,8 @@ impl Gate {
     }
 
     /// One look, which is not waited for longer than sensible, and not so long that a stack would give up meanwhile.
-    async fn look_in_time(&self, waits: &[&Wait]) -> Vec<Look> {
-        let late = || vec![Look::NotYet(WhyNot::NotKnown("ECR did not answer in time".to_owned())); waits.len()];
+    async fn look_in_time(&self, waits: &[&Wait]) -> Vec<ImageLook> {
+        let late = || vec![ImageLook::NotYet(WhyNot::NotKnown("ECR did not answer in time".to_owned())); waits.len()];
         let left = waits
             .iter()
             .map(|wait| {
@@ -84,11 +84,11 @@ impl Gate {
     }
 
     /// Each stack sees what its own account may see.
-    async fn look_for_each(&self, waits: &[&Wait]) -> Vec<Look> {
+    async fn look_for_each(&self, waits: &[&Wait]) -> Vec<ImageLook> {
         let Some(place) = waits.first().map(|wait| &wait.place) else {
             return Vec::new();
         };
-        let mut by_account: BTreeMap<Option<&str>, Option<Look>> = BTreeMap::new();
+        let mut by_account: BTreeMap<Option<&str>, Option<ImageLook>> = BTreeMap::new();
         for wait in waits {
             let account = wait.requester.stack().map(|stack| stack.account);
             if let Entry::Vacant(unasked) = by_account.entry(account) {
@@ -98,7 +98,7 @@ impl Gate {
         let hidden = waits
             .iter()
             .map(|wait| by_account.get(&wait.requester.stack().map(|stack| stack.account)).cloned().flatten());
-        let hidden: Vec<Option<Look>> = hidden.collect();
+        let hidden: Vec<Option<ImageLook>> = hidden.collect();
         let seen: Vec<&Properties> = waits
             .iter()
             .zip(&hidden)
@@ -106,12 +106,12 @@ impl Gate {
             .map(|(wait, _)| &wait.asked)
             .collect();
         let mut looks = if seen.is_empty() { Vec::new() } else { self.look(place, &seen).await }.into_iter();
-        let unseen = || Look::NotYet(WhyNot::NotKnown("ECR was not asked".to_owned()));
+        let unseen = || ImageLook::NotYet(WhyNot::NotKnown("ECR was not asked".to_owned()));
         hidden.into_iter().map(|hidden| hidden.or_else(|| looks.next()).unwrap_or_else(unseen)).collect()
     }
 
     /// The repository's tags, the newest first, for the reason of a failure; or why they cannot be had.
-    pub(crate) async fn tags(&self, place: &Place) -> Result<Vec<String>, String> {
+    pub(crate) async fn tags(&self, place: &RepositoryPlace) -> Result<Vec<String>, String> {
         match self
             .ecr
             .get(&place.region)
@@ -124,7 +124,7 @@ impl Gate {
         }
     }
 
-    async fn look(&self, place: &Place, asked: &[&Properties]) -> Vec<Look> {
+    async fn look(&self, place: &RepositoryPlace, asked: &[&Properties]) -> Vec<ImageLook> {
         let ecr = self.ecr.get(&place.region);
         let mut ids: Vec<ImageId> = Vec::new();
         for id in asked.iter().map(|asked| id_of(asked)) {
@@ -136,7 +136,7 @@ impl Gate {
         let batch = match ecr.batch_get_image(place.account.as_deref(), &place.repository, &ids).await {
             Ok(batch) => batch,
             // One id that ECR does not take must not fail those that wait for others: each is asked for alone.
-            Err(error) if meaning(error.code.as_deref()) == Meaning::Final && ids.len() > 1 => {
+            Err(error) if meaning(error.code.as_deref()) == EcrErrorMeaning::Final && ids.len() > 1 => {
                 let mut looks = Vec::with_capacity(asked.len());
                 for alone in asked {
                     looks.push(
@@ -158,7 +158,9 @@ impl Gate {
                 Ok(image) => match summaries.get(&image.digest) {
                     Some(Ok(summary)) => self.describe(place, asked, image, summary).await,
                     Some(Err(look)) => look.clone(),
-                    None => Look::NotYet(WhyNot::NotKnown(format!("ecr:DescribeImages left out {}", image.digest))),
+                    None => {
+                        ImageLook::NotYet(WhyNot::NotKnown(format!("ecr:DescribeImages left out {}", image.digest)))
+                    }
                 },
                 Err(look) => look,
             };
@@ -168,29 +170,30 @@ impl Gate {
     }
 
     /// An image that ECR has to have signed, as far as it has.
-    async fn signed(&self, ecr: &Ecr, place: &Place, look: Look) -> Look {
-        let Look::Present(image) = look else { return look };
+    async fn signed(&self, ecr: &Ecr, place: &RepositoryPlace, look: ImageLook) -> ImageLook {
+        let ImageLook::Present(image) = look else { return look };
         let Ok(digest) = image.digest.parse() else {
-            return Look::Present(image);
+            return ImageLook::Present(image);
         };
         match ecr.signing(place.account.as_deref(), &place.repository, &digest).await {
-            Ok(Signing::Complete) => Look::Present(image),
-            Ok(Signing::InProgress) => Look::NotYet(WhyNot::NotSigned("ECR is signing it".to_owned())),
+            Ok(Signing::Complete) => ImageLook::Present(image),
+            Ok(Signing::InProgress) => ImageLook::NotYet(WhyNot::NotSigned("ECR is signing it".to_owned())),
             Ok(Signing::None) => {
-                Look::NotYet(WhyNot::NotSigned("no signing profile of the registry has signed it".to_owned()))
+                ImageLook::NotYet(WhyNot::NotSigned("no signing profile of the registry has signed it".to_owned()))
             }
-            Ok(Signing::Failed(why)) => {
-                Look::Never(format!("The image {} is there, but not signed, as Signed asks for: {why}", image.digest))
-            }
+            Ok(Signing::Failed(why)) => ImageLook::Never(format!(
+                "The image {} is there, but not signed, as Signed asks for: {why}",
+                image.digest
+            )),
             Err(error) => look_of(error.code.as_deref(), &error.to_string()),
         }
     }
 
     /// What ECR knows of images beside their manifests: above all whether they lie in the archive, which nothing else
     /// tells.
-    async fn summaries(&self, ecr: &Ecr, place: &Place, digests: &BTreeSet<Digest>) -> Summaries {
+    async fn summaries(&self, ecr: &Ecr, place: &RepositoryPlace, digests: &BTreeSet<Digest>) -> Summaries {
         let ids: Vec<ImageId> = digests.iter().cloned().map(ImageId::Digest).collect();
-        let of_all = |look: &Look| digests.iter().map(|digest| (digest.clone(), Err(look.clone()))).collect();
+        let of_all = |look: &ImageLook| digests.iter().map(|digest| (digest.clone(), Err(look.clone()))).collect();
         if ids.is_empty() {
             return Summaries::new();
         }
@@ -201,7 +204,8 @@ impl Gate {
             Err(error) => error,
         };
         // One image that has gone since fails the call for all of them: each is asked for alone.
-        if matches!(meaning(error.code.as_deref()), Meaning::NoImage | Meaning::Final) && ids.len() > 1 {
+        if matches!(meaning(error.code.as_deref()), EcrErrorMeaning::NoImage | EcrErrorMeaning::Final) && ids.len() > 1
+        {
             let mut summaries = Summaries::new();
             for digest in digests {
                 summaries.extend(Box::pin(self.summaries(ecr, place, &BTreeSet::from([digest.clone()]))).await);
@@ -211,25 +215,31 @@ impl Gate {
         of_all(&look_of(error.code.as_deref(), &error.to_string()))
     }
 
-    async fn describe(&self, place: &Place, asked: &Properties, image: &EcrImage, summary: &ImageSummary) -> Look {
+    async fn describe(
+        &self,
+        place: &RepositoryPlace,
+        asked: &Properties,
+        image: &EcrImage,
+        summary: &ImageSummary,
+    ) -> ImageLook {
         if summary.archived {
-            return Look::NotYet(WhyNot::Archived);
+            return ImageLook::NotYet(WhyNot::Archived);
         }
         let account = image.registry_id.clone().or_else(|| place.account.clone()).unwrap_or_default();
         let registry = place.registry_or(&account);
         let platforms = match self.platforms(&registry, place, asked, image).await {
             Ok(platforms) => platforms,
-            Err(reason) => return Look::NotYet(WhyNot::Unreadable(reason)),
+            Err(reason) => return ImageLook::NotYet(WhyNot::Unreadable(reason)),
         };
         let missing =
             asked.platforms.iter().filter(|wanted| !platforms.iter().any(|platform| platform.satisfies(wanted)));
         let missing: Vec<String> = missing.map(Platform::to_string).collect();
         let offered = platforms.iter().map(Platform::to_string).collect::<Vec<_>>().join(",");
         if !missing.is_empty() {
-            return Look::NotYet(WhyNot::OtherPlatforms { offered, missing: missing.join(", ") });
+            return ImageLook::NotYet(WhyNot::OtherPlatforms { offered, missing: missing.join(", ") });
         }
         let media_type = image.media_type.clone().or_else(|| summary.media_type.clone());
-        Look::Present(Box::new(Attributes {
+        ImageLook::Present(Box::new(Attributes {
             digest: image.digest.to_string(),
             tag: asked.wanted.tag().to_owned(),
             repository_uri: format!("{registry}/{}", place.repository),
@@ -245,7 +255,7 @@ impl Gate {
     async fn platforms(
         &self,
         registry: &str,
-        place: &Place,
+        place: &RepositoryPlace,
         asked: &Properties,
         image: &EcrImage,
     ) -> Result<Vec<Platform>, String> {
@@ -269,25 +279,25 @@ impl Gate {
 
 fn id_of(asked: &Properties) -> ImageId {
     match &asked.wanted {
-        Wanted::Tag(tag) => ImageId::Tag(tag.clone()),
-        Wanted::Digest(digest) => ImageId::Digest(digest.clone()),
+        GateImage::Tag(tag) => ImageId::Tag(tag.clone()),
+        GateImage::Digest(digest) => ImageId::Digest(digest.clone()),
     }
 }
 
 /// The image of a batch that was asked for, or what it means that it is not among them.
-fn image_of<'a>(batch: &'a ImageBatch, asked: &Properties) -> Result<&'a EcrImage, Look> {
+fn image_of<'a>(batch: &'a ImageBatch, asked: &Properties) -> Result<&'a EcrImage, ImageLook> {
     let image = batch.images.iter().find(|image| match &asked.wanted {
-        Wanted::Tag(tag) => image.tag.as_ref() == Some(tag),
-        Wanted::Digest(digest) => image.digest == *digest,
+        GateImage::Tag(tag) => image.tag.as_ref() == Some(tag),
+        GateImage::Digest(digest) => image.digest == *digest,
     });
     image.ok_or_else(|| {
         let failure = batch.failures.iter().find(|failure| match &asked.wanted {
-            Wanted::Tag(tag) => failure.tag.as_ref() == Some(tag),
-            Wanted::Digest(digest) => failure.digest.as_deref() == Some(digest.as_str()),
+            GateImage::Tag(tag) => failure.tag.as_ref() == Some(tag),
+            GateImage::Digest(digest) => failure.digest.as_deref() == Some(digest.as_str()),
         });
         match failure {
             Some(failure) => look_of(Some(&failure.code), &format!("ECR answers {}: {}", failure.code, failure.reason)),
-            None => Look::NotYet(WhyNot::NoImage),
+            None => ImageLook::NotYet(WhyNot::NoImage),
         }
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::timeout::TimeoutConfig;
-use image_gate::{Gate, Settings};
+use image_gate::{GateContext, ImageGate};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use pullsafe::clock;
 use pullsafe::settings::GateSettings;
@@ -33,9 +33,9 @@ async fn main() -> Result<(), Error> {
                 .operation_attempt_timeout(Duration::from_secs(3))
                 .build();
             let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
-            Arc::new(Gate::new(config, settings.clone(), Arc::clone(clock)))
+            Arc::new(ImageGate::new(config, settings.clone(), Arc::clone(clock)))
         };
-        let gate: &Arc<Gate> = gate.get_or_init(build).await;
+        let gate: &Arc<ImageGate> = gate.get_or_init(build).await;
         Arc::clone(gate)
             .handle(event.payload, &event.context.request_id, deadline)
             .await
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Error> {
 }
 
 /// Reads the configuration; every fault, with the name of its variable.
-fn settings(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Vec<String>> {
+fn settings(lookup: impl Fn(&str) -> Option<String>) -> Result<GateContext, Vec<String>> {
     let endpoints = lookup(VARIABLE)
         .unwrap_or_default()
         .parse::<Endpoints>()
@@ -53,9 +53,9 @@ fn settings(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Vec<Str
     let stack =
         GateSettings::read(&lookup).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>());
     // Lambda sets it.
-    let log_group = lookup("AWS_LAMBDA_LOG_GROUP_NAME").unwrap_or_else(|| Settings::default().log_group);
+    let log_group = lookup("AWS_LAMBDA_LOG_GROUP_NAME").unwrap_or_else(|| GateContext::default().log_group);
     match (stack, endpoints) {
-        (Ok(stack), Ok(endpoints)) => Ok(Settings { stack, endpoints, log_group, ..Settings::default() }),
+        (Ok(stack), Ok(endpoints)) => Ok(GateContext { stack, endpoints, log_group, ..GateContext::default() }),
         (Err(faults), Ok(_)) => Err(faults),
         (faults, Err(fault)) => Err(faults.err().unwrap_or_default().into_iter().chain([fault]).collect()),
     }

@@ -2,30 +2,34 @@
 
 use std::sync::Arc;
 
-use crate::decide::answer::{Answer, Origin};
-use crate::decide::look::{Look, WhyNot};
+use crate::decide::answer::{CustomResourceResponse, DigestOrigin};
+use crate::decide::look::{ImageLook, WhyNot};
 use crate::decide::mirrored;
-use crate::decide::place::Place;
+use crate::decide::place::RepositoryPlace;
 use crate::decide::properties::Properties;
-use crate::decide::reason::{Ending, quote_it};
+use crate::decide::reason::{WaitEnding, quote_it};
 use crate::decide::refusal::InvalidProperties;
 use crate::decide::request::{Envelope, RequestType};
-use crate::decide::verdict::{Verdict, verdict};
+use crate::decide::verdict::{GateVerdict, verdict};
 use crate::decide::wait::Wait;
 use crate::table::Inserted;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 
-use crate::gate::{Call, Gate};
-use crate::response_url::Unanswered;
+use crate::gate::{GateInvocation, ImageGate};
+use crate::response_url::UndeliveredResponse;
 
-impl Gate {
-    pub(crate) async fn requested(self: &Arc<Self>, envelope: Envelope, call: &Call) -> Result<Value, Unanswered> {
+impl ImageGate {
+    pub(crate) async fn requested(
+        self: &Arc<Self>,
+        envelope: Envelope,
+        call: &GateInvocation,
+    ) -> Result<Value, UndeliveredResponse> {
         match envelope.request_type {
             // First of all, and with nothing that could fail.
             Some(RequestType::Delete) => {
-                let answered = self.send(&envelope, &Answer::deleted(), call).await?;
+                let answered = self.send(&envelope, &CustomResourceResponse::deleted(), call).await?;
                 // Whoever made this Delete up could not have had its answer taken.
                 if answered["answered"] == true {
                     self.cancel(&envelope, call).await;
@@ -35,7 +39,11 @@ impl Gate {
             Some(RequestType::Create | RequestType::Update) => {}
             None => {
                 return self
-                    .send(&envelope, &Answer::failed("RequestType is none of Create, Update and Delete"), call)
+                    .send(
+                        &envelope,
+                        &CustomResourceResponse::failed("RequestType is none of Create, Update and Delete"),
+                        call,
+                    )
                     .await;
             }
         }
@@ -45,7 +53,7 @@ impl Gate {
             Ok(outcome) => outcome,
             Err(_panic) => {
                 let (gate, own, whose) = (Arc::clone(self), envelope.clone(), call.clone());
-                let answer = Answer::failed(&format!(
+                let answer = CustomResourceResponse::failed(&format!(
                     "the gate met a fault of its own; its log group {} says where",
                     self.settings.log_group
                 ));
@@ -59,7 +67,12 @@ impl Gate {
     }
 
     /// Answers with this, unless the row says something else.
-    async fn answer_by_row(&self, envelope: &Envelope, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
+    async fn answer_by_row(
+        &self,
+        envelope: &Envelope,
+        answer: &CustomResourceResponse,
+        call: &GateInvocation,
+    ) -> Result<Value, UndeliveredResponse> {
         match self.wait_of(envelope) {
             Ok(wait) => self.answer_fresh(&wait, answer, call).await,
             Err(_) => self.send(envelope, answer, call).await,
@@ -69,20 +82,22 @@ impl Gate {
     /// What a request waits for, if it can be waited for.
     fn wait_of(&self, envelope: &Envelope) -> Result<Wait, InvalidProperties> {
         let asked = Properties::parse(&envelope.properties)?;
-        let place = Place::of(&asked, &envelope.requester, self.own_region.as_deref());
+        let place = RepositoryPlace::of(&asked, &envelope.requester, self.own_region.as_deref());
         mirrored::check(&asked, &place, self.settings.stack.mirror.as_ref())
             .map_err(|refusal| InvalidProperties(vec![refusal]))?;
         Ok(Wait::new(envelope, asked, place, self.now()))
     }
 
-    async fn decided(&self, envelope: &Envelope, call: &Call) -> Result<Value, Unanswered> {
+    async fn decided(&self, envelope: &Envelope, call: &GateInvocation) -> Result<Value, UndeliveredResponse> {
         // Whoever cannot be answered is no stack: nothing is looked up, asked of the mirror or kept for them.
         if self.response_url(&envelope.response_url, &envelope.requester).is_err() {
-            return self.send(envelope, &Answer::failed("there is nowhere to send an answer to"), call).await;
+            return self
+                .send(envelope, &CustomResourceResponse::failed("there is nowhere to send an answer to"), call)
+                .await;
         }
         let wait = match self.wait_of(envelope) {
             Ok(wait) => wait,
-            Err(error) => return self.send(envelope, &Answer::failed(&error.to_string()), call).await,
+            Err(error) => return self.send(envelope, &CustomResourceResponse::failed(&error.to_string()), call).await,
         };
         if let Some(failed) = &envelope.failed_before {
             tracing::warn!(
@@ -102,30 +117,37 @@ impl Gate {
     }
 
     /// An answer, if there can be one now: of a rollback what the resource had, else what ECR has.
-    async fn first_look(&self, wait: &Wait, is_update: bool, call: &Call) -> FirstLook {
+    async fn first_look(&self, wait: &Wait, is_update: bool, call: &GateInvocation) -> FirstLook {
         if is_update && let Some(answer) = self.rolled_back(wait, call).await {
             return FirstLook::Answer(answer);
         }
         let look = self.look_settled(wait).await;
         let now = self.now();
-        if look == Look::NotYet(WhyNot::NoImage) && wait.asked.tag_was_a_fraction {
-            return FirstLook::Answer(Answer::failed(&quote_it(wait.asked.wanted.tag())));
+        if look == ImageLook::NotYet(WhyNot::NoImage) && wait.asked.tag_was_a_fraction {
+            return FirstLook::Answer(CustomResourceResponse::failed(&quote_it(wait.asked.wanted.tag())));
         }
         let seen = wait.seen(&look, now);
         match verdict(wait, look, now) {
-            Verdict::Succeed(image) => {
-                FirstLook::Answer(Answer::present(*image, &Origin::Look(now), wait.patience.waited(now)))
+            GateVerdict::Succeed(image) => FirstLook::Answer(CustomResourceResponse::present(
+                *image,
+                &DigestOrigin::Look(now),
+                wait.patience.waited(now),
+            )),
+            GateVerdict::Fail(reason) => FirstLook::Answer(CustomResourceResponse::failed(&reason)),
+            GateVerdict::GiveUp(why_not) => {
+                FirstLook::Answer(self.given_up(wait, &why_not, &WaitEnding::Patience, &OnceCell::new()).await)
             }
-            Verdict::Fail(reason) => FirstLook::Answer(Answer::failed(&reason)),
-            Verdict::GiveUp(why_not) => {
-                FirstLook::Answer(self.given_up(wait, &why_not, &Ending::Patience, &OnceCell::new()).await)
-            }
-            Verdict::Wait => FirstLook::Wait(Box::new(seen.unwrap_or_else(|| wait.clone()))),
+            GateVerdict::Wait => FirstLook::Wait(Box::new(seen.unwrap_or_else(|| wait.clone()))),
         }
     }
 
     /// Parks the request and looks once more, for a push may have come between the first look and the parking.
-    async fn park(&self, mut wait: Wait, envelope: &Envelope, call: &Call) -> Result<Value, Unanswered> {
+    async fn park(
+        &self,
+        mut wait: Wait,
+        envelope: &Envelope,
+        call: &GateInvocation,
+    ) -> Result<Value, UndeliveredResponse> {
         if let Some(next) = self.ask_mirror(&wait, call).await {
             wait = next;
         }
@@ -137,7 +159,9 @@ impl Gate {
             Ok(Inserted::Known(row)) if row.is_undecided() => *row,
             // What was decided is sent again, should whoever decided it have died.
             Ok(Inserted::Known(row)) => {
-                return self.answer_known(&row, &Answer::failed("the request was decided before"), call).await;
+                return self
+                    .answer_known(&row, &CustomResourceResponse::failed("the request was decided before"), call)
+                    .await;
             }
             Err(failure) => {
                 tracing::error!(%failure, "a request could not be parked: {failure}");
@@ -153,16 +177,17 @@ impl Gate {
         let look = self.look_settled(&row).await;
         let now = self.now();
         match verdict(&row, look, now) {
-            Verdict::Succeed(image) => {
-                let answer = Answer::present(*image, &Origin::Look(now), row.patience.waited(now));
+            GateVerdict::Succeed(image) => {
+                let answer =
+                    CustomResourceResponse::present(*image, &DigestOrigin::Look(now), row.patience.waited(now));
                 self.answer_known(&row, &answer, call).await
             }
-            Verdict::Fail(reason) => self.answer_known(&row, &Answer::failed(&reason), call).await,
-            Verdict::GiveUp(why_not) => {
-                let answer = self.given_up(&row, &why_not, &Ending::Patience, &OnceCell::new()).await;
+            GateVerdict::Fail(reason) => self.answer_known(&row, &CustomResourceResponse::failed(&reason), call).await,
+            GateVerdict::GiveUp(why_not) => {
+                let answer = self.given_up(&row, &why_not, &WaitEnding::Patience, &OnceCell::new()).await;
                 self.answer_known(&row, &answer, call).await
             }
-            Verdict::Wait => {
+            GateVerdict::Wait => {
                 let (requester, image) = (&row.requester, row.asked.image_at(&row.place.uri()));
                 tracing::info!(
                     state = "parked", stack = requester.stack_id, logical_resource_id = requester.logical_resource_id, request_id = requester.request_id,
@@ -180,10 +205,10 @@ impl Gate {
         wait: &Wait,
         not_parked: &str,
         envelope: &Envelope,
-        call: &Call,
-    ) -> Result<Value, Unanswered> {
+        call: &GateInvocation,
+    ) -> Result<Value, UndeliveredResponse> {
         let answer = match &envelope.failed_before {
-            Some(failed) => Answer::failed(&format!(
+            Some(failed) => CustomResourceResponse::failed(&format!(
                 "The gate function could not handle this request ({}; its log group {} says more), and it cannot be \
                  parked: {not_parked}. The image was looked for and is not there. Deploy again.",
                 failed.condition, failed.log_group
@@ -196,7 +221,7 @@ impl Gate {
 
 /// What the first look led to.
 enum FirstLook {
-    Answer(Answer),
+    Answer(CustomResourceResponse),
     /// The request, with what the look said of it.
     Wait(Box<Wait>),
 }

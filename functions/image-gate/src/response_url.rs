@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::decide::request::{Requester, StackPlace};
-use crate::decide::url::ResponseUrl as Signed;
+use crate::decide::url::StoredResponseUrl as Signed;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Uri};
 use pullsafe_registry::endpoints::is_loopback;
@@ -21,14 +21,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// The answer could not be delivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("CloudFormation's answer address took no answer in {tries} try(s): {why}")]
-pub struct Unanswered {
+pub struct UndeliveredResponse {
     tries: u32,
     why: String,
     /// Whether the address refuses for good: it has expired, or was never signed.
     pub(crate) refused: bool,
 }
 
-impl Unanswered {
+impl UndeliveredResponse {
     /// Nothing was sent, and nothing will be.
     pub(crate) const fn impossible(why: String) -> Self {
         Self { tries: 0, why, refused: true }
@@ -77,7 +77,7 @@ impl ResponseUrl {
     }
 
     /// Delivers an answer before `deadline`. The same bytes may arrive twice, which does no harm; not arriving does.
-    pub(crate) async fn put(&self, http: &Http, body: &str, deadline: Instant) -> Result<(), Unanswered> {
+    pub(crate) async fn put(&self, http: &Http, body: &str, deadline: Instant) -> Result<(), UndeliveredResponse> {
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
         loop {
@@ -89,7 +89,7 @@ impl ResponseUrl {
                 };
             tracing::warn!(tries, why, "an answer was not taken");
             if !can_pass || tries >= MOST_TRIES || Instant::now() + pause >= deadline {
-                return Err(Unanswered { tries, why, refused: !can_pass });
+                return Err(UndeliveredResponse { tries, why, refused: !can_pass });
             }
             sleep(pause).await;
             tries += 1;

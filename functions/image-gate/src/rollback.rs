@@ -4,18 +4,18 @@
 //! them apart is the state of the stack. Only a rollback is served from memory; and the memory is looked up in ECR, so
 //! that a digest which is gone is given out only where nothing else is left.
 
-use crate::decide::answer::{Answer, Attributes, Origin};
-use crate::decide::look::Look;
+use crate::decide::answer::{Attributes, CustomResourceResponse, DigestOrigin};
+use crate::decide::look::ImageLook;
 use crate::decide::properties::Properties;
 use crate::decide::wait::Wait;
-use crate::decide::wanted::Wanted;
+use crate::decide::wanted::GateImage;
 use pullsafe::reference::Digest;
 
-use crate::gate::{Call, Gate};
+use crate::gate::{GateInvocation, ImageGate};
 
-impl Gate {
+impl ImageGate {
     /// The answer of a rollback, if this is one and the resource had something before.
-    pub(crate) async fn rolled_back(&self, wait: &Wait, call: &Call) -> Option<Answer> {
+    pub(crate) async fn rolled_back(&self, wait: &Wait, call: &GateInvocation) -> Option<CustomResourceResponse> {
         let table = self.table.as_ref()?;
         let (image, given_at) = match self.stored(call, table.recall(&wait.requester, &wait.asked.identity())).await {
             Ok(remembered) => remembered?,
@@ -28,12 +28,12 @@ impl Gate {
             return None;
         }
         let (found, origin) = match self.look_for_digest(wait, &image).await {
-            Look::Present(found) => {
+            ImageLook::Present(found) => {
                 let attributes = Attributes { tag: image.tag.clone(), ..*found };
-                (attributes, Origin::Remembered { given_at, looked_at: self.now() })
+                (attributes, DigestOrigin::Remembered { given_at, looked_at: self.now() })
             }
-            Look::NotYet(_) | Look::Denied(_) | Look::Never(_) => {
-                (image, Origin::OnlyRemembered { given_at, looked_at: self.now() })
+            ImageLook::NotYet(_) | ImageLook::Denied(_) | ImageLook::Never(_) => {
+                (image, DigestOrigin::OnlyRemembered { given_at, looked_at: self.now() })
             }
         };
         tracing::info!(
@@ -41,7 +41,7 @@ impl Gate {
             digest = found.digest,
             "a rollback is given what the resource had: {origin}"
         );
-        Some(Answer::present(found, &origin, wait.patience.waited(self.now())))
+        Some(CustomResourceResponse::present(found, &origin, wait.patience.waited(self.now())))
     }
 
     /// By the state of the stack. Where that cannot be seen, as in another account, it counts as none.
@@ -56,13 +56,13 @@ impl Gate {
         }
     }
 
-    async fn look_for_digest(&self, wait: &Wait, image: &Attributes) -> Look {
+    async fn look_for_digest(&self, wait: &Wait, image: &Attributes) -> ImageLook {
         let Ok(digest) = image.digest.parse::<Digest>() else {
-            return Look::Never("the memory holds no digest".to_owned());
+            return ImageLook::Never("the memory holds no digest".to_owned());
         };
         // Whatever else was asked for held when the digest was given.
         let asked = Properties {
-            wanted: Wanted::Digest(digest),
+            wanted: GateImage::Digest(digest),
             platforms: Vec::new(),
             signed: false,
             ..wait.asked.clone()

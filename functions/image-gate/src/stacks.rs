@@ -5,9 +5,9 @@ use pullsafe_aws::Failure;
 
 /// AWS CloudFormation.
 #[derive(Debug, Clone)]
-pub(crate) struct Stacks(Client);
+pub(crate) struct WaitingStacks(Client);
 
-impl Stacks {
+impl WaitingStacks {
     /// With the credentials, region and HTTP client of this configuration.
     pub(crate) fn new(config: &aws_config::SdkConfig) -> Self {
         Self(Client::new(config))

@@ -14,14 +14,14 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 
 use crate::decide::answer::Attributes;
 use crate::decide::key;
-use crate::decide::key::Key;
+use crate::decide::key::RowKey;
 use crate::decide::request::Requester;
-use crate::decide::url::ResponseUrl;
+use crate::decide::url::StoredResponseUrl;
 use crate::decide::wait::Wait;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
 use pullsafe_aws::item::OPEN_INDEX;
-use pullsafe_aws::item::{Item, QUERY, document, each_row, json, number, text};
+use pullsafe_aws::item::{QUERY, TableRow, document, each_row, json, number, text};
 
 /// The partition of the sparse index in which open waiters lie.
 const OPEN: &str = "gate";
@@ -157,7 +157,7 @@ impl GateTable {
         image: &Attributes,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        let Key { partition, sort } = Key::of_memory(requester, properties);
+        let RowKey { partition, sort } = RowKey::of_memory(requester, properties);
         let operation =
             self.client.put_item().table_name(&self.name).item("pk", text(&partition)).item("sk", text(&sort));
         let operation =
@@ -175,7 +175,7 @@ impl GateTable {
         properties: &str,
     ) -> Result<Option<(Attributes, Timestamp)>, Failure> {
         const CALL: &str = "dynamodb:GetItem";
-        let Key { partition, sort } = Key::of_memory(requester, properties);
+        let RowKey { partition, sort } = RowKey::of_memory(requester, properties);
         let operation =
             self.client.get_item().table_name(&self.name).key("pk", text(&partition)).key("sk", text(&sort));
         let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
@@ -205,7 +205,7 @@ impl GateTable {
 
 const PUT: &str = "dynamodb:PutItem";
 
-fn item_of(wait: &Wait) -> Item {
+fn item_of(wait: &Wait) -> TableRow {
     let mut item = HashMap::from([
         ("pk".to_owned(), text(&wait.key.partition)),
         ("sk".to_owned(), text(&wait.key.sort)),
@@ -220,17 +220,17 @@ fn item_of(wait: &Wait) -> Item {
     item
 }
 
-fn wait_of(call: &'static str, item: &Item) -> Result<Wait, Failure> {
+fn wait_of(call: &'static str, item: &TableRow) -> Result<Wait, Failure> {
     let mut wait: Wait =
         document(call, item)?.ok_or_else(|| Failure::unexpected(call, "the attribute `doc` is missing"))?;
     if let Some(AttributeValue::S(url)) = item.get("response_url") {
-        wait.url = Some(ResponseUrl::new(url));
+        wait.url = Some(StoredResponseUrl::new(url));
     }
     Ok(wait)
 }
 
 /// The row that stood in the way.
-fn found<R>(error: &SdkError<PutItemError, R>) -> Option<&Item> {
+fn found<R>(error: &SdkError<PutItemError, R>) -> Option<&TableRow> {
     let PutItemError::ConditionalCheckFailedException(exception) = error.as_service_error()? else {
         return None;
     };

@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use crate::decide::hint::timer;
 use crate::decide::wait::Wait;
 
-use crate::gate::{Call, Gate};
+use crate::gate::{GateInvocation, ImageGate};
 
-impl Gate {
+impl ImageGate {
     /// Sends what is due for these requests. Why one of them will not be woken in time, where that is so.
-    pub(crate) async fn set_timers(&self, waits: &[Wait], call: &Call) -> Result<(), String> {
+    pub(crate) async fn set_timers(&self, waits: &[Wait], call: &GateInvocation) -> Result<(), String> {
         let now = self.now();
         let due = |wait: &Wait| {
             wait.patience

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::decide::answer::{Answer, Origin};
+use crate::decide::answer::{CustomResourceResponse, DigestOrigin};
 use crate::decide::deadline::TICK_SECONDS;
 use crate::decide::hint::Hint;
-use crate::decide::reason::Ending;
-use crate::decide::verdict::{Verdict, verdict};
+use crate::decide::reason::WaitEnding;
+use crate::decide::verdict::{GateVerdict, verdict};
 use crate::decide::wait::Wait;
 use crate::table::GateTable;
 use futures_util::{StreamExt as _, stream};
@@ -17,16 +17,16 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 
-use crate::gate::{Call, Gate, GateError};
+use crate::gate::{GateError, GateInvocation, ImageGate};
 
 /// How many repositories, and how many answers of one, are worked at together.
 const TOGETHER: usize = 16;
 /// Kept back of the function's time for its end.
 const TIME_TO_END: Duration = Duration::from_secs(3);
 
-impl Gate {
+impl ImageGate {
     /// Looks where a hint leads. What cannot be done in the time that is left is the next sweep's.
-    pub(crate) async fn wake(&self, hint: Hint, call: &Call) -> Result<Value, GateError> {
+    pub(crate) async fn wake(&self, hint: Hint, call: &GateInvocation) -> Result<Value, GateError> {
         let Some(table) = &self.table else {
             return Ok(json!({"outcome": "ignored", "reason": "no table is configured, so nobody waits"}));
         };
@@ -73,11 +73,12 @@ impl Gate {
     }
 
     /// One batch for everybody who waits for an image of this repository. How many were answered.
-    async fn wake_repository(&self, waits: Vec<Wait>, is_sweep: bool, call: &Call) -> usize {
+    async fn wake_repository(&self, waits: Vec<Wait>, is_sweep: bool, call: &GateInvocation) -> usize {
         let (undecided, decided): (Vec<Wait>, Vec<Wait>) = waits.into_iter().partition(Wait::is_undecided);
         // Whoever decided these may have died; their rows say what to send.
-        let unused = Answer::failed("the request was decided before");
-        let mut due: Vec<(Wait, Answer)> = decided.into_iter().map(|wait| (wait, unused.clone())).collect();
+        let unused = CustomResourceResponse::failed("the request was decided before");
+        let mut due: Vec<(Wait, CustomResourceResponse)> =
+            decided.into_iter().map(|wait| (wait, unused.clone())).collect();
         let tags = OnceCell::new();
         // Only by sweeps: a timer that sets others would be a chain that Lambda ends.
         let timers = if is_sweep { self.set_timers(&undecided, call).await } else { Ok(()) };
@@ -88,16 +89,17 @@ impl Gate {
             // Whom no timer wakes has to be answered by the last sweep that comes in time.
             let moment = if timers.is_err() { now.plus_seconds(TICK_SECONDS) } else { now };
             match verdict(news.as_ref().unwrap_or(&wait), look, moment) {
-                Verdict::Succeed(image) => {
-                    let answer = Answer::present(*image, &Origin::Look(now), wait.patience.waited(now));
+                GateVerdict::Succeed(image) => {
+                    let answer =
+                        CustomResourceResponse::present(*image, &DigestOrigin::Look(now), wait.patience.waited(now));
                     due.push((wait, answer));
                 }
-                Verdict::Fail(reason) => due.push((wait, Answer::failed(&reason))),
-                Verdict::GiveUp(why_not) => {
-                    let answer = self.given_up(&wait, &why_not, &Ending::Patience, &tags).await;
+                GateVerdict::Fail(reason) => due.push((wait, CustomResourceResponse::failed(&reason))),
+                GateVerdict::GiveUp(why_not) => {
+                    let answer = self.given_up(&wait, &why_not, &WaitEnding::Patience, &tags).await;
                     due.push((wait, answer));
                 }
-                Verdict::Wait => self.waits_on(wait, news, call).await,
+                GateVerdict::Wait => self.waits_on(wait, news, call).await,
             }
         }
         let answers = stream::iter(due).map(async |(wait, answer)| match Box::pin(self.answer_known(&wait, &answer, call)).await {
@@ -112,7 +114,7 @@ impl Gate {
     }
 
     /// Nothing is due: what the look taught is kept, and the mirror is asked again where that is due.
-    async fn waits_on(&self, wait: Wait, news: Option<Wait>, call: &Call) {
+    async fn waits_on(&self, wait: Wait, news: Option<Wait>, call: &GateInvocation) {
         let Some(table) = &self.table else { return };
         let wait = match news {
             Some(news) if self.is_kept(table, &news, call).await => news,
@@ -125,7 +127,7 @@ impl Gate {
     }
 
     /// Whether the row is now this.
-    async fn is_kept(&self, table: &GateTable, next: &Wait, call: &Call) -> bool {
+    async fn is_kept(&self, table: &GateTable, next: &Wait, call: &GateInvocation) -> bool {
         self.stored(call, table.replace(next)).await.unwrap_or_else(|failure| {
             tracing::warn!(%failure, "what was learnt of a request is not kept: {failure}");
             false

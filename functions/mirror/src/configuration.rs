@@ -5,7 +5,7 @@ use crate::decide::MirrorConfig;
 use pullsafe::reference::ecr_host;
 use pullsafe_aws::Failure;
 
-use crate::Mirror;
+use crate::MirrorFunction;
 
 /// Why there is no configuration.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) enum Unusable {
     Wrong(Vec<String>),
 }
 
-impl Mirror {
+impl MirrorFunction {
     /// The configuration as it is now; `None` if there is no parameter for it.
     pub(crate) async fn configuration(&self) -> Result<Option<MirrorConfig>, Unusable> {
         let Some(name) = &self.settings.config_parameter else {

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::aws::hub_secret::{HubSecret, MirrorCredentials, NamedSources};
-use crate::aws::inventory::Inventory;
+use crate::aws::inventory::EcsInventory;
 use crate::aws::shared_allowance::SharedAllowance;
 use crate::look::Around;
 use aws_config::SdkConfig;
@@ -27,13 +27,13 @@ use pullsafe_registry::{Allowance, Client, Config, Copier, Endpoints};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::work::holders::Known;
+use crate::work::holders::KnownHolders;
 
 /// Kept back for the answer.
 pub(crate) const TIME_TO_ANSWER: Duration = Duration::from_secs(3);
 
 /// The function, for as long as its process lives.
-pub struct Mirror {
+pub struct MirrorFunction {
     pub(crate) settings: MirrorSettings,
     pub(crate) config: SdkConfig,
     pub(crate) ecr: EcrRegions,
@@ -41,14 +41,14 @@ pub struct Mirror {
     pub(crate) clock: Clock,
     pub(crate) timeouts: Timeouts,
     pub(crate) copier: OnceLock<Copier>,
-    pub(crate) known: Known,
+    pub(crate) known: KnownHolders,
     pub(crate) named: Arc<NamedSources>,
     pub(crate) events: OnceLock<Events>,
     pub(crate) queues: OnceLock<Queues>,
-    pub(crate) ecs: OnceLock<Inventory>,
+    pub(crate) ecs: OnceLock<EcsInventory>,
 }
 
-impl Mirror {
+impl MirrorFunction {
     /// Nothing is loaded or connected until an event needs it.
     pub fn new(settings: MirrorSettings, config: SdkConfig, endpoints: Endpoints, clock: Clock) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Mirror {
             clock,
             timeouts: Timeouts::default(),
             copier: OnceLock::new(),
-            known: Known::default(),
+            known: KnownHolders::default(),
             named: Arc::default(),
             events: OnceLock::new(),
             queues: OnceLock::new(),
@@ -100,7 +100,7 @@ impl Mirror {
         Around {
             client: self.copier().client(),
             ecr: &self.ecr,
-            ecs: self.ecs.get_or_init(|| Inventory::of(&self.config)),
+            ecs: self.ecs.get_or_init(|| EcsInventory::of(&self.config)),
         }
     }
 

@@ -19,10 +19,10 @@ mod planner;
 mod work;
 
 #[cfg(feature = "shell")]
-pub use flow::Mirror;
+pub use flow::MirrorFunction;
 #[cfg(feature = "shell")]
 pub use work::error::JobError;
 #[cfg(feature = "shell")]
 pub use work::job::Job;
 #[cfg(feature = "shell")]
-pub use work::rules::Broken;
+pub use work::rules::BrokenRule;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use mirror::Mirror;
+use mirror::MirrorFunction;
 use pullsafe::clock;
 use pullsafe::settings::MirrorSettings;
 use pullsafe_aws::telemetry;
@@ -29,9 +29,14 @@ async fn main() -> Result<(), Error> {
         let now = clock().millis().unsigned_abs();
         let deadline = Instant::now() + Duration::from_millis(event.context.deadline.saturating_sub(now));
         let build = || async {
-            Mirror::new(settings.clone(), aws_config::load_from_env().await, endpoints.clone(), Arc::clone(clock))
+            MirrorFunction::new(
+                settings.clone(),
+                aws_config::load_from_env().await,
+                endpoints.clone(),
+                Arc::clone(clock),
+            )
         };
-        let mirror: &Mirror = mirror.get_or_init(build).await;
+        let mirror: &MirrorFunction = mirror.get_or_init(build).await;
         Ok::<Value, Error>(mirror.handle(&event.payload, deadline).await)
     }))
     .await

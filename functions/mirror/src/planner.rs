@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::aws::table::{MirrorTable, Taken};
-use crate::decide::plan::{Item, Memory, Plan, batches, plan};
+use crate::decide::plan::{Memory, MirrorPlan, PlannedImage, batches, plan};
 use crate::decide::{MirrorConfig, Want};
 use crate::look::{Pruner, survey};
 use pullsafe::mirror_job::{MirrorJob, PlannedJobs};
@@ -20,17 +20,17 @@ use pullsafe_aws::telemetry::{Metric, Unit, emf};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use crate::Mirror;
+use crate::MirrorFunction;
 use crate::configuration::Unusable;
 use crate::flow::TIME_TO_ANSWER;
-use crate::work::rules::Rules;
+use crate::work::rules::OwnerRules;
 
 /// Images of one message: what a function can copy in its time, unless they are very large.
 const IMAGES_IN_A_MESSAGE: usize = 8;
 /// A little longer than the function may run.
 const LEASE_RESERVE: Duration = Duration::from_secs(5);
 
-impl Mirror {
+impl MirrorFunction {
     /// One run. What failed is in the answer; the next run tries again.
     pub(crate) async fn scheduled(&self, event: &Value, deadline: Instant) -> Value {
         if self.settings.config_parameter.is_none() {
@@ -82,7 +82,7 @@ impl Mirror {
                 return Ok((self.tell_faults(&faults, memory).await, json!({"planned": 0, "faults": faults})));
             }
         };
-        self.named.set(Rules::of(&self.settings, Some(&config)).named_at_docker_hub());
+        self.named.set(OwnerRules::of(&self.settings, Some(&config)).named_at_docker_hub());
         if let Some(table) = table {
             self.finish_repositories(&config, table, &taken.unfinished).await;
         }
@@ -90,7 +90,7 @@ impl Mirror {
         let mut survey = survey(&config, self.around(), now).await;
         let mut plan = plan(std::mem::take(&mut survey.seen), survey.budget, memory, now);
         plan.warnings = std::mem::take(&mut survey.warnings);
-        let copies: Vec<&Item> = plan.copies().collect();
+        let copies: Vec<&PlannedImage> = plan.copies().collect();
         self.hand_out(&copies).await?;
         self.log(&config, &plan, now);
         let mut remembered = Memory { told: None, ..plan.remember(memory, &copies, now) };
@@ -133,7 +133,7 @@ impl Mirror {
         Ok((remembered, answer))
     }
 
-    async fn hand_out(&self, copies: &[&Item]) -> Result<(), Failure> {
+    async fn hand_out(&self, copies: &[&PlannedImage]) -> Result<(), Failure> {
         let Some(queue) = self.settings.plan_queue_url.as_deref() else {
             return Ok(());
         };
@@ -153,7 +153,7 @@ impl Mirror {
         queues.send_all(queue, &messages, |_| 0).await
     }
 
-    fn log(&self, config: &MirrorConfig, plan: &Plan, now: Timestamp) {
+    fn log(&self, config: &MirrorConfig, plan: &MirrorPlan, now: Timestamp) {
         for warning in &plan.warnings {
             tracing::warn!(registry = config.registry, "{warning}");
         }

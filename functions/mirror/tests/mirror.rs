@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_ecr::config::{Credentials, Region, SharedCredentialsProvider};
-use mirror::Mirror;
+use mirror::MirrorFunction;
 use pullsafe::clock;
 use pullsafe::reference::Digest;
 use pullsafe::settings::MirrorSettings;
@@ -52,7 +52,7 @@ impl World {
         Self { address, log }
     }
 
-    fn mirror(&self) -> Mirror {
+    fn mirror(&self) -> MirrorFunction {
         let config = aws_config::SdkConfig::builder()
             .behavior_version(aws_config::BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
@@ -67,7 +67,7 @@ impl World {
             registry: Some(ECR.to_owned()),
             ..MirrorSettings::default()
         };
-        Mirror::new(settings, config, endpoints.parse().unwrap(), clock::system())
+        MirrorFunction::new(settings, config, endpoints.parse().unwrap(), clock::system())
     }
 
     fn asked(&self, operation: &str) -> Vec<Value> {

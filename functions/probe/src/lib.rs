@@ -11,7 +11,7 @@ use pullsafe_aws::telemetry::{Unit, emf};
 use pullsafe_radar::{Probed, Reading, Source};
 use pullsafe_registry::Client;
 use pullsafe_registry::error::RegistryError;
-use pullsafe_registry::limits::Quota;
+use pullsafe_registry::limits::StatedQuota;
 use serde_json::Value;
 
 /// The image that Docker Hub keeps for this question.
@@ -19,13 +19,13 @@ const ASKED_FOR: &str = "docker.io/ratelimitpreview/test:latest";
 
 /// The probe, with what it asks through.
 #[derive(Clone)]
-pub struct Probe {
+pub struct ScheduledProbe {
     registry: Client,
     subnets: Vec<String>,
     clock: Clock,
 }
 
-impl Probe {
+impl ScheduledProbe {
     /// A probe in these subnets.
     pub fn new(registry: Client, subnets: Vec<String>, clock: Clock) -> Self {
         Self { registry, subnets, clock }
@@ -70,7 +70,7 @@ impl Probe {
     }
 }
 
-fn reading(quota: &Quota, at: pullsafe::timestamp::Timestamp) -> Reading {
+fn reading(quota: &StatedQuota, at: pullsafe::timestamp::Timestamp) -> Reading {
     let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let limit = number(quota.limit);
     Reading {

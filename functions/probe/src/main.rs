@@ -1,7 +1,7 @@
 //! Wiring: the subnets from the environment, the client, and the runtime loop.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use probe::Probe;
+use probe::ScheduledProbe;
 use pullsafe::clock;
 use pullsafe::settings::ProbeSettings;
 use pullsafe_aws::telemetry;
@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let clock = clock::system();
     // Within the function's time, also where nothing answers.
     let registry = Client::new(Config { endpoints, attempts: 2, ..Config::new(clock.clone()) });
-    let probe = Probe::new(registry, settings.subnets, clock);
+    let probe = ScheduledProbe::new(registry, settings.subnets, clock);
     let probe = &probe;
     lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| async move { probe.handle().await.map_err(Error::from) }))
         .await

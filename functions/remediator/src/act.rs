@@ -12,7 +12,7 @@ use pullsafe::mirror_job::MirrorJob;
 use pullsafe::reference::{Reference, ecr_host};
 use pullsafe::settings::Mode;
 use pullsafe_aws::Failure;
-use pullsafe_aws::ecr::{ImageId, Kept};
+use pullsafe_aws::ecr::{FoundImage, ImageId};
 use pullsafe_events::task_definition::{CLONED_FROM, TaskDefinition};
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use remediator_decide::remedy::guard::{another_stack, not_held};
@@ -142,11 +142,11 @@ impl Remediator {
             return Ok(StepOutcome::Abandon(format!("{image} names no image of ECR by its digest")));
         };
         match self.account.ecr().kept(image).await {
-            Lookup::Found(Kept { storage: Storage::Standard | Storage::Returning, .. }) => {
+            Lookup::Found(FoundImage { storage: Storage::Standard | Storage::Returning, .. }) => {
                 return Ok(StepOutcome::AlreadyDone);
             }
             Lookup::Absent => return Ok(StepOutcome::Abandon(format!("{image} is gone"))),
-            Lookup::Found(Kept { storage: Storage::Archive, .. }) | Lookup::Unknown(_) => {}
+            Lookup::Found(FoundImage { storage: Storage::Archive, .. }) | Lookup::Unknown(_) => {}
         }
         let (ecr, id) = (self.account.ecr().get(host.region), ImageId::Digest(digest.clone()));
         match ecr.restore(Some(host.account), image.repository(), &id).await {

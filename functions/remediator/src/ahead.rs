@@ -45,7 +45,12 @@ impl Remediator {
         let Some(plan) = remedy::ahead::prepare(&self.settings, &seen) else {
             return Ok(Tally::ignored("the deployment pulls nothing from Docker Hub".to_owned()));
         };
-        let ahead = GoAhead { definition: &definition, plan: &plan, mode, why: Why::Begins };
+        let ahead = GoAhead {
+            definition: &definition,
+            plan: &plan,
+            mode,
+            why: AheadReason::Begins,
+        };
         self.go_ahead(&changed.service, ahead, by).await
     }
 
@@ -65,7 +70,7 @@ impl Remediator {
         if why.done(&mut lease.record).as_deref() == Some(definition) {
             return lease.give_back(&self.table, "this task definition was looked at before").await;
         }
-        if why == Why::Foretold && is_cured(&lease.record) {
+        if why == AheadReason::Foretold && is_cured(&lease.record) {
             return lease.give_back(&self.table, "its incident is being cured").await;
         }
         // Nobody is asked ahead of a failure; but the mirror is filled also where a question would come later.
@@ -104,19 +109,19 @@ pub(crate) struct GoAhead<'a> {
     /// What may be done.
     pub(crate) mode: Mode,
     /// What called for it.
-    pub(crate) why: Why,
+    pub(crate) why: AheadReason,
 }
 
 /// What calls for something to be done before anything has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum AheadReason {
     /// A deployment begins.
     Begins,
     /// The end of the limit is foretold.
     Foretold,
 }
 
-impl Why {
+impl AheadReason {
     /// The task definition for which this was done last.
     const fn done(self, record: &mut Record) -> &mut Option<String> {
         match self {

@@ -13,10 +13,10 @@ use futures_util::stream::{self, StreamExt as _};
 use pullsafe_aws::Failure;
 use pullsafe_aws::identity::Unproven;
 use pullsafe_events::Subject;
-use pullsafe_events::answer::{Answer, Spoken, Verdict};
+use pullsafe_events::answer::{Answer, Spoken, YesOrNo};
 use pullsafe_incident::asking::listed;
 use pullsafe_incident::incident::{Act, ActState};
-use pullsafe_incident::kept::Kept;
+use pullsafe_incident::kept::CachedAnswers;
 use pullsafe_incident::question::{Became, Question, Who, name_of};
 use pullsafe_incident::record::Record;
 use pullsafe_incident::store::Next;
@@ -28,7 +28,7 @@ use super::Remediator;
 use super::flow::LOOKS;
 use super::lease::Invocation;
 use super::recent::Recent;
-use super::work::Judged;
+use super::work::Judgement;
 
 /// Answers that are worked off side by side: as many as ECS bears of looks that move a service.
 const AT_ONCE: usize = 4;
@@ -105,7 +105,7 @@ impl Remediator {
         json!({ "answers": heard, "by": who.to_string() })
     }
 
-    async fn hear_one(&self, verdict: Verdict, code: &str, who: &Who, by: Invocation<'_>) -> Result<Heard, Failure> {
+    async fn hear_one(&self, verdict: YesOrNo, code: &str, who: &Who, by: Invocation<'_>) -> Result<Heard, Failure> {
         let now = by.now;
         let heard = |outcome: &'static str, said: String, subject: Option<&Subject>| Heard {
             code: code.to_owned(),
@@ -133,7 +133,7 @@ impl Remediator {
         let waits = act.and_then(Act::open_question).filter(is_of_this).cloned();
         // The look at its end may have come before the answer.
         let expired = act
-            .filter(|act| act.state == ActState::Expired && verdict == Verdict::Yes)
+            .filter(|act| act.state == ActState::Expired && verdict == YesOrNo::Yes)
             .and_then(|act| act.question.as_ref());
         let expired = expired.filter(is_of_this).cloned();
         let Some(question) = waits.or(expired) else {
@@ -142,7 +142,7 @@ impl Remediator {
                 how_it_ended(&before, code).map_or_else(unknown, |said| heard("answered-before", said, Some(subject)))
             );
         };
-        if let Verdict::No(seconds) = verdict {
+        if let YesOrNo::No(seconds) = verdict {
             lease.record.decline(who.clone(), seconds, now);
             lease.save(&self.table, Next::Soon).await?;
             let became = Became::Declined(who.clone(), seconds.map(|seconds| now.plus_seconds(seconds)));
@@ -160,14 +160,14 @@ impl Remediator {
         }
         // What was kept of earlier looks is looked up anew.
         if let Some(incident) = &mut lease.record.open {
-            incident.kept = Kept::default();
+            incident.kept = CachedAnswers::default();
         }
         let judged = Box::pin(self.judge(subject, &mut lease.record, &mut None, now)).await;
         match &judged {
-            Judged::Act(..) => lease.record.remember_yes(now),
-            Judged::Rest(_) | Judged::Over(..) => lease.record.take_back_yes(),
+            Judgement::Act(..) => lease.record.remember_yes(now),
+            Judgement::Rest(_) | Judgement::Over(..) => lease.record.take_back_yes(),
         }
-        let acts = matches!(judged, Judged::Act(..));
+        let acts = matches!(judged, Judgement::Act(..));
         let tally = Box::pin(self.finish(lease, &before, judged)).await?;
         let record = self.table.read(subject, by.id, now).await?.record;
         let open = record.open.as_ref().and_then(|incident| incident.open_question());

@@ -5,13 +5,13 @@ use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
 use pullsafe_incident::answers::MOST_QUESTIONS;
-use pullsafe_incident::asking::{Asking, asked, expired};
+use pullsafe_incident::asking::{QuestionSubject, asked, expired};
 use pullsafe_incident::incident::{Act, ActState, CauseSeen};
 use pullsafe_incident::plan::{Declined, Plan};
 use pullsafe_incident::question::Became;
 use pullsafe_incident::record::Record;
 
-use super::work::Judged;
+use super::work::Judgement;
 use super::{Remediator, Tally};
 
 /// For how long a stored yes counts that nobody could carry out: whoever died is followed within minutes.
@@ -31,7 +31,7 @@ impl Remediator {
         plan: Plan,
         shown: (&[&str], Option<(i64, i64)>),
         now: Timestamp,
-    ) -> Judged {
+    ) -> Judgement {
         let cause = blocker.diagnosis.cause;
         let known = record.open.as_ref().and_then(|incident| incident.act.clone());
         let is_same = known.as_ref().is_some_and(|act| act.plan.does_as(&plan));
@@ -39,7 +39,7 @@ impl Remediator {
         let has_yes = yes.is_some_and(|yes| now.seconds_since(yes.at) < YES_SECONDS);
         let waits = record.open.as_ref().and_then(|incident| incident.open_question()).cloned();
         match (&waits, &known) {
-            _ if has_yes && is_same => return Judged::Act(id.clone(), cause, Box::new(plan)),
+            _ if has_yes && is_same => return Judgement::Act(id.clone(), cause, Box::new(plan)),
             (Some(question), _) if is_same && now < question.expires_at => {
                 return rest("asked", "a question waits for its answer", &plan);
             }
@@ -77,7 +77,7 @@ impl Remediator {
         };
         let function = self.function_arn();
         record.tell_together(&format!("asked:{}", question.code), |incident, id| {
-            let asking = Asking {
+            let asking = QuestionSubject {
                 subject: &subject,
                 blocker,
                 plan: &plan,
@@ -104,6 +104,6 @@ impl Remediator {
     }
 }
 
-fn rest(outcome: &'static str, why: &str, plan: &Plan) -> Judged {
-    Judged::Rest(Tally::worked(outcome, why, Some(plan.remedy.as_str())))
+fn rest(outcome: &'static str, why: &str, plan: &Plan) -> Judgement {
+    Judgement::Rest(Tally::worked(outcome, why, Some(plan.remedy.as_str())))
 }

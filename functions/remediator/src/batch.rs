@@ -42,10 +42,10 @@ impl Remediator {
         for record in records {
             let result = match &record.body {
                 // A sweep comes here only when it has failed, and by now another one has done what it would have done.
-                Ok(body) if matches!(event::parse(body, (self.clock)()), Event::Sweep) => Ok(Done::Whole),
+                Ok(body) if matches!(event::parse(body, (self.clock)()), Event::Sweep) => Ok(MessageFate::Whole),
                 Ok(body) => match self.one(body, &format!("{invocation}/{}", record.message_id)).await {
                     Ok(tally) if tally.is_deferred() => self.put_off(&record, body, &DEFER_SECONDS).await,
-                    Ok(_) => Ok(Done::Whole),
+                    Ok(_) => Ok(MessageFate::Whole),
                     Err(failure) => {
                         tracing::warn!(message_id = record.message_id, %failure, "message {} comes again: {failure}", record.message_id);
                         match failure.is_transient() {
@@ -61,12 +61,12 @@ impl Remediator {
                         "message {} is dropped: {problem}",
                         record.message_id
                     );
-                    Ok(Done::Whole)
+                    Ok(MessageFate::Whole)
                 }
             };
             match result {
-                Ok(Done::Whole) => {}
-                Ok(Done::ComesAgain) => failed.push(json!({ "itemIdentifier": record.message_id })),
+                Ok(MessageFate::Whole) => {}
+                Ok(MessageFate::ComesAgain) => failed.push(json!({ "itemIdentifier": record.message_id })),
                 Err(failure) => {
                     tracing::warn!(message_id = record.message_id, %failure, "message {} comes again: {failure}", record.message_id);
                     failed.push(json!({ "itemIdentifier": record.message_id }));
@@ -81,24 +81,24 @@ impl Remediator {
     /// It is hidden, not sent again: Lambda ends a chain of messages that a function sends to itself after 16. Only
     /// where it has come so often that the next time would be its last before the dead-letter queue, a copy with a
     /// count of its own takes its place, for nothing is wrong with it.
-    async fn put_off(&self, record: &QueueRecord, body: &Value, pauses: &[i32]) -> Result<Done, Failure> {
+    async fn put_off(&self, record: &QueueRecord, body: &Value, pauses: &[i32]) -> Result<MessageFate, Failure> {
         if record.receives < LAST_RECEIVE_BUT_ONE && !record.receipt_handle.is_empty() {
             return self.hide(record, pauses).await;
         }
         self.queues
             .send(&self.settings.queue_url, body, pause(pauses, &record.message_id, record.receives))
             .await?;
-        Ok(Done::Whole)
+        Ok(MessageFate::Whole)
     }
 
     /// Lets a message come again after a while, until the queue gives it up: with what lasts it is in the dead letters
     /// within the hour.
-    async fn hide(&self, record: &QueueRecord, pauses: &[i32]) -> Result<Done, Failure> {
+    async fn hide(&self, record: &QueueRecord, pauses: &[i32]) -> Result<MessageFate, Failure> {
         if !record.receipt_handle.is_empty() {
             let seconds = pause(pauses, &record.message_id, record.receives);
             self.queues.hide(&self.settings.queue_url, &record.receipt_handle, seconds).await?;
         }
-        Ok(Done::ComesAgain)
+        Ok(MessageFate::ComesAgain)
     }
 }
 
@@ -111,7 +111,7 @@ fn pause(pauses: &[i32], message: &str, receives: u32) -> i32 {
 }
 
 /// What becomes of a message.
-enum Done {
+enum MessageFate {
     /// It is done with, and deleted.
     Whole,
     /// It stays in the queue, hidden for a while.

@@ -17,17 +17,17 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{BuildFailed, Subject};
 use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::Incident;
-use pullsafe_incident::kept::Kept;
+use pullsafe_incident::kept::CachedAnswers;
 use pullsafe_incident::notice;
-use pullsafe_incident::notice::Outcome;
+use pullsafe_incident::notice::PlanOutcome;
 use pullsafe_incident::record::{Added, Record};
-use pullsafe_incident::refusal::Refusal;
-use pullsafe_incident::spent::Spent;
-use pullsafe_incident::waiting::{Waiting, WaitingFor, of_mirrored};
+use pullsafe_incident::refusal::StepRefusal;
+use pullsafe_incident::spent::LogsRead;
+use pullsafe_incident::waiting::{WaitingFor, WaitingIncident, of_mirrored};
 use remediator_decide::build_offer as build_remedy;
-use remediator_decide::build_offer::{Asking, Offer};
+use remediator_decide::build_offer::{MirrorOffer, Offer};
 use remediator_decide::log::place::{LogPlace, Window, of_build};
-use remediator_decide::observation::HubImage;
+use remediator_decide::observation::DockerHubImage;
 
 use super::lease::Invocation;
 use super::{Remediator, Tally};
@@ -76,7 +76,7 @@ impl Remediator {
     }
 
     /// The diagnosis of a build by its event, and by its log where the phase ran commands.
-    async fn diagnose_build(&self, build: &BuildFailed, spent: &mut Spent) -> Diagnosis {
+    async fn diagnose_build(&self, build: &BuildFailed, spent: &mut LogsRead) -> Diagnosis {
         let mut log = BuildLog::default();
         let mut note = None;
         if failed_kind(&build.detail) == PhaseKind::Commands {
@@ -118,14 +118,14 @@ impl Remediator {
     }
 
     /// Looks where the base images could come from instead.
-    async fn copies(&self, diagnosis: &Diagnosis) -> Vec<(BaseImage, HubImage)> {
+    async fn copies(&self, diagnosis: &Diagnosis) -> Vec<(BaseImage, DockerHubImage)> {
         let wanted = if diagnosis.build.is_some() {
             build_remedy::hub_images(diagnosis)
         } else {
             Vec::new()
         };
         let looks = wanted.into_iter().take(IMAGES).map(async |(base, reference)| {
-            let image = self.everywhere(base.image.clone(), reference, &Kept::default()).await.0;
+            let image = self.everywhere(base.image.clone(), reference, &CachedAnswers::default()).await.0;
             (base, image)
         });
         join_all(looks).await
@@ -135,13 +135,11 @@ impl Remediator {
         &self,
         project: &Subject,
         diagnosis: &Diagnosis,
-        images: &[(BaseImage, HubImage)],
-        asking: Asking,
+        images: &[(BaseImage, DockerHubImage)],
+        asking: MirrorOffer,
     ) -> Offer {
         let facts = diagnosis.build.as_ref();
-        facts.map_or_else(Offer::default, |facts| {
-            build_remedy::offer(project, facts, images, self.settings.public_fallback, asking)
-        })
+        facts.map_or_else(Offer::default, |facts| build_remedy::offer(project, facts, images, &self.settings, asking))
     }
 
     /// What to write instead, and asks the mirror for what it lacks. It may be asked twice for the same: the second
@@ -153,28 +151,30 @@ impl Remediator {
         diagnosis: &Diagnosis,
         tries: u32,
         now: Timestamp,
-    ) -> Result<(Offer, Asked), Failure> {
+    ) -> Result<(Offer, MirrorRequested), Failure> {
         let images = self.copies(diagnosis).await;
         let asking = match (&self.settings.mirror_queue_url, self.settings.mode) {
-            (None, _) => Asking::Impossible,
-            (Some(_), Mode::Ask | Mode::Act) => Asking::Now,
-            (Some(_), Mode::Observe | Mode::Off) => Asking::Observing,
+            (None, _) => MirrorOffer::Impossible,
+            (Some(_), Mode::Ask | Mode::Act) => MirrorOffer::Now,
+            (Some(_), Mode::Observe | Mode::Off) => MirrorOffer::Observing,
         };
         let offer = self.offer(project, diagnosis, &images, asking);
         if offer.asks.is_empty() {
-            return Ok((offer, Asked::Nothing));
+            return Ok((offer, MirrorRequested::Nothing));
         }
         let plan = build_remedy::plan(&offer);
         let expected: Vec<String> = build_remedy::asked(&plan).iter().map(of_mirrored).collect();
         self.table.expect(project, record, &expected, now).await?;
         match self.act(&plan, Mode::Ask).await? {
-            Acted::Done => Ok((offer, Asked::For(build_remedy::asked(&plan)))),
-            Acted::GivenUp(_) => Ok((self.offer(project, diagnosis, &images, Asking::Impossible), Asked::Nothing)),
+            Acted::Done => Ok((offer, MirrorRequested::For(build_remedy::asked(&plan)))),
+            Acted::GivenUp(_) => {
+                Ok((self.offer(project, diagnosis, &images, MirrorOffer::Impossible), MirrorRequested::Nothing))
+            }
             Acted::Refused(at, failure) => {
                 let refusal = self.refused(&plan, at, &failure, tries, now).await?;
-                let mut offer = self.offer(project, diagnosis, &images, Asking::Refused);
+                let mut offer = self.offer(project, diagnosis, &images, MirrorOffer::Refused);
                 offer.text += &build_remedy::refused(&refusal, &self.another_try(project));
-                Ok((offer, Asked::Refused(Box::new(refusal))))
+                Ok((offer, MirrorRequested::Refused(Box::new(refusal))))
             }
         }
     }
@@ -209,7 +209,7 @@ impl Remediator {
             return;
         };
         let images = self.copies(&blocker.diagnosis).await;
-        let offer = self.offer(project, &blocker.diagnosis, &images, Asking::Now);
+        let offer = self.offer(project, &blocker.diagnosis, &images, MirrorOffer::Now);
         if !offer.asks.is_empty() {
             return;
         }
@@ -220,26 +220,26 @@ impl Remediator {
             incident.say(now, "the mirror has every base image of the build");
         }
         record.tell(&format!("mirrored:{}", blocker.last_at), |incident, id| {
-            notice::about(&project.to_string(), incident, &blocker, &Outcome::Advised(None), id)
+            notice::about(&project.to_string(), incident, &blocker, &PlanOutcome::Advised(None), id)
         });
     }
 }
 
 /// What came of asking the mirror.
-enum Asked {
+enum MirrorRequested {
     /// There was nothing to ask it for, or nobody to ask.
     Nothing,
     /// It was asked for these.
     For(Vec<Reference>),
     /// AWS refused.
-    Refused(Box<Refusal>),
+    Refused(Box<StepRefusal>),
 }
 
-fn remember(incident: &mut Incident, asked: Asked, now: Timestamp) {
+fn remember(incident: &mut Incident, asked: MirrorRequested, now: Timestamp) {
     incident.refusal = None;
     match asked {
-        Asked::Nothing => {}
-        Asked::For(images) => {
+        MirrorRequested::Nothing => {}
+        MirrorRequested::For(images) => {
             incident.say(
                 now,
                 format!(
@@ -247,13 +247,13 @@ fn remember(incident: &mut Incident, asked: Asked, now: Timestamp) {
                     images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
                 ),
             );
-            incident.waiting = Some(Waiting {
+            incident.waiting = Some(WaitingIncident {
                 cause: WaitingFor::Mirror(images),
                 since: now,
                 unseen_since: None,
             });
         }
-        Asked::Refused(refusal) => {
+        MirrorRequested::Refused(refusal) => {
             incident.log(now, Happened::Refused(format!("{}: {}", refusal.call, refusal.why)));
             incident.refusal = Some(*refusal);
         }

@@ -10,7 +10,7 @@
 //! Whatever fails here, ECS lets the deployment go on when the hook's own time is over.
 
 use crate::act::{Acted, StepOutcome};
-use crate::aws::deployments::Answer;
+use crate::aws::deployments::HookReply;
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::Reference;
 use pullsafe::settings::Mode;
@@ -22,21 +22,21 @@ use pullsafe_incident::notice;
 use pullsafe_incident::plan::Plan;
 use pullsafe_incident::store::Next;
 use pullsafe_incident::waiting::WaitingFor;
-use pullsafe_inspect::{Finding, Needs, findings};
-use remediator_decide::door::{self, Decision, Deployment, Revision, Situation, Standing};
+use pullsafe_inspect::{InspectFinding, Needs, findings};
+use remediator_decide::door::{self, DoorDecision, DoorSituation, HookOwnership, Revision, WaitingDeployment};
 use remediator_decide::remedy;
 use remediator_decide::service::Service;
 
-use super::ahead::{GoAhead, Why};
+use super::ahead::{AheadReason, GoAhead};
 use super::lease::{Invocation, Lease};
 use super::{Remediator, Tally};
 
 /// What was found at the door.
-struct Found {
+struct DoorFindings {
     task_definition: String,
     service: Lookup<Service>,
     mode: Mode,
-    findings: Vec<Finding>,
+    findings: Vec<InspectFinding>,
     /// The images that lie in ECR's archive.
     archived: Vec<Reference>,
     /// What would be done about its images of Docker Hub, where something would.
@@ -47,14 +47,14 @@ struct Found {
 /// What a look at the door came to.
 enum Looked {
     /// Everything that a decision goes by.
-    Whole(Box<Found>),
+    Whole(Box<DoorFindings>),
     /// pullsafe is off here, or it is not known what is deployed.
     Nothing,
     /// Another stack of pullsafe acts on the service, and answers.
     Another(String),
 }
 
-impl Found {
+impl DoorFindings {
     fn verdict(&self, outcome: DoorOutcome) -> DoorVerdict {
         let found = self.findings.iter().map(ToString::to_string).collect();
         let mut advice: Vec<String> = self
@@ -86,15 +86,15 @@ impl Remediator {
         }
         let known = row.record.door.clone().filter(|door| door.hook == *waits);
         let expires_at = match self.standing(waits).await? {
-            Standing::Ours(expires_at) => expires_at,
-            Standing::NotOurs(why) => {
+            HookOwnership::Ours(expires_at) => expires_at,
+            HookOwnership::NotOurs(why) => {
                 // What was ours may be so no longer: then it holds nothing up here.
                 if known.is_some() {
                     self.forget(&subject, waits, by).await?;
                 }
                 return Ok(Tally::ignored(format!("the hook is not pullsafe's: {why}")));
             }
-            Standing::Over(how) => match known {
+            HookOwnership::Over(how) => match known {
                 Some(door) => return self.is_over(&subject, door, how, by).await,
                 None => return Ok(Tally::ignored(format!("the hook does not wait: {how}"))),
             },
@@ -109,7 +109,7 @@ impl Remediator {
             Looked::Nothing => return self.lets_go_on(&subject, waits, known.is_some(), None, by).await,
             Looked::Another(why) => return Ok(Tally::ignored(why)),
         };
-        let situation = Situation {
+        let situation = DoorSituation {
             now: by.now,
             since,
             expires_at,
@@ -120,31 +120,31 @@ impl Remediator {
             replaces: found.replaces,
         };
         match door::decide(situation) {
-            Decision::GoesOn | Decision::GoesOnAndMoves => {
+            DoorDecision::GoesOn | DoorDecision::GoesOnAndMoves => {
                 self.lets_go_on(&subject, waits, known.is_some(), Some(&found), by).await
             }
-            Decision::GoesOnToFail(why) => {
+            DoorDecision::GoesOnToFail(why) => {
                 let verdict = found.verdict(DoorOutcome::GoesOn(why.to_owned()));
                 self.answer_and_tell(&subject, waits, verdict, by).await
             }
-            Decision::IsRolledBack => {
+            DoorDecision::IsRolledBack => {
                 self.answer_and_tell(&subject, waits, found.verdict(DoorOutcome::RolledBack), by).await
             }
-            Decision::Waits(waiting, until) => {
+            DoorDecision::Waits(waiting, until) => {
                 let door = AtDoor { hook: waits.clone(), since, until, waiting, verdict: None };
                 self.lets_wait(&subject, door, known.as_ref(), &found, by).await
             }
         }
     }
 
-    async fn standing(&self, waits: &HookWaits) -> Result<Standing, Failure> {
+    async fn standing(&self, waits: &HookWaits) -> Result<HookOwnership, Failure> {
         Ok(match self.deployment(waits).await? {
             Some(deployment) => door::standing(&deployment, waits),
-            None => Standing::Over("there is no such deployment".to_owned()),
+            None => HookOwnership::Over("there is no such deployment".to_owned()),
         })
     }
 
-    async fn deployment(&self, waits: &HookWaits) -> Result<Option<Deployment>, Failure> {
+    async fn deployment(&self, waits: &HookWaits) -> Result<Option<WaitingDeployment>, Failure> {
         let deployments = self.ecs.deployments();
         match self.in_time("ecs:DescribeServiceDeployments", deployments.deployment(&waits.deployment)).await {
             Err(failure) if !failure.is_transient() => {
@@ -191,7 +191,7 @@ impl Remediator {
         service: Lookup<Service>,
         mode: Mode,
         replaces: bool,
-    ) -> Found {
+    ) -> DoorFindings {
         let seen = self.observe_ahead(service.clone(), &revision.task_definition).await;
         let (findings, archived) = match seen.task_definition.found() {
             Some(definition) => {
@@ -204,7 +204,7 @@ impl Remediator {
             None => (Vec::new(), Vec::new()),
         };
         let ahead = remedy::ahead::prepare(&self.settings, &seen);
-        Found {
+        DoorFindings {
             task_definition: revision.task_definition,
             service,
             mode,
@@ -221,10 +221,10 @@ impl Remediator {
         subject: &Subject,
         waits: &HookWaits,
         is_known: bool,
-        found: Option<&Found>,
+        found: Option<&DoorFindings>,
         by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
-        if let Err(failure) = self.say(waits, Answer::GoOn).await? {
+        if let Err(failure) = self.say(waits, HookReply::GoOn).await? {
             let verdict = DoorVerdict {
                 outcome: DoorOutcome::NotAnswered(failure.to_string()),
                 task_definition: found.map(|found| found.task_definition.clone()).unwrap_or_default(),
@@ -241,7 +241,7 @@ impl Remediator {
         };
         if let (Some(plan), Some(service)) = (&found.ahead, found.service.found()) {
             let definition = &found.task_definition;
-            let ahead = GoAhead { definition, plan, mode: found.mode, why: Why::Begins };
+            let ahead = GoAhead { definition, plan, mode: found.mode, why: AheadReason::Begins };
             return self.go_ahead(&service.id, ahead, by).await;
         }
         Ok(Tally::worked("went-on", "nothing speaks against the deployment", None))
@@ -253,7 +253,7 @@ impl Remediator {
         subject: &Subject,
         door: AtDoor,
         known: Option<&AtDoor>,
-        found: &Found,
+        found: &DoorFindings,
         by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
         // What is waited for already is not written again, and the mirror is not asked again.
@@ -312,19 +312,19 @@ impl Remediator {
         lease.keep(&self.table, Next::Soon).await?;
         // What was decided, by whomever and whenever, is rolled back only if that may be done now.
         let mut answer = match verdict.outcome {
-            DoorOutcome::RolledBack => Answer::RollBack,
-            DoorOutcome::GoesOn(_) | DoorOutcome::NotAnswered(_) | DoorOutcome::TooLate(_) => Answer::GoOn,
+            DoorOutcome::RolledBack => HookReply::RollBack,
+            DoorOutcome::GoesOn(_) | DoorOutcome::NotAnswered(_) | DoorOutcome::TooLate(_) => HookReply::GoOn,
         };
-        if answer == Answer::RollBack
+        if answer == HookReply::RollBack
             && let Err(StepOutcome::Abandon(why) | StepOutcome::Skipped(why)) =
                 self.permitted(&waits.service, Mode::Act).await?
         {
             verdict.outcome = DoorOutcome::GoesOn(why);
-            answer = Answer::GoOn;
+            answer = HookReply::GoOn;
         }
         match self.say(waits, answer).await? {
-            Ok(Said::Now) => {}
-            Ok(Said::Before(how)) => verdict.outcome = settled(&verdict.outcome, &how),
+            Ok(HookAnswered::Now) => {}
+            Ok(HookAnswered::Before(how)) => verdict.outcome = settled(&verdict.outcome, &how),
             Err(failure) => verdict.outcome = DoorOutcome::NotAnswered(failure.to_string()),
         }
         self.close_door(lease, verdict).await
@@ -397,20 +397,20 @@ impl Remediator {
     }
 
     /// Answers a hook. That it does not wait any more is found out by looking, for the refusal's words are not known.
-    async fn say(&self, waits: &HookWaits, answer: Answer) -> Result<Result<Said, Failure>, Failure> {
+    async fn say(&self, waits: &HookWaits, answer: HookReply) -> Result<Result<HookAnswered, Failure>, Failure> {
         match self.ecs.deployments().answer(waits, answer).await {
-            Ok(()) => Ok(Ok(Said::Now)),
+            Ok(()) => Ok(Ok(HookAnswered::Now)),
             Err(failure) if failure.is_transient() => Err(failure),
             Err(failure) => Ok(match self.standing(waits).await? {
-                Standing::Over(how) => Ok(Said::Before(how)),
-                Standing::Ours(_) | Standing::NotOurs(_) => Err(failure),
+                HookOwnership::Over(how) => Ok(HookAnswered::Before(how)),
+                HookOwnership::Ours(_) | HookOwnership::NotOurs(_) => Err(failure),
             }),
         }
     }
 }
 
 /// Whether a hook was answered now.
-enum Said {
+enum HookAnswered {
     Now,
     /// It was answered before, and what ECS says of it.
     Before(String),

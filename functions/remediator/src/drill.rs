@@ -15,7 +15,7 @@ use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::diagnose;
 use pullsafe_events::Subject;
-use pullsafe_incident::drill::{Played, made_up_stop, message, milliseconds};
+use pullsafe_incident::drill::{DrillResult, made_up_stop, message, milliseconds};
 use pullsafe_incident::record::Record;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -67,7 +67,7 @@ pub(crate) async fn play(world: &Harmless<'_>, id: &ServiceId, owner: &str, now:
         seen: &seen,
     });
     let looked = begun.elapsed();
-    let played = Played {
+    let played = DrillResult {
         subject: &subject,
         mode,
         stop: task.stopped_reason.as_deref().unwrap_or_default(),

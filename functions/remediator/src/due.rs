@@ -2,7 +2,7 @@
 
 use crate::flow::has_unfinished;
 use crate::lease::Invocation;
-use crate::work::{Judged, asks_again};
+use crate::work::{Judgement, asks_again};
 use crate::{Remediator, Tally};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use pullsafe::timestamp::Timestamp;
@@ -70,7 +70,7 @@ impl Remediator {
         if !has_unfinished(&found.record) && !asks_again(subject, &found.record, now) && !found.is_uncounted() {
             let mut record = found.record.clone();
             let judged = self.judge(subject, &mut record, &mut None, now).await;
-            if let Judged::Rest(tally) = &judged
+            if let Judgement::Rest(tally) = &judged
                 && record.outbox.is_empty()
             {
                 let next = Next::of(&record, &found.record);

@@ -15,9 +15,9 @@ use pullsafe_diagnosis::{Picker, diagnose, diagnose_read};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::spent::Settled;
-use pullsafe_incident::spent::{Budget, Spent};
+use pullsafe_incident::spent::{LogBudget, LogsRead};
 use remediator_decide::log::evidence;
-use remediator_decide::log::evidence::{Obstacle, Outcome};
+use remediator_decide::log::evidence::{LogOutcome, Obstacle};
 use remediator_decide::log::place;
 use remediator_decide::log::place::{LogPlace, LogStream, Window};
 use remediator_decide::probe::{PROBES, ProbeName, execution_role, image_lookup, service_events, target_health};
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What several probes of one stop look up once.
 #[derive(Default)]
-struct Seen {
+struct SharedLookups {
     definition: Option<Result<TaskDefinition, Failure>>,
     service: Option<Lookup<Service>>,
 }
@@ -66,10 +66,10 @@ impl Remediator {
         &self,
         task: &StoppedTask,
         by_text: Diagnosis,
-        spent: &mut Spent,
+        spent: &mut LogsRead,
         now: Timestamp,
     ) -> Diagnosis {
-        let (mut seen, mut found, mut settled) = (Seen::default(), by_text.clone(), Vec::new());
+        let (mut seen, mut found, mut settled) = (SharedLookups::default(), by_text.clone(), Vec::new());
         spent.begin(&task.task_definition_arn);
         let known = spent.settled(by_text.cause, now);
         for probe in PROBES.iter().filter(|probe| (probe.is_worth)(task, &by_text)) {
@@ -103,8 +103,8 @@ impl Remediator {
         &self,
         task: &StoppedTask,
         by_text: Diagnosis,
-        spent: &mut Spent,
-        seen: &mut Seen,
+        spent: &mut LogsRead,
+        seen: &mut SharedLookups,
         now: Timestamp,
     ) -> Diagnosis {
         let mut budget = spent.budget();
@@ -132,7 +132,7 @@ impl Remediator {
         let mut outcomes = Vec::new();
         for container in place::containers(&task, &named) {
             let outcome = match place::of_container(&definition, &task, container).within(&self.settings.log_groups) {
-                LogPlace::Nowhere(why) => Outcome::Nowhere(why),
+                LogPlace::Nowhere(why) => LogOutcome::Nowhere(why),
                 LogPlace::Stream(_) if budget.calls == 0 => continue,
                 LogPlace::Stream(stream) => self.read_log(stream, window, &mut budget).await,
             };
@@ -146,25 +146,25 @@ impl Remediator {
         found
     }
 
-    async fn read_log(&self, stream: LogStream, window: Window, budget: &mut Budget) -> Outcome {
+    async fn read_log(&self, stream: LogStream, window: Window, budget: &mut LogBudget) -> LogOutcome {
         let mut picker = Picker::default();
         let reading = self.logs.read(&stream, window, budget, |page| picker.before(page.iter().copied()));
         let patience = self.time_for(PATIENCE);
         match tokio::time::timeout(patience, reading).await {
-            Ok(Ok(reading)) => Outcome::Read(stream, reading.describe(), Box::new(picker)),
+            Ok(Ok(reading)) => LogOutcome::Read(stream, reading.describe(), Box::new(picker)),
             // What came before the failure tells all the same: it is the end of the log.
             Ok(Err(failure)) if !picker.is_empty() => {
-                Outcome::Read(stream, format!("only its end, because then {failure}"), Box::new(picker))
+                LogOutcome::Read(stream, format!("only its end, because then {failure}"), Box::new(picker))
             }
-            Ok(Err(failure)) => Outcome::Failed(stream, obstacle(&failure)),
+            Ok(Err(failure)) => LogOutcome::Failed(stream, obstacle(&failure)),
             Err(_) => {
                 budget.calls = 0;
-                Outcome::Failed(stream, Obstacle::Other(Failure::late("logs:GetLogEvents", patience).to_string()))
+                LogOutcome::Failed(stream, Obstacle::Other(Failure::late("logs:GetLogEvents", patience).to_string()))
             }
         }
     }
 
-    async fn ask_service(&self, task: &StoppedTask, seen: &mut Seen) -> Settled {
+    async fn ask_service(&self, task: &StoppedTask, seen: &mut SharedLookups) -> Settled {
         match self.service(task, seen).await {
             Lookup::Found(service) => service_events::settle(&service, task),
             Lookup::Unknown(doubt) => Settled::failed("service", doubt, "the service's events"),
@@ -172,7 +172,7 @@ impl Remediator {
         }
     }
 
-    async fn ask_target_group(&self, task: &StoppedTask, seen: &mut Seen) -> Settled {
+    async fn ask_target_group(&self, task: &StoppedTask, seen: &mut SharedLookups) -> Settled {
         let service = self.service(task, seen).await;
         let Some(group) = target_health::group(task, service.found()) else {
             return Settled::default();
@@ -194,7 +194,7 @@ impl Remediator {
         image_lookup::settle(diagnosis, &image, &answer.resolved, answer.left)
     }
 
-    async fn ask_role(&self, task: &StoppedTask, diagnosis: &Diagnosis, seen: &mut Seen) -> Settled {
+    async fn ask_role(&self, task: &StoppedTask, diagnosis: &Diagnosis, seen: &mut SharedLookups) -> Settled {
         let definition = match self.definition(task, seen).await {
             Ok(definition) => definition,
             Err(failure) => return Settled::failed("execution role", failure, "the task definition's execution role"),
@@ -217,7 +217,7 @@ impl Remediator {
         )
     }
 
-    async fn definition(&self, task: &StoppedTask, seen: &mut Seen) -> Result<TaskDefinition, Failure> {
+    async fn definition(&self, task: &StoppedTask, seen: &mut SharedLookups) -> Result<TaskDefinition, Failure> {
         if seen.definition.is_none() {
             let asked = self.ecs.task_definition(&task.task_definition_arn);
             seen.definition = Some(self.in_time("ecs:DescribeTaskDefinition", asked).await);
@@ -227,7 +227,7 @@ impl Remediator {
             .unwrap_or_else(|| Err(Failure::unexpected("ecs:DescribeTaskDefinition", "nothing was asked")))
     }
 
-    async fn service(&self, task: &StoppedTask, seen: &mut Seen) -> Lookup<Service> {
+    async fn service(&self, task: &StoppedTask, seen: &mut SharedLookups) -> Lookup<Service> {
         if seen.service.is_none() {
             seen.service = Some(match task.service_name() {
                 Some(name) => {

@@ -11,7 +11,7 @@ use pullsafe_events::{Author, Subject};
 use pullsafe_incident::held::PERIOD_SECONDS;
 use pullsafe_incident::notice;
 use pullsafe_incident::outgoing::Outgoing;
-use pullsafe_incident::store::Leave;
+use pullsafe_incident::store::MayTell;
 use serde_json::json;
 
 use super::{Remediator, Tally};
@@ -25,7 +25,7 @@ const LINES: usize = 10;
 
 /// What becomes of a message before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum SendTurn {
     /// It goes out.
     Goes,
     /// Programs hear it, and people by the digests of this outbreak.
@@ -38,9 +38,9 @@ pub(crate) enum Turn {
 
 impl Remediator {
     /// Whether a message goes out by itself.
-    pub(crate) async fn turn_of(&self, subject: &Subject, outgoing: &Outgoing, now: Timestamp) -> Turn {
+    pub(crate) async fn turn_of(&self, subject: &Subject, outgoing: &Outgoing, now: Timestamp) -> SendTurn {
         if !outgoing.is_new() {
-            return Turn::Goes;
+            return SendTurn::Goes;
         }
         let Some(author) = outgoing.author.clone().or_else(|| Author::of(subject)) else {
             return Box::pin(self.turn_in_outbreak(subject, outgoing, now)).await;
@@ -50,15 +50,15 @@ impl Remediator {
             Err(failure) => {
                 tracing::warn!(notice = outgoing.notice.id, %failure, "whether a message may go out could not be \
                     found out: {failure}");
-                Turn::Waits
+                SendTurn::Waits
             }
         }
     }
 
-    async fn leave(&self, author: &Author, outgoing: &Outgoing, now: Timestamp) -> Result<Turn, Failure> {
+    async fn leave(&self, author: &Author, outgoing: &Outgoing, now: Timestamp) -> Result<SendTurn, Failure> {
         let (key, notice) = (author.key(), &outgoing.notice);
-        let Leave::Held { since, summed } = self.table.leave_to_tell(&key, &notice.id, now).await? else {
-            return Ok(Turn::Goes);
+        let MayTell::Held { since, summed } = self.table.leave_to_tell(&key, &notice.id, now).await? else {
+            return Ok(SendTurn::Goes);
         };
         self.table.hold_back(&key, since, &notice.id, &notice.subject, now).await?;
         if !summed {
@@ -71,7 +71,7 @@ impl Remediator {
             "a message is told with others of its author: {}",
             notice.subject
         );
-        Ok(Turn::Held)
+        Ok(SendTurn::Held)
     }
 
     async fn ask_for_summary(&self, author: &Author, since: i64, now: Timestamp) -> Result<(), Failure> {

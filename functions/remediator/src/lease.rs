@@ -7,7 +7,7 @@ use pullsafe_aws::Failure;
 use pullsafe_aws::failure::FailureKind;
 use pullsafe_events::Subject;
 use pullsafe_incident::record::Record;
-use pullsafe_incident::store::{After, Found, Leased, Next, Table};
+use pullsafe_incident::store::{After, Leased, Next, ReadRecord, Table};
 
 use super::{Remediator, Tally};
 
@@ -76,7 +76,7 @@ impl Remediator {
     pub(crate) async fn lease_found<'a>(
         &self,
         subject: &'a Subject,
-        found: &Found,
+        found: &ReadRecord,
         by: Invocation<'a>,
     ) -> Result<Option<Lease<'a>>, Failure> {
         let leased = self.table.lease_found(subject, found, by.id, by.now).await?;

@@ -20,7 +20,7 @@ const REMEMBERED_SECONDS: i64 = 300;
 pub(crate) type Remembered = Arc<Mutex<Option<(Timestamp, Arc<Vec<Sibling>>)>>>;
 
 /// What was found out beside the service itself.
-pub(crate) struct Leave {
+pub(crate) struct Permissions {
     /// What the cluster's tag says of the mode.
     cluster: Result<Option<String>, Failure>,
     /// The stack of pullsafe that acts on the service before this one.
@@ -29,23 +29,23 @@ pub(crate) struct Leave {
 
 impl Remediator {
     /// Finds it out in time.
-    pub(crate) async fn look_for_leave(&self, id: &ServiceId) -> Leave {
+    pub(crate) async fn look_for_leave(&self, id: &ServiceId) -> Permissions {
         let asked = self.ecs.cluster_tag(&id.cluster_arn, marks::MODE);
         let cluster =
             self.in_time("ecs:DescribeClusters", self.clusters.or_ask(&id.cluster_arn, (self.clock)(), asked));
         let before = self.in_time("cloudformation:ListStacks", self.stack_before(id));
         let (cluster, before) = tokio::join!(cluster, before);
-        Leave { cluster, before }
+        Permissions { cluster, before }
     }
 
     /// The same, for as long as it takes.
-    pub(crate) async fn ask_for_leave(&self, id: &ServiceId) -> Leave {
+    pub(crate) async fn ask_for_leave(&self, id: &ServiceId) -> Permissions {
         let (cluster, before) = tokio::join!(self.ecs.cluster_tag(&id.cluster_arn, marks::MODE), self.stack_before(id));
-        Leave { cluster, before }
+        Permissions { cluster, before }
     }
 
     /// The mode to go on with where a doubt means to look, and not to act.
-    pub(crate) fn mode(&self, service: Option<&Service>, leave: &Leave) -> Mode {
+    pub(crate) fn mode(&self, service: Option<&Service>, leave: &Permissions) -> Mode {
         let Some(service) = service else {
             return self.settings.mode;
         };
@@ -59,7 +59,7 @@ impl Remediator {
     ///
     /// # Errors
     /// It depends on what could not be found out.
-    pub(crate) fn mode_of(&self, service: &Service, leave: &Leave) -> Result<Mode, Failure> {
+    pub(crate) fn mode_of(&self, service: &Service, leave: &Permissions) -> Result<Mode, Failure> {
         let tags = match self.settings.allow_tag_to_act {
             true => Tags::MayRaise,
             false => Tags::MayLower,
@@ -80,7 +80,7 @@ impl Remediator {
     ///
     /// # Errors
     /// The region's stacks could not be listed.
-    pub(crate) fn yields(&self, service: &Service, leave: &Leave) -> Result<Option<String>, Failure> {
+    pub(crate) fn yields(&self, service: &Service, leave: &Permissions) -> Result<Option<String>, Failure> {
         let own = &self.settings.stack;
         if !own.is_empty() && service.tags.get(marks::PAUSED_BY) == Some(own) {
             return Ok(None);

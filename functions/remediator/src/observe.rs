@@ -8,31 +8,31 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use pullsafe::arn::{Arn, ServiceId};
-use pullsafe::lookup::Resolved;
+use pullsafe::lookup::ResolvedImage;
 use pullsafe::lookup::{Doubt, Lookup, Storage};
 use pullsafe::reference::{Digest, Reference, Registry, ecr_host};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::incident::{CauseSeen, Incident};
-use pullsafe_incident::kept::Kept;
+use pullsafe_incident::kept::CachedAnswers;
 use pullsafe_incident::plan::Step;
-use pullsafe_inspect::looks::{Answer, Looker};
-use remediator_decide::observation::{HubImage, Observation};
+use pullsafe_inspect::looks::{Looker, PullLook};
+use remediator_decide::observation::{DockerHubImage, Observation};
 use remediator_decide::remedy::restore::written;
-use remediator_decide::remedy::{self, Look, target};
+use remediator_decide::remedy::{self, SecondLook, target};
 use remediator_decide::service::{Service, marks};
 
 use super::Remediator;
 
 /// What was looked at before the service was known.
 #[derive(Debug, Default)]
-pub(crate) struct Ahead {
+pub(crate) struct EarlyLooks {
     /// The answers of earlier looks that still hold.
-    kept: Kept,
+    kept: CachedAnswers,
     /// With what its execution role may pull.
     definition: Option<(TaskDefinition, BTreeMap<String, Lookup<bool>>)>,
-    image: Option<(HubImage, Option<u32>)>,
+    image: Option<(DockerHubImage, Option<u32>)>,
 }
 
 impl Remediator {
@@ -46,13 +46,13 @@ impl Remediator {
 
     /// What can be looked at before the service is known: where a move would be the first act, the definition that the
     /// failed tasks ran, which is most likely the service's still, and the image that could not be pulled.
-    pub(crate) async fn look_ahead(&self, incident: Option<&Incident>, now: Timestamp) -> Ahead {
+    pub(crate) async fn look_ahead(&self, incident: Option<&Incident>, now: Timestamp) -> EarlyLooks {
         let kept = incident.map(|incident| incident.kept.fresh(now)).unwrap_or_default();
         let blocker = incident.filter(|incident| incident.acted().is_none()).and_then(Incident::blocker);
         let Some(blocker) =
-            blocker.filter(|blocker| remedy::looks(&blocker.diagnosis, None).contains(&Look::HubImages))
+            blocker.filter(|blocker| remedy::looks(&blocker.diagnosis, None).contains(&SecondLook::HubImages))
         else {
-            return Ahead { kept, ..Ahead::default() };
+            return EarlyLooks { kept, ..EarlyLooks::default() };
         };
         let image = async {
             let written = blocker.diagnosis.image.as_ref()?;
@@ -65,14 +65,14 @@ impl Remediator {
             Some((definition, may_pull))
         };
         let (definition, image) = tokio::join!(definition, image);
-        Ahead { kept, definition, image }
+        EarlyLooks { kept, definition, image }
     }
 
     /// What the remedies that will be asked look at, side by side.
     pub(crate) async fn observe(
         &self,
         service: Lookup<Service>,
-        ahead: Ahead,
+        ahead: EarlyLooks,
         blocker: &CauseSeen,
         pause: &[Step],
         quota_limit: &mut Option<u32>,
@@ -90,28 +90,35 @@ impl Remediator {
     }
 
     /// One look, and where what it found belongs.
-    async fn look_for(&self, look: Look, service: &Service, ahead: &Ahead, blocker: &CauseSeen, pause: &[Step]) -> Put {
+    async fn look_for(
+        &self,
+        look: SecondLook,
+        service: &Service,
+        ahead: &EarlyLooks,
+        blocker: &CauseSeen,
+        pause: &[Step],
+    ) -> Put {
         match look {
-            Look::TaskDefinition => {
+            SecondLook::TaskDefinition => {
                 let found = self.look_at_definition(&service.task_definition).await;
                 Box::new(|seen, _| seen.task_definition = found)
             }
-            Look::HubImages => self.look_at_images(service, &service.task_definition, ahead, Some(blocker)).await,
-            Look::Wanted => {
+            SecondLook::HubImages => self.look_at_images(service, &service.task_definition, ahead, Some(blocker)).await,
+            SecondLook::Wanted => {
                 let found = match wanted(service, blocker, pause) {
                     Some(image) => self.resolve(&image).await.resolved,
                     None => Lookup::Unknown(Doubt::lasting("the message names no image by its tag")),
                 };
                 Box::new(|seen, _| seen.wanted = found)
             }
-            Look::Kept => {
+            SecondLook::Kept => {
                 let found = match blocker.diagnosis.image.as_deref().and_then(|image| image.parse().ok()) {
                     Some(image) => Box::pin(self.look_at_kept(&image)).await,
                     None => Lookup::Unknown(Doubt::lasting("the message names no image")),
                 };
                 Box::new(|seen, _| seen.kept = found)
             }
-            Look::Stack => {
+            SecondLook::Stack => {
                 let found = match service.stack() {
                     Some(stack) => {
                         let status = self
@@ -122,7 +129,7 @@ impl Remediator {
                 };
                 Box::new(|seen, _| seen.stack = found)
             }
-            Look::Scaling => {
+            SecondLook::Scaling => {
                 let asked =
                     self.in_time("application-autoscaling:DescribeScalableTargets", self.scaling.target(&service.id));
                 let found = match asked.await {
@@ -141,7 +148,7 @@ impl Remediator {
         let Some(found) = seen.service.found().cloned() else {
             return seen;
         };
-        self.look_at_images(&found, definition, &Ahead::default(), None).await(&mut seen, &mut None);
+        self.look_at_images(&found, definition, &EarlyLooks::default(), None).await(&mut seen, &mut None);
         if self.settings.quota_probe {
             Box::pin(self.look_at_limit(&mut seen)).await;
         }
@@ -157,7 +164,13 @@ impl Remediator {
     }
 
     /// A definition, and every Docker Hub image of it, everywhere it could be pulled from.
-    async fn look_at_images(&self, service: &Service, arn: &str, ahead: &Ahead, blocker: Option<&CauseSeen>) -> Put {
+    async fn look_at_images(
+        &self,
+        service: &Service,
+        arn: &str,
+        ahead: &EarlyLooks,
+        blocker: Option<&CauseSeen>,
+    ) -> Put {
         let (definition, known) = match ahead.definition.as_ref().filter(|(definition, _)| definition.arn() == arn) {
             Some((definition, may_pull)) => (Lookup::Found(definition.clone()), Some(may_pull.clone())),
             None => (self.look_at_definition(arn).await, None),
@@ -201,11 +214,11 @@ impl Remediator {
         &self,
         written: String,
         reference: Reference,
-        kept: &Kept,
-    ) -> (HubImage, Option<u32>) {
+        kept: &CachedAnswers,
+    ) -> (DockerHubImage, Option<u32>) {
         let hub = async {
             match reference.digest().or_else(|| kept.digest(&written)) {
-                Some(digest) => Answer::of(Lookup::Found(Resolved { digest: digest.clone(), platforms: None })),
+                Some(digest) => PullLook::of(Lookup::Found(ResolvedImage { digest: digest.clone(), platforms: None })),
                 None => self.resolve(&reference).await,
             }
         };
@@ -224,7 +237,7 @@ impl Remediator {
         };
         let (hub, mirror, public) = tokio::join!(hub, mirror, public);
         (
-            HubImage {
+            DockerHubImage {
                 written,
                 reference,
                 hub: hub.resolved,
@@ -242,7 +255,7 @@ impl Remediator {
         &self,
         role: Option<&str>,
         images: &BTreeMap<String, Reference>,
-        kept: &Kept,
+        kept: &CachedAnswers,
     ) -> BTreeMap<String, Lookup<bool>> {
         let Some(mirror) = &self.settings.mirror else {
             return BTreeMap::new();
@@ -326,13 +339,13 @@ impl Remediator {
     }
 
     /// What a reference means right now.
-    pub(crate) async fn resolve(&self, reference: &Reference) -> Answer {
+    pub(crate) async fn resolve(&self, reference: &Reference) -> PullLook {
         self.looker().resolve(reference).await
     }
 }
 
 /// Keeps what need not be asked for again within the next minutes.
-pub(crate) fn keep(kept: &mut Kept, seen: &Observation, now: Timestamp) {
+pub(crate) fn keep(kept: &mut CachedAnswers, seen: &Observation, now: Timestamp) {
     if let Some(role) = seen.task_definition.found().and_then(TaskDefinition::execution_role_arn) {
         let allowed = seen.role_may_pull.iter().filter(|(_, answer)| answer.found() == Some(&true));
         allowed.for_each(|(repository, _)| kept.allow(role, repository, now));

@@ -8,11 +8,11 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 use pullsafe_aws::telemetry::{Unit, emf};
 use pullsafe_events::Subject;
-use pullsafe_incident::outbreak::{Admission, Joins, Member, Outbreak, Rules};
+use pullsafe_incident::outbreak::{Joins, Member, Outbreak, OutbreakRules, Telling};
 use pullsafe_incident::outgoing::Outgoing;
 
 use super::Remediator;
-use crate::held::Turn;
+use crate::held::SendTurn;
 use crate::tell::{Addressed, Stuck};
 
 /// How often somebody else may be faster at the row of a cause, which few ever write.
@@ -22,9 +22,9 @@ const OVERDUE_SECONDS: i64 = 15 * 60;
 
 impl Remediator {
     /// Whether people hear a message of a service by itself, or by the digests of an outbreak.
-    pub(crate) async fn turn_in_outbreak(&self, subject: &Subject, outgoing: &Outgoing, now: Timestamp) -> Turn {
+    pub(crate) async fn turn_in_outbreak(&self, subject: &Subject, outgoing: &Outgoing, now: Timestamp) -> SendTurn {
         let Some(joins) = outgoing.joins.as_ref().filter(|_| matches!(subject, Subject::Service(_))) else {
-            return Turn::Goes;
+            return SendTurn::Goes;
         };
         match self.join(subject, joins, now).await {
             Ok(Some(outbreak)) => {
@@ -34,20 +34,20 @@ impl Remediator {
                     "a message is told with others: {}",
                     outgoing.notice.subject
                 );
-                Turn::Together(outbreak)
+                SendTurn::Together(outbreak)
             }
-            Ok(None) => Turn::Goes,
+            Ok(None) => SendTurn::Goes,
             Err(failure) => {
                 tracing::warn!(notice = outgoing.notice.id, %failure, "whether it is an outbreak is not known, so \
                     that it is told by itself: {failure}");
-                Turn::Goes
+                SendTurn::Goes
             }
         }
     }
 
     /// The outbreak that an incident is told with, if it is.
     async fn join(&self, subject: &Subject, joins: &Joins, now: Timestamp) -> Result<Option<String>, Failure> {
-        let rules = Rules {
+        let rules = OutbreakRules {
             after: self.settings.outbreak_after,
             window_seconds: self.settings.outbreak_minutes * 60,
         };
@@ -59,8 +59,8 @@ impl Remediator {
         for _ in 0..TRIES {
             let found = self.table.outbreak(&joins.common.key()).await?;
             let (outbreak, change) = match Outbreak::admit(found.outbreak.as_ref(), &joins.common, &member, rules) {
-                Admission::Alone(change) => (None, change),
-                Admission::Together(outbreak, change) => (Some(outbreak), change),
+                Telling::Alone(change) => (None, change),
+                Telling::Together(outbreak, change) => (Some(outbreak), change),
             };
             let is_listed = change.as_ref().or(found.outbreak.as_ref()).is_some_and(|known| known.lists(&member));
             if let Some(outbreak) = outbreak.as_ref().filter(|id| !is_listed && joins.member_of.as_ref() != Some(id)) {

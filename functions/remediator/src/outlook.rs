@@ -17,17 +17,17 @@ use pullsafe_aws::Failure;
 use pullsafe_aws::telemetry::{Unit, emf};
 use pullsafe_events::Subject;
 use pullsafe_events::task_definition::TaskDefinition;
-use pullsafe_incident::kept::Kept;
+use pullsafe_incident::kept::CachedAnswers;
 use pullsafe_incident::outlook::message::week;
-use pullsafe_incident::outlook::{Finding, Keep, NextLaunch, Outlook, Severity, Trouble};
-use pullsafe_incident::store::Known;
+use pullsafe_incident::outlook::{Keep, NextLaunch, Outlook, OutlookCause, OutlookFinding, Urgency};
+use pullsafe_incident::store::KnownOutlook;
 use pullsafe_lifecycle::Repository;
 use serde_json::{Value, json};
 
 use super::{Remediator, Tally};
-use crate::aws::unread::Unread;
+use crate::aws::unread::UnreadResource;
 use crate::due::after;
-use remediator_decide::outlook::{Judged, Seen, Used, judge, keep_tag};
+use remediator_decide::outlook::{ImageOutlook, OutlookJudgement, UsedImage, judge, keep_tag};
 
 /// Looks that are older than this are not told any more.
 const FRESH_SECONDS: i64 = 3 * 86_400;
@@ -41,7 +41,7 @@ impl Remediator {
     /// with the message of the week; where a call may succeed later, all of it is tried again.
     pub(crate) async fn find_outlooks(&self, now: Timestamp) -> Result<Tally, Failure> {
         let launchers = self.running.launchers(&self.running.clusters().await?, now).await;
-        if let Some(failure) = launchers.unread.iter().find_map(Unread::passing) {
+        if let Some(failure) = launchers.unread.iter().find_map(UnreadResource::passing) {
             return Err(failure.clone());
         }
         let unread: Vec<String> = launchers.unread.iter().map(ToString::to_string).collect();
@@ -103,7 +103,7 @@ impl Remediator {
                 outlook.consequence(severity),
                 finding.says()
             );
-            if severity < Severity::Later {
+            if severity < Urgency::Later {
                 emf(now, &[], &[("OutlookFindings", Unit::Count, 1)]);
             }
         }
@@ -111,10 +111,14 @@ impl Remediator {
         let keys = outlook.keys();
         told.retain(|key| keys.contains(key));
         told.extend(
-            outlook.findings.iter().filter(|finding| finding.severity(now) < Severity::Later).map(Finding::key),
+            outlook
+                .findings
+                .iter()
+                .filter(|finding| finding.severity(now) < Urgency::Later)
+                .map(OutlookFinding::key),
         );
         let count = outlook.findings.len();
-        self.table.keep_outlook(subject, &Known { outlook, told }).await?;
+        self.table.keep_outlook(subject, &KnownOutlook { outlook, told }).await?;
         Ok(Tally::worked("looked-out", format!("{count} finding(s)"), None))
     }
 
@@ -198,15 +202,22 @@ impl Remediator {
         Ok(Some(outlook))
     }
 
-    async fn look_at_use(&self, used: Used, definition: &TaskDefinition, mode: Mode, now: Timestamp) -> Judged {
+    async fn look_at_use(
+        &self,
+        used: UsedImage,
+        definition: &TaskDefinition,
+        mode: Mode,
+        now: Timestamp,
+    ) -> OutlookJudgement {
         let role = definition.execution_role_arn();
         let seen = if used.reference.kind() == Registry::EcrPrivate {
             self.look_into_ecr(&used, role).await
         } else if used.reference.is_docker_hub() {
-            let (image, _) = self.everywhere(used.written.clone(), used.reference.clone(), &Kept::default()).await;
-            Seen::AtHub { hub: image.hub, copy: image.mirror.map(|(_, found)| found) }
+            let (image, _) =
+                self.everywhere(used.written.clone(), used.reference.clone(), &CachedAnswers::default()).await;
+            ImageOutlook::AtHub { hub: image.hub, copy: image.mirror.map(|(_, found)| found) }
         } else {
-            Seen::Elsewhere(self.resolve(&used.reference).await.resolved)
+            ImageOutlook::Elsewhere(self.resolve(&used.reference).await.resolved)
         };
         let why_not = match (mode, self.may_tag(&used.reference)) {
             (Mode::Act, true) => "it is being set",
@@ -230,8 +241,8 @@ impl Remediator {
     }
 
     /// Sets the tag that keeps an image, where one does.
-    async fn keep(&self, reference: &Reference, finding: &mut Finding) {
-        let Trouble::Goes { digest, keep: keep @ Keep::Tag { .. }, .. } = &mut finding.trouble else {
+    async fn keep(&self, reference: &Reference, finding: &mut OutlookFinding) {
+        let OutlookCause::Goes { digest, keep: keep @ Keep::Tag { .. }, .. } = &mut finding.trouble else {
             return;
         };
         let Some(host) = ecr_host(reference.registry()) else {
@@ -250,7 +261,7 @@ impl Remediator {
         };
     }
 
-    async fn look_into_ecr(&self, used: &Used, role: Option<&str>) -> Seen {
+    async fn look_into_ecr(&self, used: &UsedImage, role: Option<&str>) -> ImageOutlook {
         let reference = &used.reference;
         let may_pull = async {
             let (Some(role), Some(host)) = (role, ecr_host(reference.registry())) else {
@@ -281,7 +292,7 @@ impl Remediator {
             Some(_) => self.resolve(reference).await.resolved,
             None => Lookup::Absent,
         };
-        Seen::InEcr { repository, offered, may_pull }
+        ImageOutlook::InEcr { repository, offered, may_pull }
     }
 
     async fn repository_of(&self, reference: &Reference) -> Lookup<Repository> {
@@ -302,7 +313,7 @@ impl Remediator {
 
     /// With what the indices name that may hold what runs. Where they cannot be read, nobody knows what the policy does
     /// to it.
-    async fn with_members(&self, used: &Used, mut repository: Repository) -> Lookup<Repository> {
+    async fn with_members(&self, used: &UsedImage, mut repository: Repository) -> Lookup<Repository> {
         let Some(runs) = used.runs.as_ref().and_then(|runs| repository.image(runs)) else {
             return Lookup::Found(repository);
         };
@@ -341,8 +352,8 @@ impl Remediator {
 }
 
 /// The images of a definition, each once, with what runs of them.
-fn uses(definition: &TaskDefinition, ran: &[(String, String)]) -> Vec<Used> {
-    let mut uses: Vec<Used> = Vec::new();
+fn uses(definition: &TaskDefinition, ran: &[(String, String)]) -> Vec<UsedImage> {
+    let mut uses: Vec<UsedImage> = Vec::new();
     for image in definition.images() {
         let Some(reference) = image.reference else { continue };
         let runs = ran
@@ -351,7 +362,7 @@ fn uses(definition: &TaskDefinition, ran: &[(String, String)]) -> Vec<Used> {
             .and_then(|(_, digest)| digest.parse().ok());
         match uses.iter_mut().find(|used| used.written == image.written) {
             Some(used) => used.container = format!("{}, {}", used.container, image.container),
-            None => uses.push(Used {
+            None => uses.push(UsedImage {
                 container: image.container,
                 written: image.written,
                 reference,

@@ -20,11 +20,11 @@ use pullsafe_diagnosis::cause::RemedyName;
 use pullsafe_events::Subject;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::limit::{LimitAhead, Sharer};
-use pullsafe_incident::outlook::{Finding, Trouble};
-use pullsafe_radar::{Demand, History, Probed, Source};
+use pullsafe_incident::outlook::{OutlookCause, OutlookFinding};
+use pullsafe_radar::{Demand, Probed, Readings, Source};
 use serde_json::json;
 
-use super::ahead::{GoAhead, Why};
+use super::ahead::{AheadReason, GoAhead};
 use super::lease::Invocation;
 use super::{Remediator, Tally};
 use crate::act::Acted;
@@ -134,7 +134,7 @@ impl Remediator {
                     definition: &definition,
                     plan: &plan,
                     mode,
-                    why: Why::Foretold,
+                    why: AheadReason::Foretold,
                 };
                 self.go_ahead(id, ahead, by).await
             }
@@ -275,7 +275,7 @@ impl Remediator {
         service: &Service,
         definition: &TaskDefinition,
         now: Timestamp,
-    ) -> Result<Option<Finding>, Failure> {
+    ) -> Result<Option<OutlookFinding>, Failure> {
         let Some(own) = self.share(service, definition, now).await? else {
             return Ok(None);
         };
@@ -293,10 +293,10 @@ impl Remediator {
             .filter(|image| image.reference.as_ref().is_some_and(|image| image.is_docker_hub()));
         let (containers, images): (Vec<String>, Vec<String>) =
             images.map(|image| (image.container, image.written)).unzip();
-        Ok((needs > read.reading.limit).then(|| Finding {
+        Ok((needs > read.reading.limit).then(|| OutlookFinding {
             container: containers.join(", "),
             image: images.join(", "),
-            trouble: Trouble::SharedLimit {
+            trouble: OutlookCause::SharedLimit {
                 source: read.source.to_string(),
                 limit: read.reading.limit,
                 needs,
@@ -310,6 +310,6 @@ impl Remediator {
     }
 }
 
-fn history_of(source: &Source, readings: &[Probed]) -> History {
+fn history_of(source: &Source, readings: &[Probed]) -> Readings {
     readings.iter().filter(|probed| probed.source == *source).map(|probed| probed.reading).collect()
 }

@@ -7,7 +7,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_incident::command;
 use pullsafe_incident::plan::{Plan, Step, Suspended};
-use pullsafe_incident::refusal::Refusal;
+use pullsafe_incident::refusal::StepRefusal;
 use remediator_decide::refusal;
 use remediator_decide::refusal::Lacks;
 use remediator_decide::service::{Service, marks};
@@ -26,7 +26,7 @@ impl Remediator {
         failure: &Failure,
         tries: u32,
         now: Timestamp,
-    ) -> Result<Refusal, Failure> {
+    ) -> Result<StepRefusal, Failure> {
         let (before, rest) = plan.steps.split_at(at);
         let id = plan.steps.iter().find_map(Step::service);
         // Whatever changed the service itself stands, and with it the marks that tell of it.
@@ -55,7 +55,7 @@ impl Remediator {
             .or_else(|| self.resource_of(failure.call))
             .or_else(|| id.map(|id| refusal::resource(failure.call, id)));
         let resource = resource.unwrap_or_else(|| "*".to_owned());
-        Ok(Refusal {
+        Ok(StepRefusal {
             at: now,
             call: failure.call.to_owned(),
             why: format!("{}: {message}", failure.code.as_deref().unwrap_or("refused")),

@@ -17,19 +17,19 @@ use remediator_decide::refusal::Lacks;
 use remediator_decide::refusal;
 
 use super::Remediator;
-use crate::held::Turn;
+use crate::held::SendTurn;
 
 /// The detail-type under which programs hear what people could not be told.
 const UNDELIVERED: &str = "Message Undelivered";
 
 /// A failure that the other messages would meet on the same way, so that they are not tried now.
-type Trouble = Option<(Met, String)>;
+type SharedFailure = Option<(Met, String)>;
 
 /// What is in the way of the other messages.
 #[derive(Debug, Default)]
 pub(crate) struct Stuck {
-    bus: Trouble,
-    topic: Trouble,
+    bus: SharedFailure,
+    topic: SharedFailure,
 }
 
 /// What a message is about, as the ways have it.
@@ -49,22 +49,22 @@ impl Remediator {
         let mut held = Vec::new();
         for outgoing in &mut record.outbox {
             match Box::pin(self.turn_of(subject, outgoing, now)).await {
-                Turn::Goes => {
+                SendTurn::Goes => {
                     if let Some(incident) = &mut record.open {
                         outgoing.opens(incident);
                     }
                 }
-                Turn::Together(outbreak) => {
+                SendTurn::Together(outbreak) => {
                     outgoing.goes_with(&outbreak);
                     if let Some(incident) = &mut record.open {
                         incident.outbreak = Some(outbreak);
                     }
                 }
-                Turn::Held => {
+                SendTurn::Held => {
                     held.push(outgoing.notice.id.clone());
                     continue;
                 }
-                Turn::Waits => continue,
+                SendTurn::Waits => continue,
             }
             if outgoing.notice.links.is_empty() {
                 outgoing.notice.links = sight::links(subject, outgoing.sight.as_ref());
@@ -95,7 +95,7 @@ impl Remediator {
         }
     }
 
-    async fn tell_programs(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut Trouble, now: Timestamp) {
+    async fn tell_programs(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut SharedFailure, now: Timestamp) {
         if !outgoing.programs.is_open() {
             return;
         }
@@ -114,7 +114,7 @@ impl Remediator {
         outgoing.programs = after(&outgoing.programs, stuck, now);
     }
 
-    async fn tell_people(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut Trouble, now: Timestamp) {
+    async fn tell_people(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut SharedFailure, now: Timestamp) {
         if !outgoing.people.is_open() {
             return;
         }
@@ -186,7 +186,7 @@ impl Remediator {
 }
 
 /// The way after what it, or a message before it, has met.
-fn after(way: &Way, stuck: &mut Trouble, now: Timestamp) -> Way {
+fn after(way: &Way, stuck: &mut SharedFailure, now: Timestamp) -> Way {
     let Some((met, why)) = stuck.clone() else {
         return way.clone();
     };

@@ -14,13 +14,13 @@ use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::{Act, ActState, Incident};
 use pullsafe_incident::joins::is_of_an_address;
 use pullsafe_incident::notice;
-use pullsafe_incident::notice::Outcome;
+use pullsafe_incident::notice::PlanOutcome;
 use pullsafe_incident::plan::{Declined, Plan, Step};
 use pullsafe_incident::question::Became;
 use pullsafe_incident::record::Record;
 use pullsafe_incident::runs::Runs;
 use pullsafe_incident::store::Next;
-use pullsafe_incident::waiting::{Waiting, WaitingFor};
+use pullsafe_incident::waiting::{WaitingFor, WaitingIncident};
 use remediator_decide::recovery;
 use remediator_decide::recovery::Recovery;
 use remediator_decide::remedy;
@@ -43,12 +43,17 @@ impl Remediator {
     }
 
     /// Does what a look has led to, under the lease, and gives that back.
-    pub(crate) async fn finish(&self, mut lease: Lease<'_>, before: &Record, judged: Judged) -> Result<Tally, Failure> {
+    pub(crate) async fn finish(
+        &self,
+        mut lease: Lease<'_>,
+        before: &Record,
+        judged: Judgement,
+    ) -> Result<Tally, Failure> {
         let (subject, now) = (lease.subject, lease.now());
         let tally = match judged {
-            Judged::Rest(tally) => tally,
-            Judged::Over(how, silence) => self.close(subject, &mut lease.record, now, how, silence).await?,
-            Judged::Act(id, cause, mut plan) => {
+            Judgement::Rest(tally) => tally,
+            Judgement::Over(how, silence) => self.close(subject, &mut lease.record, now, how, silence).await?,
+            Judgement::Act(id, cause, mut plan) => {
                 // Asking the mirror is no act upon the service: the act is the move that follows.
                 let is_act = !plan.remedy.only_prepares();
                 let question = lease.record.answered_question().cloned();
@@ -93,7 +98,7 @@ impl Remediator {
         record: &mut Record,
         looked: &mut Option<Lookup<Service>>,
         now: Timestamp,
-    ) -> Judged {
+    ) -> Judgement {
         match subject {
             Subject::Service(id) => self.judge_service(subject, id, record, looked, now).await,
             Subject::Family { .. } | Subject::Project { .. } => self.judge_other(subject, record, now).await,
@@ -101,19 +106,19 @@ impl Remediator {
     }
 
     /// What is no service has no state to cure: the cause and the advice are told.
-    async fn judge_other(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Judged {
+    async fn judge_other(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Judgement {
         // Told first: an event can be so late that its story is over when it comes.
         advise(subject, record);
         if matches!(subject, Subject::Project { .. }) {
             self.look_at_copies(subject, record, now).await;
         }
         let Some(incident) = &record.open else {
-            return Judged::rest("told", "what was left to tell");
+            return Judgement::rest("told", "what was left to tell");
         };
         match recovery::of_anything_else(incident, now) {
-            Recovery::Ended(how) => Judged::Over(how, Silence::Always),
+            Recovery::Ended(how) => Judgement::Over(how, Silence::Always),
             Recovery::Steady(_) | Recovery::TooEarly(_) | Recovery::NotYet(_) => {
-                Judged::rest("advised", "there is no service to act on")
+                Judgement::rest("advised", "there is no service to act on")
             }
         }
     }
@@ -125,7 +130,7 @@ impl Remediator {
         record: &mut Record,
         looked: &mut Option<Lookup<Service>>,
         now: Timestamp,
-    ) -> Judged {
+    ) -> Judgement {
         let (service, leave, ahead) =
             tokio::join!(self.look_at_service(id), self.look_for_leave(id), self.look_ahead(record.open.as_ref(), now));
         *looked = Some(service.clone());
@@ -138,30 +143,30 @@ impl Remediator {
             .and_then(|incident| incident.act.clone())
             .filter(|act| act.state == ActState::Acting);
         if let Some(act) = begun {
-            return Judged::Act(id.clone(), act.cause, Box::new(act.plan));
+            return Judgement::Act(id.clone(), act.cause, Box::new(act.plan));
         }
         if mode == Mode::Off {
-            return Judged::rest("off", "pullsafe:mode is off for this service");
+            return Judgement::rest("off", "pullsafe:mode is off for this service");
         }
         let Some(incident) = &mut record.open else {
-            return Judged::rest("told", "what was left to tell");
+            return Judgement::rest("told", "what was left to tell");
         };
         incident.runs = service.found().map(|service| Runs::of(service.running, service.desired)).or(incident.runs);
         match recovery::of_service(incident, &service, now) {
-            Recovery::Steady(how) | Recovery::Ended(how) => return Judged::Over(how, Silence::IfNobodyKnows),
+            Recovery::Steady(how) | Recovery::Ended(how) => return Judgement::Over(how, Silence::IfNobodyKnows),
             Recovery::TooEarly(_) => incident.looks_steady = true,
             Recovery::NotYet(_) => incident.looks_steady = false,
         }
         let Some(blocker) = incident.blocker().cloned() else {
-            return Judged::rest("open", "no cause is known yet");
+            return Judgement::rest("open", "no cause is known yet");
         };
         if incident.is_refused() && !mended(incident, service.found(), now) {
-            return Judged::rest("refused", "AWS refused the act, and nothing has changed since then");
+            return Judgement::rest("refused", "AWS refused the act, and nothing has changed since then");
         }
         if let Some(act) = incident.act.clone().filter(|act| act.state == ActState::Refused && mode >= Mode::Ask) {
             // What has changed the service already is carried on with; anything else is decided about anew.
             if incident.refusal.as_ref().is_some_and(|refusal| !refusal.done.is_empty() && refusal.is_due(now)) {
-                return Judged::Act(id.clone(), act.cause, Box::new(act.plan));
+                return Judgement::Act(id.clone(), act.cause, Box::new(act.plan));
             }
             incident.try_again();
         }
@@ -189,29 +194,29 @@ impl Remediator {
                 (decision.unseen, incident.waiting.as_ref().and_then(|waiting| waiting.unseen_since))
             {
                 if now.seconds_since(since) < doubt.patience_seconds() {
-                    return Judged::rest(
+                    return Judgement::rest(
                         "postponed",
                         "whether a wait is over could not be found out; it is looked at again",
                     );
                 }
                 record.tell("unseen", |incident, id| {
                     let waiting = incident.waiting.as_ref().map(|waiting| &waiting.cause);
-                    notice::about(&subject.to_string(), incident, &blocker, &Outcome::Advised(waiting), id)
+                    notice::about(&subject.to_string(), incident, &blocker, &PlanOutcome::Advised(waiting), id)
                 });
-                return Judged::rest("advised", "whether a wait is over cannot be found out");
+                return Judgement::rest("advised", "whether a wait is over cannot be found out");
             }
             if seen.is_worth_another_look(now.seconds_since(blocker.first_at)) {
-                return Judged::rest("postponed", "something could not be found out; it is looked at again");
+                return Judgement::rest("postponed", "something could not be found out; it is looked at again");
             }
             // Who waits for the mirror has been told so when it was asked.
             let asked = matches!(
                 &incident.waiting,
-                Some(Waiting { cause: WaitingFor::Mirror(_) | WaitingFor::Restored(_), .. })
+                Some(WaitingIncident { cause: WaitingFor::Mirror(_) | WaitingFor::Restored(_), .. })
             );
             if !asked && !incident.is_settling() {
                 advise(subject, record);
             }
-            return Judged::rest("advised", "no remedy was applied");
+            return Judgement::rest("advised", "no remedy was applied");
         };
         // What a person has declined is declined in act mode too.
         if let Some(no) = no.filter(|_| mode >= Mode::Ask && !plan.remedy.fills_the_mirror() && !plan.is_way_back()) {
@@ -220,7 +225,7 @@ impl Remediator {
             if incident.told.is_empty() {
                 advise(subject, record);
             }
-            return Judged::rest("declined", "a person has said no to this");
+            return Judgement::rest("declined", "a person has said no to this");
         }
         if mode == Mode::Ask && !plan.remedy.fills_the_mirror() && !plan.is_way_back() {
             let counts = seen.service.found().map(|service| (service.desired, service.running));
@@ -240,7 +245,7 @@ impl Remediator {
                 Err(doubt) => {
                     let unknown: Lookup<Mode> = doubt.doubt();
                     if now.seconds_since(blocker.first_at) < unknown.patience_seconds() {
-                        return Judged::rest(
+                        return Judgement::rest(
                             "postponed",
                             "whether pullsafe may act here could not be found out; it is looked at again",
                         );
@@ -259,11 +264,11 @@ impl Remediator {
                 question: None,
             });
             record.tell_together(&format!("would:{}", plan.key()), |incident, id| {
-                notice::about(&subject.to_string(), incident, &blocker, &Outcome::WouldApply(&plan), id)
+                notice::about(&subject.to_string(), incident, &blocker, &PlanOutcome::WouldApply(&plan), id)
             });
-            return Judged::Rest(Tally::worked("observed", "observe mode", Some(remedy.as_str())));
+            return Judgement::Rest(Tally::worked("observed", "observe mode", Some(remedy.as_str())));
         }
-        Judged::Act(id.clone(), blocker.diagnosis.cause, Box::new(plan))
+        Judgement::Act(id.clone(), blocker.diagnosis.cause, Box::new(plan))
     }
 
     async fn carry_out(
@@ -337,10 +342,12 @@ impl Remediator {
         let again = self.another_try(&subject);
         let refusal = incident.refusal.clone().filter(|_| state == ActState::Refused);
         let (outcome, word, key) = match (&acted, &refusal) {
-            (Acted::Done, _) => (Outcome::Applied(&plan), "acted", String::new()),
-            (_, Some(refusal)) => (Outcome::Refused(&plan, refusal, &again), "refused", format!("/{}", refusal.key())),
+            (Acted::Done, _) => (PlanOutcome::Applied(&plan), "acted", String::new()),
+            (_, Some(refusal)) => {
+                (PlanOutcome::Refused(&plan, refusal, &again), "refused", format!("/{}", refusal.key()))
+            }
             (Acted::GivenUp(_) | Acted::Refused(..), None) => {
-                (Outcome::Abandoned(&plan, &why), "abandoned", String::new())
+                (PlanOutcome::Abandoned(&plan, &why), "abandoned", String::new())
             }
         };
         if let Some(blocker) = incident.blocker().cloned() {
@@ -398,7 +405,7 @@ fn least(incident: Option<&Incident>, plan: &Plan) -> Mode {
 }
 
 /// What a look at a subject leads to.
-pub(crate) enum Judged {
+pub(crate) enum Judgement {
     /// Nothing is to be done; what is to be told lies in the record's outbox.
     Rest(Tally),
     /// The incident is over, and how.
@@ -407,7 +414,7 @@ pub(crate) enum Judged {
     Act(ServiceId, Cause, Box<Plan>),
 }
 
-impl Judged {
+impl Judgement {
     pub(crate) fn rest(outcome: &'static str, why: &str) -> Self {
         Self::Rest(Tally::worked(outcome, why, None))
     }
@@ -443,7 +450,7 @@ fn advise(subject: &Subject, record: &mut Record) {
             .as_ref()
             .filter(|_| matches!(subject, Subject::Service(_)))
             .map(|waiting| &waiting.cause);
-        notice::about(&subject.to_string(), incident, &blocker, &Outcome::Advised(waiting), id)
+        notice::about(&subject.to_string(), incident, &blocker, &PlanOutcome::Advised(waiting), id)
     });
 }
 
@@ -472,6 +479,6 @@ fn wait_for(incident: &mut Incident, cause: Option<WaitingFor>, unseen: bool, no
         let before = incident.waiting.as_ref().filter(|waiting| waiting.cause == cause);
         let since = before.map_or(now, |waiting| waiting.since);
         let unseen_since = unseen.then(|| before.and_then(|waiting| waiting.unseen_since).unwrap_or(now));
-        Waiting { cause, since, unseen_since }
+        WaitingIncident { cause, since, unseen_since }
     });
 }

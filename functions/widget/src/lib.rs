@@ -11,14 +11,14 @@ use pullsafe::count::count;
 use pullsafe::settings::WidgetSettings;
 use pullsafe_aws::telemetry::trace_event;
 use pullsafe_aws::{Failure, FailureKind, SdkConfig};
-use pullsafe_incident::outbreak::Rules;
+use pullsafe_incident::outbreak::OutbreakRules;
 use pullsafe_incident::outlook::Outlook;
-use pullsafe_incident::store::{History, Table};
-use pullsafe_report::widget::{Board, DESCRIPTION, Look, Theme, board, error};
+use pullsafe_incident::store::{IncidentHistory, Table};
+use pullsafe_report::widget::{DESCRIPTION, Theme, WidgetContent, WidgetView, board, error};
 use pullsafe_report::{Report, outbreak};
 use serde_json::Value;
 
-use crate::answer::{Answer, Described};
+use crate::answer::{Described, WidgetAnswer};
 
 /// What runs is looked at once a day; what was not for two days runs no more, or is not looked at any more.
 const OUTLOOK_SECONDS: i64 = 2 * 86_400;
@@ -38,19 +38,19 @@ impl Widget {
     }
 
     /// Answers the dashboard: what the widget is for (`{"describe": true}`), or the open incidents as HTML.
-    pub async fn handle(&self, event: &Value) -> Answer {
+    pub async fn handle(&self, event: &Value) -> WidgetAnswer {
         trace_event(event);
         if event["describe"] == true {
-            return Answer::Described(Described { markdown: DESCRIPTION.to_owned() });
+            return WidgetAnswer::Described(Described { markdown: DESCRIPTION.to_owned() });
         }
         let context = &event["widgetContext"];
         let theme = if context["theme"] == "dark" { Theme::Dark } else { Theme::Light };
         // Of whatever form: a width that makes no sense is none.
         let width = context["width"].as_f64().filter(|width| *width >= 1.0).map(|width| width.min(100_000.0) as u32);
-        let look = Look { theme, width, now: (self.clock)() };
+        let look = WidgetView { theme, width, now: (self.clock)() };
         let (open, outlooks) =
             tokio::join!(self.table.open_incidents(), self.table.outlooks(look.now.plus_seconds(-OUTLOOK_SECONDS)));
-        Answer::Html(match open {
+        WidgetAnswer::Html(match open {
             Ok(history) => self.shown(&history, outlooks, look),
             Err(failure) => {
                 tracing::error!(%failure, "the open incidents cannot be read: {failure}");
@@ -59,7 +59,7 @@ impl Widget {
         })
     }
 
-    fn shown(&self, history: &History, outlooks: Result<Vec<Outlook>, Failure>, look: Look) -> String {
+    fn shown(&self, history: &IncidentHistory, outlooks: Result<Vec<Outlook>, Failure>, look: WidgetView) -> String {
         let reports: Vec<Report> = history
             .incidents
             .iter()
@@ -84,12 +84,12 @@ impl Widget {
             warnings.push(format!("What will fail cannot be shown. {}", explained(&failure)));
             Vec::new()
         });
-        let rules = Rules {
+        let rules = OutbreakRules {
             after: self.settings.outbreak_after,
             window_seconds: self.settings.outbreak_minutes * 60,
         };
         let warning = Some(warnings.join(" ")).filter(|warning| !warning.is_empty());
-        let shown = Board {
+        let shown = WidgetContent {
             reports: &reports,
             outbreaks: &outbreak::of(&history.incidents, rules, look.now),
             outlooks: &outlooks,

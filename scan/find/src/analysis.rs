@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pullsafe_syntax::embedded::Embedded;
-use pullsafe_syntax::reference::{self, Resolved, resolve, shown};
-use pullsafe_syntax::traced::{Origin, Traced};
-use pullsafe_syntax::yaml::{Node, Tree, Written as _, read};
+use pullsafe_syntax::reference::{self, ResolvedReference, resolve, shown};
+use pullsafe_syntax::traced::{ByteOrigin, Traced};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _, read};
 
-use crate::finding::{Along, Built, FileScan, Finding, Head, Kept, Kustomization, Level, Place, Problem, Selects};
-use crate::nearby::{Block, Made, Nearby, Source};
+use crate::finding::{
+    Along, Built, BuiltFor, FileScan, Finding, Kustomization, Level, PlaceKind, Problem, RegistryPart, Selects,
+};
+use crate::nearby::{Block, Made, Nearby, SourceFile};
 use crate::neighbours::parent;
 
 /// What to do with a text that is no image reference.
@@ -31,12 +33,12 @@ const NEIGHBOURS: usize = 16 << 20;
 const EMBEDDED: usize = 10_000;
 
 /// Where a file begins.
-const START: Origin = Origin { source: 0, offset: 0 };
+const START: ByteOrigin = ByteOrigin { source: 0, offset: 0 };
 
 /// What one file's analysis has and gives.
 pub(crate) struct Analysis<'a> {
     nearby: &'a Nearby<'a>,
-    own: Source,
+    own: SourceFile,
     /// The sources of its neighbours, by the first one's number.
     blocks: BTreeMap<usize, Arc<Block>>,
     findings: Vec<Finding>,
@@ -58,7 +60,7 @@ impl<'a> Analysis<'a> {
     pub(crate) fn new(path: &str, text: &str, nearby: &'a Nearby<'a>) -> (Self, Traced) {
         let analysis = Self {
             nearby,
-            own: Source::of(path, text),
+            own: SourceFile::of(path, text),
             blocks: BTreeMap::new(),
             findings: Vec::new(),
             problems: Vec::new(),
@@ -87,7 +89,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// The documents of the file that `relative` names, seen from the scanned file's directory.
-    pub(crate) fn neighbour_tree(&mut self, relative: &str) -> Option<Arc<Made<Tree>>> {
+    pub(crate) fn neighbour_tree(&mut self, relative: &str) -> Option<Arc<Made<TracedTree>>> {
         let path = beside(self.path(), relative)?;
         self.made_of(&path, |text| read(text).0)
     }
@@ -119,7 +121,7 @@ impl<'a> Analysis<'a> {
         self.blocks.insert(block.first, Arc::clone(block)).is_none()
     }
 
-    fn source(&self, number: usize) -> &Source {
+    fn source(&self, number: usize) -> &SourceFile {
         let block = self.blocks.range(..=number).next_back();
         block.and_then(|(first, block)| block.sources.get(number - first)).unwrap_or(&self.own)
     }
@@ -183,7 +185,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// Records the name of an image that this file builds.
-    pub(crate) fn built(&mut self, name: &Traced, kept: Kept) {
+    pub(crate) fn built(&mut self, name: &Traced, kept: BuiltFor) {
         if name.unknowns().next().is_none() && !name.as_str().trim().is_empty() {
             self.built.push(Built { name: shown(name).trim().to_owned(), kept });
         }
@@ -192,7 +194,7 @@ impl<'a> Analysis<'a> {
     /// Records a reference: as written, and with its variables' values in.
     pub(crate) fn found(
         &mut self,
-        place: Place,
+        place: PlaceKind,
         written: &Traced,
         value: &Traced,
         otherwise: Otherwise,
@@ -220,7 +222,7 @@ impl<'a> Analysis<'a> {
             file,
             line,
             column,
-            place: if self.embedded { Place::Embedded } else { place },
+            place: if self.embedded { PlaceKind::Embedded } else { place },
             written: as_written(written),
             reference: resolved.reference,
             registry: resolved.registry,
@@ -238,7 +240,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// Records a reference that may be something else, and that is only `likely` to be pulled, or certain.
-    pub(crate) fn found_where(&mut self, likely: bool, place: Place, written: &Traced, value: &Traced) {
+    pub(crate) fn found_where(&mut self, likely: bool, place: PlaceKind, written: &Traced, value: &Traced) {
         if likely {
             self.likely(|analysis| analysis.found(place, written, value, Otherwise::Ignore).is_some());
         } else {
@@ -247,14 +249,14 @@ impl<'a> Analysis<'a> {
     }
 
     /// Where the registry's part of a Docker Hub reference is written.
-    fn head(&self, value: &Traced, resolved: &Resolved) -> Option<Head> {
-        let reference::Head { host, repository, bare } = resolved.head.clone()?;
+    fn head(&self, value: &Traced, resolved: &ResolvedReference) -> Option<RegistryPart> {
+        let reference::RegistrySpan { host, repository, bare } = resolved.head.clone()?;
         let place = |range| value.written_at(range).map(|(source, range)| (self.source(source).path.clone(), range));
         let before = || place(repository..repository).map(|(file, range)| (file, range.start));
         let head = if host.is_empty() {
-            Head { host: None, repository: Some(before()?), bare }
+            RegistryPart { host: None, repository: Some(before()?), bare }
         } else {
-            Head {
+            RegistryPart {
                 host: Some(place(host)?),
                 repository: if bare { Some(before()?) } else { None },
                 bare,
@@ -270,7 +272,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// The file and the byte of a place.
-    pub(crate) fn place_of(&self, origin: Origin) -> (String, usize) {
+    pub(crate) fn place_of(&self, origin: ByteOrigin) -> (String, usize) {
         (self.source(origin.source).path.clone(), origin.offset)
     }
 
@@ -281,7 +283,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// Records what is wrong with a node.
-    pub(crate) fn problem_at_node(&mut self, node: Node<'_>, message: String) {
+    pub(crate) fn problem_at_node(&mut self, node: TracedNode<'_>, message: String) {
         let origin = node.origin();
         self.problem_at(origin.unwrap_or(START), message);
     }
@@ -294,7 +296,7 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    fn problem_at(&mut self, origin: Origin, message: String) {
+    fn problem_at(&mut self, origin: ByteOrigin, message: String) {
         let (file, line, _) = self.position(origin);
         self.problems.push(Problem {
             file,
@@ -327,7 +329,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// File, line and column, the latter two from 1.
-    fn position(&self, origin: Origin) -> (String, usize, usize) {
+    fn position(&self, origin: ByteOrigin) -> (String, usize, usize) {
         let source = self.source(origin.source);
         let (line, column) = source.lines.position(origin.offset);
         (source.path.clone(), line, column)

@@ -2,11 +2,11 @@
 
 use pullsafe_syntax::template;
 use pullsafe_syntax::traced::Traced;
-use pullsafe_syntax::yaml::{self, Tree};
+use pullsafe_syntax::yaml::{self, TracedTree};
 
 use crate::analysis::Analysis;
 use crate::finding::{FileScan, Finding, Problem};
-use crate::format::{FORMATS, Format, Read, is_unread, unread};
+use crate::format::{FORMATS, Format, ReadAs, is_unread, unread};
 pub use crate::format::{order as formats_order, table as formats_table};
 use crate::name::Name;
 use crate::nearby::Nearby;
@@ -14,7 +14,7 @@ use crate::neighbours::Neighbours;
 
 /// How much of a file has to be read to see whether it is worth more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Candidate {
+pub enum ReadAmount {
     /// All of it: its name is one that a format has.
     Whole,
     /// Its first lines: its name says nothing.
@@ -24,20 +24,21 @@ pub enum Candidate {
 }
 
 /// What a path's name says.
-pub fn candidate(path: &str) -> Candidate {
+pub fn candidate(path: &str) -> ReadAmount {
     let name = Name::of(path);
     if name.is_document() || FORMATS.iter().any(|format| (format.named)(&name)) || is_unread(&name) {
-        Candidate::Whole
+        ReadAmount::Whole
     } else if name.is_other() {
-        Candidate::No
+        ReadAmount::No
     } else {
-        Candidate::Begin
+        ReadAmount::Begin
     }
 }
 
 /// Whether the beginning of a file without a known name is that of a format.
 pub fn sniff(begin: &str) -> bool {
-    FORMATS.iter().any(|format| matches!(format.read, Read::Text { begins, .. } if begins(begin))) || is_document(begin)
+    FORMATS.iter().any(|format| matches!(format.read, ReadAs::Text { begins, .. } if begins(begin)))
+        || is_document(begin)
 }
 
 /// Finds what one file pulls. The name of the file, its content and its neighbours decide; nothing else is looked at.
@@ -52,13 +53,13 @@ pub fn scan_file(path: &str, text: &str, nearby: &Nearby<'_>) -> FileScan {
     let has_marks = |format: &Format| format.marks.is_empty() || format.marks.iter().any(|mark| text.contains(mark));
     let mut named = FORMATS
         .iter()
-        .filter(|format| matches!(format.read, Read::Text { .. }) && (format.named)(&name))
+        .filter(|format| matches!(format.read, ReadAs::Text { .. }) && (format.named)(&name))
         .peekable();
     let says_nothing = named.peek().is_none() && !name.is_document();
-    let begins = |format: &&&Format| says_nothing && matches!(format.read, Read::Text { begins, .. } if begins(text));
+    let begins = |format: &&&Format| says_nothing && matches!(format.read, ReadAs::Text { begins, .. } if begins(text));
     let format = named.find(|format| has_marks(format)).or_else(|| FORMATS.iter().find(begins));
     let mut scan = FileScan::default();
-    if let Some(Format { name: format, read: Read::Text { scan: read, .. }, .. }) = format {
+    if let Some(Format { name: format, read: ReadAs::Text { scan: read, .. }, .. }) = format {
         let (mut analysis, traced) = Analysis::new(path, text, nearby);
         read(&traced, &mut analysis);
         embedded(&mut analysis);
@@ -145,8 +146,9 @@ fn embedded(analysis: &mut Analysis<'_>) {
         for (text, kind) in analysis.take_embedded() {
             let name = Name::of(kind.file_name());
             analysis.embedded(|analysis| {
-                match FORMATS.iter().find(|format| matches!(format.read, Read::Text { .. }) && (format.named)(&name)) {
-                    Some(Format { read: Read::Text { scan, .. }, .. }) => scan(&text, analysis),
+                match FORMATS.iter().find(|format| matches!(format.read, ReadAs::Text { .. }) && (format.named)(&name))
+                {
+                    Some(Format { read: ReadAs::Text { scan, .. }, .. }) => scan(&text, analysis),
                     Some(_) | None => {
                         let (tree, _) = yaml::read(text);
                         documents(&name, &tree, analysis);
@@ -164,7 +166,7 @@ fn is_ours(name: &Name<'_>, text: &str) -> bool {
         .any(|word| name.file.contains(word))
         || FORMATS
             .iter()
-            .any(|format| matches!(format.read, Read::Document { .. }) && !name.is_document() && (format.named)(name))
+            .any(|format| matches!(format.read, ReadAs::Document { .. }) && !name.is_document() && (format.named)(name))
         || [".github/workflows", ".buildkite", ".circleci", ".gitlab"]
             .iter()
             .any(|directory| name.is_below(directory))
@@ -180,12 +182,12 @@ fn is_ours(name: &Name<'_>, text: &str) -> bool {
         .any(|word| text.contains(word))
 }
 
-fn documents(name: &Name<'_>, tree: &Tree, analysis: &mut Analysis<'_>) -> Option<&'static str> {
+fn documents(name: &Name<'_>, tree: &TracedTree, analysis: &mut Analysis<'_>) -> Option<&'static str> {
     FORMATS.iter().find_map(|format| match format.read {
-        Read::Document { is, scan } if is(name, tree) => {
+        ReadAs::Document { is, scan } if is(name, tree) => {
             scan(tree, analysis);
             Some(format.name)
         }
-        Read::Document { .. } | Read::Text { .. } => None,
+        ReadAs::Document { .. } | ReadAs::Text { .. } => None,
     })
 }

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::detect::{Candidate, sniff};
+use crate::detect::{ReadAmount, sniff};
 use crate::neighbours::Neighbours;
 
 /// How much of a file without a known name is read to see whether it is of a format.
@@ -97,7 +97,7 @@ pub(crate) fn shown(path: &Path) -> String {
 }
 
 /// Why a file that could be one of the formats was not read.
-pub(crate) enum Unread {
+pub(crate) enum UnreadFile {
     /// It is left out on purpose.
     Skipped(String),
     /// It could not be read.
@@ -105,11 +105,11 @@ pub(crate) enum Unread {
 }
 
 /// The text of a file; `None` where it is of no format, an error where it should have been read and was not.
-pub(crate) fn read(path: &Path, kind: Candidate, explicit: bool, disk: &Disk) -> Result<Option<String>, Unread> {
-    let failed = Unread::Failed;
+pub(crate) fn read(path: &Path, kind: ReadAmount, explicit: bool, disk: &Disk) -> Result<Option<String>, UnreadFile> {
+    let failed = UnreadFile::Failed;
     // Only a link that was given by name gets here.
     if path.is_symlink() && disk.within(path).is_none() {
-        return Err(Unread::Skipped("a link to a file that is not below its own directory".to_owned()));
+        return Err(UnreadFile::Skipped("a link to a file that is not below its own directory".to_owned()));
     }
     let metadata = std::fs::metadata(path).map_err(failed)?;
     let length = metadata.len();
@@ -120,7 +120,7 @@ pub(crate) fn read(path: &Path, kind: Candidate, explicit: bool, disk: &Disk) ->
     let mut file = File::open(path).map_err(failed)?;
     let max_bytes = disk.max_bytes;
     let mut bytes = Vec::new();
-    if kind == Candidate::Begin && !explicit {
+    if kind == ReadAmount::Begin && !explicit {
         let mut begin = [0; SNIFF];
         let count = fill(&mut file, &mut begin).map_err(failed)?;
         let begin = &begin[..count];
@@ -130,15 +130,15 @@ pub(crate) fn read(path: &Path, kind: Candidate, explicit: bool, disk: &Disk) ->
         bytes.extend_from_slice(begin);
     }
     if length > max_bytes {
-        return Err(Unread::Skipped(format!("{length} bytes, more than {max_bytes}")));
+        return Err(UnreadFile::Skipped(format!("{length} bytes, more than {max_bytes}")));
     }
     // The limit holds for a file that grows while it is read, too.
     file.take(max_bytes).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err(Unread::Skipped("UTF-16 is not supported".to_owned()));
+        return Err(UnreadFile::Skipped("UTF-16 is not supported".to_owned()));
     }
     if bytes[..bytes.len().min(SNIFF * 2)].contains(&0) {
-        return Err(Unread::Skipped("a binary file".to_owned()));
+        return Err(UnreadFile::Skipped("a binary file".to_owned()));
     }
     Ok(Some(text_of(bytes)))
 }

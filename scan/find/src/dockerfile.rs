@@ -11,7 +11,7 @@ use pullsafe_syntax::traced::{HOLE, Traced, Unknown};
 use pullsafe_syntax::variables::{Dialect, expand};
 
 use crate::analysis::{Analysis, Otherwise, beside};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::nearby::Made;
 
 /// Values from outside: a compose file's `build.args`, and the names of its `additional_contexts`.
@@ -63,9 +63,9 @@ pub(crate) fn scan(text: &Traced, outside: &Outside, analysis: &mut Analysis<'_>
         analysis.problem(text, *offset, format!("the heredoc `{delimiter}` has no end"));
     }
     if let Some(syntax) = &parsed.syntax {
-        analysis.found(Place::DockerfileSyntax, syntax, syntax, Otherwise::Report);
+        analysis.found(PlaceKind::DockerfileSyntax, syntax, syntax, Otherwise::Report);
     }
-    let mut build = Build {
+    let mut build = StageReader {
         outside,
         global: HashMap::new(),
         stage: HashMap::new(),
@@ -112,9 +112,9 @@ pub(crate) fn names_a_word(text: &Traced) -> bool {
 }
 
 /// The instructions of a Dockerfile that decide its bases: `ARG` and `FROM`.
-pub(crate) struct Bases(Vec<Instruction>);
+pub(crate) struct BaseInstructions(Vec<Instruction>);
 
-impl Bases {
+impl BaseInstructions {
     pub(crate) fn of(text: Traced) -> Self {
         let mut instructions = parse(&text).instructions;
         instructions.retain(|instruction| matches!(instruction.keyword.as_str(), "ARG" | "FROM"));
@@ -123,15 +123,20 @@ impl Bases {
 }
 
 /// The Dockerfile that `relative` names, seen from the scanned file's directory.
-pub(crate) fn named(relative: &str, analysis: &mut Analysis<'_>) -> Option<Arc<Made<Bases>>> {
+pub(crate) fn named(relative: &str, analysis: &mut Analysis<'_>) -> Option<Arc<Made<BaseInstructions>>> {
     let path = beside(analysis.path(), relative)?;
-    analysis.made_of(&path, Bases::of)
+    analysis.made_of(&path, BaseInstructions::of)
 }
 
 /// Records what a neighbour's `FROM` lines pull because of arguments from outside; the rest is found in the Dockerfile
 /// itself.
-pub(crate) fn scan_arguments(dockerfile: &Made<Bases>, outside: &Outside, place: Place, analysis: &mut Analysis<'_>) {
-    let mut build = Build {
+pub(crate) fn scan_arguments(
+    dockerfile: &Made<BaseInstructions>,
+    outside: &Outside,
+    place: PlaceKind,
+    analysis: &mut Analysis<'_>,
+) {
+    let mut build = StageReader {
         outside,
         global: HashMap::new(),
         stage: HashMap::new(),
@@ -196,7 +201,7 @@ fn stage_name(instruction: &Instruction) -> Option<String> {
     named.then(|| text[name.0..name.1].to_lowercase())
 }
 
-struct Build<'a> {
+struct StageReader<'a> {
     outside: &'a Outside,
     /// `ARG`s before the first `FROM`. `None` has no default.
     global: HashMap<String, Option<Traced>>,
@@ -208,7 +213,7 @@ struct Build<'a> {
     in_stage: bool,
 }
 
-impl Build<'_> {
+impl StageReader<'_> {
     fn argument(&mut self, arguments: &Traced) {
         for (start, end) in word_ranges(arguments.as_str()) {
             let word = arguments.slice(start..end);
@@ -247,7 +252,7 @@ impl Build<'_> {
             analysis.problem(text, instruction.offset, "`FROM` names no image");
         }
         if let Some((written, image)) = self.base(instruction) {
-            analysis.found(Place::DockerfileFrom, &written, &image, Otherwise::Report);
+            analysis.found(PlaceKind::DockerfileFrom, &written, &image, Otherwise::Report);
         }
         self.enter(instruction);
     }
@@ -272,7 +277,7 @@ impl Build<'_> {
         for flag in flags(&instruction.arguments) {
             if flag.as_str().get(..7).is_some_and(|name| name.eq_ignore_ascii_case("--from=")) {
                 let written = unquoted(&flag.slice(7..flag.as_str().len()));
-                self.other_image(Place::DockerfileCopyFrom, &written, names, analysis);
+                self.other_image(PlaceKind::DockerfileCopyFrom, &written, names, analysis);
             }
         }
     }
@@ -290,14 +295,14 @@ impl Build<'_> {
                 if bare.get(..5).is_some_and(|name| name.eq_ignore_ascii_case("from=")) {
                     let skipped = option.len() - bare.len() + 5;
                     let written = unquoted(&flag.slice(option_start + skipped..option_start + option.len()));
-                    self.other_image(Place::DockerfileMount, &written, names, analysis);
+                    self.other_image(PlaceKind::DockerfileMount, &written, names, analysis);
                 }
             }
         }
     }
 
     /// An image that another instruction than `FROM` names, unless it is a stage, by name or by number.
-    fn other_image(&self, place: Place, written: &Traced, names: &HashSet<String>, analysis: &mut Analysis<'_>) {
+    fn other_image(&self, place: PlaceKind, written: &Traced, names: &HashSet<String>, analysis: &mut Analysis<'_>) {
         let image = self.expand_stage(written);
         let text = image.as_str();
         let is_stage = text.parse::<usize>().is_ok() || names.contains(&text.to_lowercase());

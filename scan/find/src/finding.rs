@@ -8,7 +8,7 @@ use serde::Serialize;
 /// What kind of place names the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub enum PlaceKind {
     /// `FROM` of a Dockerfile.
     DockerfileFrom,
     /// `COPY --from=` of a Dockerfile.
@@ -83,7 +83,7 @@ pub enum Place {
     Embedded,
 }
 
-impl Place {
+impl PlaceKind {
     /// Whether an image of this place is deployed, so that it comes from a registry and not from the machine that built
     /// it.
     pub const fn is_deployed(self) -> bool {
@@ -180,7 +180,7 @@ pub struct Finding {
     /// Column in characters, from 1.
     pub column: usize,
     /// What kind of place this is.
-    pub place: Place,
+    pub place: PlaceKind,
     /// The reference as its author wrote it.
     pub written: String,
     /// The reference with everything filled in; what has no value stays as `${NAME}`.
@@ -200,7 +200,7 @@ pub struct Finding {
     pub services: Vec<String>,
     /// Where the registry's part of the reference is written, for the rewriting.
     #[serde(skip)]
-    pub head: Option<Head>,
+    pub head: Option<RegistryPart>,
     /// What else has to change where it moves, so that it means the same; or why it must not move.
     #[serde(skip)]
     pub along: Along,
@@ -242,14 +242,14 @@ pub struct Selects {
     /// The name, without tag and digest.
     pub name: String,
     /// Where the name's registry is written.
-    pub head: Head,
+    pub head: RegistryPart,
     /// Whether the entry puts another name in its place.
     pub replaced: bool,
 }
 
 /// The registry's part of a Docker Hub reference, where it was written: what a move to another registry changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct RegistryPart {
     /// The file and the bytes of the host, where one is written.
     pub host: Option<(String, Range<usize>)>,
     /// The file and the byte where the repository begins, where something has to go before it.
@@ -293,20 +293,20 @@ pub struct Elsewhere {
     #[serde(flatten)]
     pub finding: Finding,
     /// Why nothing is pulled there.
-    pub why: Why,
+    pub why: WhyNotPulled,
 }
 
 /// Why an image that is named is not pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Why {
+pub enum WhyNotPulled {
     /// Another file builds it.
     Built,
     /// A kustomization puts something in its place.
     Overridden,
 }
 
-impl Why {
+impl WhyNotPulled {
     /// In words, after `is not pulled: `.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -322,12 +322,12 @@ pub struct Built {
     /// As it is written there.
     pub name: String,
     /// For whom it is there.
-    pub kept: Kept,
+    pub kept: BuiltFor,
 }
 
 /// For whom an image that is built is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kept {
+pub enum BuiltFor {
     /// For builds and runs on the same machine, under this name and tag.
     Locally,
     /// For everything that the tool deploys, whatever the tag: Skaffold puts its own in.

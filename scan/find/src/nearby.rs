@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use pullsafe_syntax::lines::Lines;
-use pullsafe_syntax::traced::{Origin, Traced};
+use pullsafe_syntax::lines::LineStarts;
+use pullsafe_syntax::traced::{ByteOrigin, Traced};
 
 use crate::neighbours::Neighbours;
 
@@ -21,14 +21,14 @@ const KEPT: usize = 8 << 20;
 /// The neighbours of one scan's files.
 pub struct Nearby<'n> {
     files: &'n dyn Neighbours,
-    kept: Mutex<Kept>,
+    kept: Mutex<ParsedFiles>,
     /// The number of the next source; 0 is the scanned file, whichever it is.
     next: AtomicUsize,
     read: AtomicUsize,
 }
 
 #[derive(Default)]
-struct Kept {
+struct ParsedFiles {
     made: HashMap<(TypeId, String), Cell>,
     bytes: usize,
 }
@@ -38,18 +38,18 @@ type Cell = Arc<OnceLock<Option<Arc<dyn Any + Send + Sync>>>>;
 /// Sources with numbers one after the other.
 pub(crate) struct Block {
     pub(crate) first: usize,
-    pub(crate) sources: Vec<Source>,
+    pub(crate) sources: Vec<SourceFile>,
 }
 
 /// A file that findings may come from.
-pub(crate) struct Source {
+pub(crate) struct SourceFile {
     pub(crate) path: String,
-    pub(crate) lines: Lines,
+    pub(crate) lines: LineStarts,
 }
 
-impl Source {
+impl SourceFile {
     pub(crate) fn of(path: &str, text: &str) -> Self {
-        Self { path: path.to_owned(), lines: Lines::of(text) }
+        Self { path: path.to_owned(), lines: LineStarts::of(text) }
     }
 }
 
@@ -151,9 +151,9 @@ impl<'n> Nearby<'n> {
         let texts = files
             .iter()
             .enumerate()
-            .map(|(at, (_, text))| Traced::written(text, Origin { source: first + at, offset: 0 }))
+            .map(|(at, (_, text))| Traced::written(text, ByteOrigin { source: first + at, offset: 0 }))
             .collect();
-        let sources = files.iter().map(|(path, text)| Source::of(path, text)).collect();
+        let sources = files.iter().map(|(path, text)| SourceFile::of(path, text)).collect();
         (Arc::new(Block { first, sources }), texts)
     }
 
@@ -175,7 +175,7 @@ impl<'n> Nearby<'n> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.bytes += bytes;
         if kept.bytes > KEPT {
-            *kept = Kept { bytes, ..Kept::default() };
+            *kept = ParsedFiles { bytes, ..ParsedFiles::default() };
         }
     }
 }

@@ -2,22 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::finding::{Built, Elsewhere, FileScan, Finding, Kept, Kustomization, Place, Why};
+use crate::finding::{Built, BuiltFor, Elsewhere, FileScan, Finding, Kustomization, PlaceKind, WhyNotPulled};
 
 /// How many kustomizations one after the other are followed.
 const DEPTH: usize = 16;
 
 /// Takes apart what is pulled and what only looks so in its own file.
 pub(crate) fn settle(findings: Vec<Finding>, files: &[FileScan]) -> (Vec<Finding>, Vec<Elsewhere>) {
-    let names = Names::of(files.iter().flat_map(|file| &file.built));
+    let names = BuiltNames::of(files.iter().flat_map(|file| &file.built));
     let kustomizations = Kustomizations::of(files.iter().filter_map(|file| file.kustomization.as_ref()));
     let mut pulled = Vec::new();
     let mut elsewhere = Vec::new();
     for finding in findings {
         let why = if names.have(&finding) {
-            Some(Why::Built)
+            Some(WhyNotPulled::Built)
         } else if kustomizations.decide(&finding) {
-            Some(Why::Overridden)
+            Some(WhyNotPulled::Overridden)
         } else {
             None
         };
@@ -30,13 +30,13 @@ pub(crate) fn settle(findings: Vec<Finding>, files: &[FileScan]) -> (Vec<Finding
 }
 
 /// The names of what the files build.
-struct Names<'f> {
+struct BuiltNames<'f> {
     locally: HashSet<String>,
     everywhere: HashSet<&'f str>,
     contexts: HashSet<String>,
 }
 
-impl<'f> Names<'f> {
+impl<'f> BuiltNames<'f> {
     fn of(built: impl Iterator<Item = &'f Built>) -> Self {
         let mut names = Self {
             locally: HashSet::new(),
@@ -45,9 +45,9 @@ impl<'f> Names<'f> {
         };
         for built in built {
             match built.kept {
-                Kept::Locally => drop(names.locally.insert(with_tag(&built.name))),
-                Kept::Everywhere => drop(names.everywhere.insert(repository(&built.name))),
-                Kept::AsContext => drop(names.contexts.insert(built.name.to_lowercase())),
+                BuiltFor::Locally => drop(names.locally.insert(with_tag(&built.name))),
+                BuiltFor::Everywhere => drop(names.everywhere.insert(repository(&built.name))),
+                BuiltFor::AsContext => drop(names.contexts.insert(built.name.to_lowercase())),
             }
         }
         names
@@ -56,14 +56,16 @@ impl<'f> Names<'f> {
     fn have(&self, finding: &Finding) -> bool {
         let reference = finding.reference.strip_prefix("docker.io/").unwrap_or(&finding.reference);
         let short = reference.strip_prefix("library/").unwrap_or(reference);
-        let is_dockerfile =
-            matches!(finding.place, Place::DockerfileFrom | Place::DockerfileCopyFrom | Place::DockerfileMount);
+        let is_dockerfile = matches!(
+            finding.place,
+            PlaceKind::DockerfileFrom | PlaceKind::DockerfileCopyFrom | PlaceKind::DockerfileMount
+        );
         if self.everywhere.contains(repository(short))
             || is_dockerfile && self.contexts.contains(&finding.written.to_lowercase())
         {
             return true;
         }
-        if matches!(finding.place, Place::DockerfileSyntax | Place::GithubAction) {
+        if matches!(finding.place, PlaceKind::DockerfileSyntax | PlaceKind::GithubAction) {
             return false;
         }
         // What is deployed comes from a registry, unless its name is none that a registry has for other people.
@@ -107,7 +109,7 @@ impl<'f> Kustomizations<'f> {
 
     /// Whether every kustomization that deploys a manifest puts something in the place of this image.
     fn decide(&self, finding: &Finding) -> bool {
-        if finding.place != Place::Kubernetes || finding.selects.is_some() || self.includers.is_empty() {
+        if finding.place != PlaceKind::Kubernetes || finding.selects.is_some() || self.includers.is_empty() {
             return false;
         }
         let name = repository(&finding.written);

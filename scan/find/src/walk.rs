@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use ignore::{WalkBuilder, WalkState};
 use serde::Serialize;
 
-use crate::detect::{Candidate, candidate, scan_file};
-use crate::disk::{Disk, Unread, read, shown};
+use crate::detect::{ReadAmount, candidate, scan_file};
+use crate::disk::{Disk, UnreadFile, read, shown};
 use crate::finding::{Elsewhere, FileScan, Finding, Level, Problem};
 use crate::nearby::Nearby;
 use crate::settle::settle;
@@ -222,8 +222,8 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
                 }
                 Ok(entry) => {
                     seen.fetch_add(1, Ordering::Relaxed);
-                    let named = entry.file_name().to_str().map_or(Candidate::No, candidate);
-                    if named == Candidate::No && entry.depth() > 0 {
+                    let named = entry.file_name().to_str().map_or(ReadAmount::No, candidate);
+                    if named == ReadAmount::No && entry.depth() > 0 {
                         return WalkState::Continue;
                     }
                     found.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -286,15 +286,15 @@ fn unreadable(error: &ignore::Error) -> Problem {
 fn one(path: &Path, explicit: bool, disk: &Disk, nearby: &Nearby<'_>, result: &mut Collected) {
     let shown = shown(path);
     let named = candidate(&shown);
-    let kind = if named == Candidate::No && explicit { Candidate::Begin } else { named };
+    let kind = if named == ReadAmount::No && explicit { ReadAmount::Begin } else { named };
     let text = match read(path, kind, explicit, disk) {
         Ok(Some(text)) => text,
         Ok(None) => return,
-        Err(Unread::Skipped(reason)) => {
+        Err(UnreadFile::Skipped(reason)) => {
             result.skipped.push(Skipped { file: shown, reason });
             return;
         }
-        Err(Unread::Failed(error)) => {
+        Err(UnreadFile::Failed(error)) => {
             result.problems.push(Problem {
                 file: shown,
                 line: 0,

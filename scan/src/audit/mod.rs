@@ -1,7 +1,7 @@
 //! What runs in an account, and how exposed it is to Docker Hub's pull quota.
 //!
-//! A pure function over an [`Inventory`]: whoever fills that asks AWS. The numbers are estimates from above, and each
-//! says what it is: a task on Fargate pulls every image anew, an instance of EC2 may have it in its cache.
+//! A pure function over an [`AccountInventory`]: whoever fills that asks AWS. The numbers are estimates from above, and
+//! each says what it is: a task on Fargate pulls every image anew, an instance of EC2 may have it in its cache.
 
 mod render;
 
@@ -17,13 +17,13 @@ pub const TRIES_PER_LAUNCH: u32 = 7;
 
 /// What was found in an account and region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Inventory {
+pub struct AccountInventory {
     /// The account's number.
     pub account: String,
     /// The region.
     pub region: String,
     /// The active services.
-    pub services: Vec<Service>,
+    pub services: Vec<AuditedService>,
     /// What the mirror was asked for, by full Docker Hub reference; what is not there was not asked for.
     pub mirror: BTreeMap<String, Mirrored>,
     /// What could not be looked up, in words.
@@ -32,7 +32,7 @@ pub struct Inventory {
 
 /// A service and its active task definition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Service {
+pub struct AuditedService {
     /// Name of the cluster.
     pub cluster: String,
     /// Name of the service.
@@ -42,14 +42,14 @@ pub struct Service {
     /// Family and revision, or ARN.
     pub task_definition: String,
     /// The containers of a task.
-    pub containers: Vec<Container>,
+    pub containers: Vec<AuditedContainer>,
     /// Subnets of the tasks: services with the same ones share the address that Docker Hub counts by.
     pub subnets: BTreeSet<String>,
 }
 
 /// A container of a task definition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Container {
+pub struct AuditedContainer {
     /// Its name.
     pub name: String,
     /// Its image, as the task definition has it.
@@ -83,7 +83,7 @@ pub struct Audit {
     /// Those that pull from Docker Hub, the most exposed first.
     pub exposed: Vec<Exposed>,
     /// Services that share an address, and what a deployment of all of them costs.
-    pub addresses: Vec<Address>,
+    pub addresses: Vec<EgressAddress>,
     /// Task definitions with an image that is no reference.
     pub unreadable: Vec<String>,
     /// What could not be looked up.
@@ -100,7 +100,7 @@ pub struct Exposed {
     /// Its task definition.
     pub task_definition: String,
     /// Its Docker Hub images.
-    pub images: Vec<Image>,
+    pub images: Vec<AuditedImage>,
     /// Pulls that one deployment costs at most, by address and by credentials.
     pub pulls_per_deployment: u32,
     /// Pulls that one failing task launch costs at most.
@@ -111,7 +111,7 @@ pub struct Exposed {
 
 /// A Docker Hub image of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Image {
+pub struct AuditedImage {
     /// Name of the container.
     pub container: String,
     /// The full reference.
@@ -128,7 +128,7 @@ pub struct Image {
 
 /// Services behind one address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Address {
+pub struct EgressAddress {
     /// The subnets that they have in common; empty where they are not known.
     pub subnets: BTreeSet<String>,
     /// `cluster/service` of each.
@@ -140,10 +140,10 @@ pub struct Address {
 }
 
 /// Judges an inventory. `quota` is what the address is granted, [`ANONYMOUS_QUOTA`] unless known better.
-pub fn audit(inventory: &Inventory, quota: u32) -> Audit {
+pub fn audit(inventory: &AccountInventory, quota: u32) -> Audit {
     let mut unreadable = Vec::new();
     let mut exposed = Vec::new();
-    let mut addresses: BTreeMap<&BTreeSet<String>, Address> = BTreeMap::new();
+    let mut addresses: BTreeMap<&BTreeSet<String>, EgressAddress> = BTreeMap::new();
     for service in &inventory.services {
         let images = hub_images(service, inventory, &mut unreadable);
         if images.is_empty() {
@@ -152,7 +152,7 @@ pub fn audit(inventory: &Inventory, quota: u32) -> Audit {
         let found = exposure(service, images, quota);
         let anonymous = found.images.iter().filter(|image| !image.has_credentials).count();
         if anonymous > 0 {
-            let address = addresses.entry(&service.subnets).or_insert_with(|| Address {
+            let address = addresses.entry(&service.subnets).or_insert_with(|| EgressAddress {
                 subnets: service.subnets.clone(),
                 services: Vec::new(),
                 pulls_per_deployment_of_all: 0,
@@ -167,7 +167,7 @@ pub fn audit(inventory: &Inventory, quota: u32) -> Audit {
     exposed.sort_by(|a, b| {
         (b.pulls_per_deployment, &a.cluster, &a.service).cmp(&(a.pulls_per_deployment, &b.cluster, &b.service))
     });
-    let mut addresses: Vec<Address> = addresses.into_values().collect();
+    let mut addresses: Vec<EgressAddress> = addresses.into_values().collect();
     addresses.sort_by(|a, b| {
         b.pulls_per_deployment_of_all
             .cmp(&a.pulls_per_deployment_of_all)
@@ -184,11 +184,15 @@ pub fn audit(inventory: &Inventory, quota: u32) -> Audit {
     }
 }
 
-fn hub_images(service: &Service, inventory: &Inventory, unreadable: &mut Vec<String>) -> Vec<Image> {
+fn hub_images(
+    service: &AuditedService,
+    inventory: &AccountInventory,
+    unreadable: &mut Vec<String>,
+) -> Vec<AuditedImage> {
     let mut images = Vec::new();
     for container in &service.containers {
         match container.image.parse::<Reference>() {
-            Ok(reference) if reference.kind() == Registry::DockerHub => images.push(Image {
+            Ok(reference) if reference.kind() == Registry::DockerHub => images.push(AuditedImage {
                 container: container.name.clone(),
                 official: reference.is_official(),
                 pinned: reference.digest().is_some(),
@@ -205,7 +209,7 @@ fn hub_images(service: &Service, inventory: &Inventory, unreadable: &mut Vec<Str
     images
 }
 
-fn exposure(service: &Service, images: Vec<Image>, quota: u32) -> Exposed {
+fn exposure(service: &AuditedService, images: Vec<AuditedImage>, quota: u32) -> Exposed {
     let anonymous = images.iter().filter(|image| !image.has_credentials).count();
     // A launch fails at its first image that cannot be pulled; the others may have been pulled before.
     let pulls_per_failing_launch = TRIES_PER_LAUNCH.saturating_add(times(1, images.len().saturating_sub(1)));

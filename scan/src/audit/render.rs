@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Audit, Exposed, Image, Mirrored};
+use super::{Audit, AuditedImage, Exposed, Mirrored};
 
 impl Audit {
     /// Whether any service pulls from Docker Hub.
@@ -73,7 +73,7 @@ fn service(text: &mut String, exposed: &Exposed) {
     }
 }
 
-fn notes(image: &Image) -> String {
+fn notes(image: &AuditedImage) -> String {
     let mut notes = Vec::new();
     for (applies, word) in
         [(image.official, "official"), (image.pinned, "pinned"), (image.has_credentials, "with credentials")]

@@ -1,7 +1,7 @@
 use super::*;
 
-fn service(name: &str, desired_count: u32, subnet: &str, containers: &[(&str, bool)]) -> Service {
-    Service {
+fn service(name: &str, desired_count: u32, subnet: &str, containers: &[(&str, bool)]) -> AuditedService {
+    AuditedService {
         cluster: "prod".to_owned(),
         name: name.to_owned(),
         desired_count,
@@ -9,7 +9,7 @@ fn service(name: &str, desired_count: u32, subnet: &str, containers: &[(&str, bo
         containers: containers
             .iter()
             .enumerate()
-            .map(|(index, &(image, has_credentials))| Container {
+            .map(|(index, &(image, has_credentials))| AuditedContainer {
                 name: format!("c{index}"),
                 image: image.to_owned(),
                 has_credentials,
@@ -19,8 +19,8 @@ fn service(name: &str, desired_count: u32, subnet: &str, containers: &[(&str, bo
     }
 }
 
-fn inventory() -> Inventory {
-    Inventory {
+fn inventory() -> AccountInventory {
+    AccountInventory {
         account: "123456789012".to_owned(),
         region: "eu-west-1".to_owned(),
         services: vec![
@@ -72,9 +72,9 @@ fn reads_alone() {
 
 #[test]
 fn an_account_without_docker_hub_is_not_exposed() {
-    let inventory = Inventory {
+    let inventory = AccountInventory {
         services: vec![service("own", 9, "subnet-1", &[("public.ecr.aws/x/y:1", false)])],
-        ..Inventory::default()
+        ..AccountInventory::default()
     };
     let audit = audit(&inventory, ANONYMOUS_QUOTA);
     assert!(!audit.is_exposed());

@@ -11,7 +11,7 @@ mod text;
 pub use github::{annotation, github};
 pub use json::json;
 pub use sarif::sarif;
-pub use text::{Colours, Listed, terminal, text};
+pub use text::{Colours, FindingsShown, terminal, text};
 
 /// Counts that every report gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

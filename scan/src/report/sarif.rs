@@ -8,7 +8,7 @@ use pullsafe_find::walk::Scanned;
 use serde_json::{Value, json};
 
 use super::advice;
-use crate::rewrite::{Edit, Target};
+use crate::rewrite::{FileEdit, NewRegistry};
 
 const PULL: &str = "docker-hub-pull";
 const UNDECIDED: &str = "undecided-registry";
@@ -19,7 +19,7 @@ const SYNTAX: &str = "https://docs.docker.com/reference/compose-file/interpolati
 
 /// One run: each pull from Docker Hub is a warning, what a variable decides a note, a file that cannot be read an
 /// error. With a `target` a pull comes with its fix.
-pub fn sarif(scanned: &Scanned, target: Option<&Target>) -> String {
+pub fn sarif(scanned: &Scanned, target: Option<&NewRegistry>) -> String {
     let mut results: Vec<Value> = Vec::new();
     for finding in &scanned.findings {
         let (rule, level) = match (finding.is_docker_hub(), finding.registry) {
@@ -74,16 +74,16 @@ pub fn sarif(scanned: &Scanned, target: Option<&Target>) -> String {
 }
 
 /// The edits that move an image, by file.
-fn fix(finding: &Finding, target: &Target) -> Option<Value> {
+fn fix(finding: &Finding, target: &NewRegistry) -> Option<Value> {
     let (edits, reference) = target.edits(finding).ok()?;
-    let mut files: BTreeMap<String, Vec<Edit>> = BTreeMap::new();
+    let mut files: BTreeMap<String, Vec<FileEdit>> = BTreeMap::new();
     for (file, edit) in edits {
         files.entry(file).or_default().push(edit);
     }
     let changes: Vec<Value> = files
         .iter()
         .map(|(file, edits)| {
-            let replacement = |edit: &Edit| {
+            let replacement = |edit: &FileEdit| {
                 json!({
                     "deletedRegion": {"byteOffset": edit.start, "byteLength": edit.end - edit.start},
                     "insertedContent": {"text": edit.text},

@@ -8,11 +8,11 @@ use pullsafe_find::finding::{Finding, Level, Problem};
 use pullsafe_find::walk::Scanned;
 
 use super::{Summary, count};
-use crate::rewrite::Target;
+use crate::rewrite::NewRegistry;
 
 /// Which findings are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listed {
+pub enum FindingsShown {
     /// What concerns Docker Hub, and what a variable leaves open.
     DockerHub,
     /// All, and what was looked at and is none.
@@ -22,7 +22,7 @@ pub enum Listed {
 /// One line for each finding; then what could not be read; then the counts.
 ///
 /// What is listed is what concerns Docker Hub, and what a variable leaves open; or all.
-pub fn text(scanned: &Scanned, listed: Listed) -> String {
+pub fn text(scanned: &Scanned, listed: FindingsShown) -> String {
     let mut text = String::new();
     for finding in shown(scanned, listed) {
         // Writing to a string cannot fail.
@@ -31,7 +31,7 @@ pub fn text(scanned: &Scanned, listed: Listed) -> String {
     for problem in &scanned.problems {
         let _ = writeln!(text, "{}", problem_line(problem));
     }
-    if listed == Listed::All {
+    if listed == FindingsShown::All {
         for other in &scanned.elsewhere {
             let (file, line) = (log_line(&other.finding.file), other.finding.line);
             let _ = writeln!(
@@ -54,7 +54,7 @@ pub fn text(scanned: &Scanned, listed: Listed) -> String {
 
 /// The same for a terminal: grouped by file, a table of the images, and what to do next. `target` is where they should
 /// come from.
-pub fn terminal(scanned: &Scanned, listed: Listed, colours: Colours, target: Option<&Target>) -> String {
+pub fn terminal(scanned: &Scanned, listed: FindingsShown, colours: Colours, target: Option<&NewRegistry>) -> String {
     let mut text = String::new();
     let mut file = "";
     for finding in shown(scanned, listed) {
@@ -134,15 +134,15 @@ impl Colours {
     }
 }
 
-fn shown(scanned: &Scanned, listed: Listed) -> impl Iterator<Item = &Finding> {
+fn shown(scanned: &Scanned, listed: FindingsShown) -> impl Iterator<Item = &Finding> {
     scanned
         .findings
         .iter()
-        .filter(move |finding| listed == Listed::All || finding.is_docker_hub() || finding.registry.is_none())
+        .filter(move |finding| listed == FindingsShown::All || finding.is_docker_hub() || finding.registry.is_none())
 }
 
 /// Each Docker Hub image once: how often it is named, and where it should come from.
-fn table(scanned: &Scanned, colours: Colours, target: Option<&Target>) -> String {
+fn table(scanned: &Scanned, colours: Colours, target: Option<&NewRegistry>) -> String {
     let mut images: BTreeMap<&str, (usize, &Finding)> = BTreeMap::new();
     for finding in scanned.findings.iter().filter(|finding| finding.is_docker_hub()) {
         images.entry(&finding.reference).or_insert((0, finding)).0 += 1;

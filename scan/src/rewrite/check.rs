@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pullsafe_find::detect::scan_file;
-use pullsafe_find::finding::{Elsewhere, FileScan, Finding, Place};
+use pullsafe_find::finding::{Elsewhere, FileScan, Finding, PlaceKind};
 use pullsafe_find::nearby::Nearby;
 use pullsafe_find::neighbours::Neighbours;
 
-use super::{Edit, Move, apply, edits};
+use super::{FileEdit, MovedFinding, apply, edits};
 
 /// How many bytes are scanned again to tell the images of files apart; after that a file is left alone as a whole.
 const AGAIN: usize = 16 << 20;
@@ -26,7 +26,7 @@ impl Failed {
     }
 
     /// Whether a move is one of those that cannot be.
-    pub(super) fn names(&self, step: &Move<'_>) -> bool {
+    pub(super) fn names(&self, step: &MovedFinding<'_>) -> bool {
         self.images.is_empty() || self.images.contains(&key(step.finding))
     }
 }
@@ -35,14 +35,14 @@ impl Failed {
 pub(super) fn failed(
     findings: &[Finding],
     elsewhere: &[Elsewhere],
-    moves: &[Move<'_>],
+    moves: &[MovedFinding<'_>],
     files: &dyn Neighbours,
 ) -> BTreeMap<String, Failed> {
     let mut scanned: BTreeMap<&str, BTreeSet<Key>> = BTreeMap::new();
     for finding in findings.iter().chain(elsewhere.iter().map(|other| &other.finding)) {
         scanned.entry(&finding.file).or_default().insert(key(finding));
     }
-    let mut of_file: BTreeMap<&str, Vec<&Move<'_>>> = BTreeMap::new();
+    let mut of_file: BTreeMap<&str, Vec<&MovedFinding<'_>>> = BTreeMap::new();
     for step in moves {
         of_file.entry(&step.finding.file).or_default().push(step);
     }
@@ -91,7 +91,13 @@ struct Before<'b> {
 
 impl Before<'_> {
     /// Why the file is not as planned after the edits of these moves, with which it has this text.
-    fn fault(&self, moves: &[Move<'_>], edited: &Edited<'_>, text: &str, nearby: &Nearby<'_>) -> Option<String> {
+    fn fault(
+        &self,
+        moves: &[MovedFinding<'_>],
+        edited: &Edited<'_>,
+        text: &str,
+        nearby: &Nearby<'_>,
+    ) -> Option<String> {
         let FileScan { findings: found, problems, .. } = scan_file(self.file, text, nearby);
         if problems.len() > self.problems {
             let why = problems.last().map(|problem| problem.message.clone());
@@ -115,14 +121,14 @@ impl Before<'_> {
     }
 
     /// Which moves are at fault: those that do not work alone, with the others that need the same bytes changed.
-    fn blame(&self, own: &[&Move<'_>], why: String, files: &dyn Neighbours, again: &Cell<usize>) -> Failed {
+    fn blame(&self, own: &[&MovedFinding<'_>], why: String, files: &dyn Neighbours, again: &Cell<usize>) -> Failed {
         let mut images = BTreeSet::new();
         for step in own {
             let places: BTreeSet<_> = step.places().collect();
-            let together: Vec<Move<'_>> = own
+            let together: Vec<MovedFinding<'_>> = own
                 .iter()
                 .filter(|other| other.places().all(|place| places.contains(&place)))
-                .map(|other| Move::clone(other))
+                .map(|other| MovedFinding::clone(other))
                 .collect();
             let edits = edits(&together);
             let edited = Edited { files, edits: &edits };
@@ -143,7 +149,7 @@ impl Before<'_> {
 }
 
 /// The lines behind which edits insert one.
-fn inserted_lines(text: &str, edits: Option<&Vec<Edit>>) -> Vec<usize> {
+fn inserted_lines(text: &str, edits: Option<&Vec<FileEdit>>) -> Vec<usize> {
     let line_of = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
     let inserting = edits.into_iter().flatten().filter(|edit| edit.text.contains('\n'));
     inserting
@@ -151,7 +157,7 @@ fn inserted_lines(text: &str, edits: Option<&Vec<Edit>>) -> Vec<usize> {
         .collect()
 }
 
-type Key = (String, usize, Place, String);
+type Key = (String, usize, PlaceKind, String);
 
 fn key(finding: &Finding) -> Key {
     (finding.file.clone(), finding.line, finding.place, finding.reference.clone())
@@ -160,7 +166,7 @@ fn key(finding: &Finding) -> Key {
 /// Files as they are after the edits.
 struct Edited<'e> {
     files: &'e dyn Neighbours,
-    edits: &'e BTreeMap<String, Vec<Edit>>,
+    edits: &'e BTreeMap<String, Vec<FileEdit>>,
 }
 
 impl Neighbours for Edited<'_> {

@@ -7,7 +7,7 @@ use crate::key::plain_or_quoted;
 use pullsafe::foreign;
 use pullsafe_find::finding::Finding;
 
-use super::{Left, Target};
+use super::{NewRegistry, Unmoved};
 
 /// An override file's text, and the Docker Hub images that it cannot move.
 #[derive(Debug)]
@@ -15,15 +15,15 @@ pub struct Override {
     /// YAML, for `docker compose -f FILE -f OVERRIDE`.
     pub text: String,
     /// What has to be moved otherwise.
-    pub left: Vec<Left>,
+    pub left: Vec<Unmoved>,
 }
 
 /// Writes the override for the services among the findings.
-pub fn compose_override(findings: &[Finding], target: &Target) -> Override {
+pub fn compose_override(findings: &[Finding], target: &NewRegistry) -> Override {
     let mut services: BTreeMap<&str, (String, &Finding)> = BTreeMap::new();
     let mut left = Vec::new();
     let mut leave = |finding: &Finding, why: String| {
-        left.push(Left {
+        left.push(Unmoved {
             file: finding.file.clone(),
             line: finding.line,
             reference: finding.reference.clone(),

@@ -3,12 +3,12 @@
 use pullsafe::foreign;
 use similar::TextDiff;
 
-use super::{Edit, apply};
+use super::{FileEdit, apply};
 
 /// The diff of one file; none where a line of it would be more than text to a terminal, or a command to a CI system. A
 /// patch has to have its lines as they are, so that nothing can be escaped; lines around the change are left out where
 /// that helps.
-pub fn unified(path: &str, before: &str, edits: &[Edit]) -> Option<String> {
+pub fn unified(path: &str, before: &str, edits: &[FileEdit]) -> Option<String> {
     let after = apply(before.as_bytes(), edits);
     let after = String::from_utf8_lossy(&after);
     let path = path.trim_start_matches('/');
@@ -53,7 +53,7 @@ mod tests {
 
     fn diff(path: &str, before: &str) -> Option<String> {
         let start = before.find("redis").unwrap();
-        unified(path, before, &[Edit { start, end: start, text: "r.example.com/".to_owned() }])
+        unified(path, before, &[FileEdit { start, end: start, text: "r.example.com/".to_owned() }])
     }
 
     #[test]

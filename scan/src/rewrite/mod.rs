@@ -14,19 +14,19 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pullsafe_find::finding::{Elsewhere, Finding, Place, Selects, Why};
+use pullsafe_find::finding::{Elsewhere, Finding, PlaceKind, Selects, WhyNotPulled};
 use pullsafe_find::neighbours::Neighbours;
 use serde::Serialize;
 
 pub use compose_override::{Override, compose_override};
 pub use diff::unified;
 pub use login::logins;
-pub use target::{DEFAULT_PREFIX, InvalidTarget, Official, Target};
+pub use target::{DEFAULT_PREFIX, InvalidTarget, NewRegistry, Official};
 pub use write::replace;
 
 /// Bytes of a file and what takes their place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Edit {
+pub struct FileEdit {
     /// First byte.
     pub start: usize,
     /// The byte after the last.
@@ -37,7 +37,7 @@ pub struct Edit {
 
 /// A Docker Hub image that stays where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Left {
+pub struct Unmoved {
     /// Path of the file.
     pub file: String,
     /// Line, from 1.
@@ -50,11 +50,11 @@ pub struct Left {
 
 /// What to write, and what is left.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct Rewrite {
     /// Edits by file, in order and without overlaps.
-    pub edits: BTreeMap<String, Vec<Edit>>,
+    pub edits: BTreeMap<String, Vec<FileEdit>>,
     /// Docker Hub images that stay where they are.
-    pub left: Vec<Left>,
+    pub left: Vec<Unmoved>,
     /// How many findings move.
     pub moved: usize,
     /// Those that move.
@@ -64,9 +64,9 @@ pub struct Plan {
 /// Plans the move of every Docker Hub image among the findings. `elsewhere` are the images that are named and not
 /// pulled: they stay, unless a kustomization finds them by their name. `files` gives the scanned files and their
 /// neighbours.
-pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, files: &dyn Neighbours) -> Plan {
-    let mut moves: Vec<Move<'_>> = Vec::new();
-    let mut plan = Plan::default();
+pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &NewRegistry, files: &dyn Neighbours) -> Rewrite {
+    let mut moves: Vec<MovedFinding<'_>> = Vec::new();
+    let mut plan = Rewrite::default();
     let selectors: Vec<&Finding> = findings.iter().filter(|finding| finding.selects.is_some()).collect();
     let manifests = || {
         findings
@@ -74,17 +74,16 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, file
             .chain(elsewhere.iter().map(|other| &other.finding))
             .filter(|finding| finding.selects.is_none())
     };
-    let named =
-        elsewhere
-            .iter()
-            .filter(|other| other.why == Why::Overridden)
-            .map(|other| &other.finding)
-            .filter(|finding| {
-                selectors
-                    .iter()
-                    .filter_map(|other| other.selects.as_ref())
-                    .any(|selects| !selects.replaced && is_selected(finding, selects))
-            });
+    let named = elsewhere
+        .iter()
+        .filter(|other| other.why == WhyNotPulled::Overridden)
+        .map(|other| &other.finding)
+        .filter(|finding| {
+            selectors
+                .iter()
+                .filter_map(|other| other.selects.as_ref())
+                .any(|selects| !selects.replaced && is_selected(finding, selects))
+        });
     for finding in findings.iter().chain(named).filter(|finding| finding.is_docker_hub()) {
         let unnamed = finding
             .selects
@@ -101,7 +100,7 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, file
                 {
                     edits.extend(target.edits_at(&selects.head, finding));
                 }
-                moves.push(Move { finding, edits, reference });
+                moves.push(MovedFinding { finding, edits, reference });
             }
             Err(why) => plan.leave(finding, why),
         }
@@ -124,7 +123,7 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, file
         let tainted: BTreeSet<_> = good
             .iter()
             .filter(|step| failed.get(&step.finding.file).is_some_and(|failed| failed.names(step)))
-            .flat_map(Move::places)
+            .flat_map(MovedFinding::places)
             .collect();
         let (bad, rest): (Vec<_>, Vec<_>) =
             good.into_iter().partition(|step| step.places().any(|place| tainted.contains(&place)));
@@ -140,7 +139,7 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, file
 }
 
 /// A file's bytes after its edits.
-pub fn apply(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
+pub fn apply(bytes: &[u8], edits: &[FileEdit]) -> Vec<u8> {
     let mut result = Vec::with_capacity(bytes.len());
     let mut copied = 0;
     for edit in edits {
@@ -158,29 +157,29 @@ const UNNAMED: &str = "no manifest that was scanned has this image: give the ent
 /// Whether a manifest's image is the one that an entry of a kustomization names.
 fn is_selected(finding: &Finding, selects: &Selects) -> bool {
     let rest = finding.written.strip_prefix(selects.name.as_str());
-    finding.place == Place::Kubernetes
+    finding.place == PlaceKind::Kubernetes
         && finding.selects.is_none()
         && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
 }
 
 #[derive(Clone)]
-struct Move<'f> {
+struct MovedFinding<'f> {
     finding: &'f Finding,
     /// Each with its file.
-    edits: Vec<(String, Edit)>,
+    edits: Vec<(String, FileEdit)>,
     /// What the finding's reference is afterwards.
     reference: String,
 }
 
-impl Move<'_> {
+impl MovedFinding<'_> {
     fn places(&self) -> impl Iterator<Item = PlaceKey> {
         self.edits.iter().map(|(file, edit)| (file.clone(), edit.start, edit.end))
     }
 }
 
-impl Plan {
+impl Rewrite {
     fn leave(&mut self, finding: &Finding, why: String) {
-        self.left.push(Left {
+        self.left.push(Unmoved {
             file: finding.file.clone(),
             line: finding.line,
             reference: finding.reference.clone(),
@@ -193,7 +192,7 @@ impl Plan {
 type PlaceKey = (String, usize, usize);
 
 /// Places that two moves want to change differently, or that overlap.
-fn contested(moves: &[Move<'_>]) -> BTreeSet<PlaceKey> {
+fn contested(moves: &[MovedFinding<'_>]) -> BTreeSet<PlaceKey> {
     let mut contested = BTreeSet::new();
     for (file, edits) in edits(moves) {
         for pair in edits.windows(2) {
@@ -207,8 +206,8 @@ fn contested(moves: &[Move<'_>]) -> BTreeSet<PlaceKey> {
     contested
 }
 
-fn edits(moves: &[Move<'_>]) -> BTreeMap<String, Vec<Edit>> {
-    let mut edits: BTreeMap<String, Vec<Edit>> = BTreeMap::new();
+fn edits(moves: &[MovedFinding<'_>]) -> BTreeMap<String, Vec<FileEdit>> {
+    let mut edits: BTreeMap<String, Vec<FileEdit>> = BTreeMap::new();
     for (file, edit) in moves.iter().flat_map(|step| &step.edits) {
         edits.entry(file.clone()).or_default().push(edit.clone());
     }

@@ -1,16 +1,16 @@
 //! Where images move to, and the edit that moves one.
 
 use pullsafe::reference::{DOCKER_HUB, ECR_PUBLIC, Reference};
-use pullsafe_find::finding::{Along, Finding, Head, Place};
+use pullsafe_find::finding::{Along, Finding, PlaceKind, RegistryPart};
 
-use super::Edit;
+use super::FileEdit;
 
 /// The prefix that ECR's own pull-through cache uses for Docker Hub.
 pub const DEFAULT_PREFIX: &str = "docker-hub";
 
 /// The registry that images move to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct NewRegistry {
     /// `host/prefix`, where there is a registry.
     base: Option<String>,
     /// Where official images go.
@@ -43,7 +43,7 @@ pub enum InvalidTarget {
     Nowhere,
 }
 
-impl Target {
+impl NewRegistry {
     /// A target. Without a registry only official images move, to ECR Public.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Target {
     }
 
     /// The edits that move a finding, each with its file, and the reference afterwards; or why it stays.
-    pub(crate) fn edits(&self, finding: &Finding) -> Result<(Vec<(String, Edit)>, String), String> {
+    pub(crate) fn edits(&self, finding: &Finding) -> Result<(Vec<(String, FileEdit)>, String), String> {
         let Some(base) = self.base_for(finding) else {
             return Err("not an official image: ECR Public has no copy of it; give --registry".to_owned());
         };
@@ -129,7 +129,7 @@ impl Target {
                     // What stands before the registry goes in with it.
                     match edits.iter_mut().find(|(other, edit)| other == file && edit.start == *at) {
                         Some((_, edit)) => edit.text.insert_str(0, text),
-                        None => edits.push((file.clone(), Edit { start: *at, end: *at, text: text.clone() })),
+                        None => edits.push((file.clone(), FileEdit { start: *at, end: *at, text: text.clone() })),
                     }
                 }
             }
@@ -142,7 +142,7 @@ impl Target {
     }
 
     /// The edits that move a name with the image that it stands for.
-    pub(super) fn edits_at(&self, head: &Head, finding: &Finding) -> Vec<(String, Edit)> {
+    pub(super) fn edits_at(&self, head: &RegistryPart, finding: &Finding) -> Vec<(String, FileEdit)> {
         self.base_for(finding).map(|base| edits_at(head, &base)).unwrap_or_default()
     }
 }
@@ -157,13 +157,13 @@ fn stays(finding: &Finding) -> Option<&'static str> {
         );
     }
     let jvm = [".java", ".kt", ".kts", ".scala", ".groovy"].iter().any(|end| finding.file.ends_with(end));
-    (finding.place == Place::Testcontainers && jvm).then_some(
+    (finding.place == PlaceKind::Testcontainers && jvm).then_some(
         "a module checks the name: set TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX, or add \
             asCompatibleSubstituteFor with the old name",
     )
 }
 
-fn edits_at(head: &Head, base: &str) -> Vec<(String, Edit)> {
+fn edits_at(head: &RegistryPart, base: &str) -> Vec<(String, FileEdit)> {
     let library = if head.bare { "library/" } else { "" };
     let before = if head.host.is_some() {
         library.to_owned()
@@ -173,10 +173,10 @@ fn edits_at(head: &Head, base: &str) -> Vec<(String, Edit)> {
     let host = head
         .host
         .iter()
-        .map(|(file, host)| (file.clone(), Edit { start: host.start, end: host.end, text: base.to_owned() }));
+        .map(|(file, host)| (file.clone(), FileEdit { start: host.start, end: host.end, text: base.to_owned() }));
     let repository = head
         .repository
         .iter()
-        .map(|(file, at)| (file.clone(), Edit { start: *at, end: *at, text: before.clone() }));
+        .map(|(file, at)| (file.clone(), FileEdit { start: *at, end: *at, text: before.clone() }));
     host.chain(repository).collect()
 }

@@ -28,7 +28,7 @@ pub struct Parsed {
 /// Takes a Dockerfile apart.
 pub fn parse(text: &Traced) -> Parsed {
     let mut parsed = Parsed::default();
-    let mut lines = Lines {
+    let mut lines = InstructionLines {
         text,
         at: if text.as_str().starts_with('\u{feff}') { 3 } else { 0 },
     };
@@ -56,12 +56,12 @@ pub fn parse(text: &Traced) -> Parsed {
     parsed
 }
 
-struct Lines<'t> {
+struct InstructionLines<'t> {
     text: &'t Traced,
     at: usize,
 }
 
-impl Lines<'_> {
+impl InstructionLines<'_> {
     /// Start and end of the next line, without its line ending.
     fn next_line(&mut self) -> Option<(usize, usize)> {
         let text = self.text.as_str();
@@ -77,7 +77,7 @@ impl Lines<'_> {
 }
 
 /// Reads `# name=value` lines at the top; the first line of any other form ends them. Gives the escape character.
-fn directives(lines: &mut Lines<'_>, parsed: &mut Parsed) -> char {
+fn directives(lines: &mut InstructionLines<'_>, parsed: &mut Parsed) -> char {
     let mut escape = '\\';
     if lines.text.as_str()[lines.at..].starts_with("#!") {
         lines.next_line();
@@ -118,7 +118,7 @@ fn continuation(line: &str, escape: char) -> (usize, bool) {
     }
 }
 
-fn finish(logical: Traced, offset: usize, lines: &mut Lines<'_>, parsed: &mut Parsed) {
+fn finish(logical: Traced, offset: usize, lines: &mut InstructionLines<'_>, parsed: &mut Parsed) {
     let mut rest = logical.trimmed();
     loop {
         let text = rest.as_str();
@@ -137,7 +137,7 @@ fn finish(logical: Traced, offset: usize, lines: &mut Lines<'_>, parsed: &mut Pa
     }
 }
 
-fn skip_heredocs(arguments: &str, lines: &mut Lines<'_>, parsed: &mut Parsed) {
+fn skip_heredocs(arguments: &str, lines: &mut InstructionLines<'_>, parsed: &mut Parsed) {
     for (delimiter, strips_tabs) in heredocs(arguments) {
         let begin = lines.at;
         let mut ended = false;

@@ -1,13 +1,13 @@
 //! Line and column of a byte.
 
 /// Where the lines of a text begin, and the characters that take more than one byte.
-pub struct Lines {
+pub struct LineStarts {
     starts: Vec<usize>,
     /// Offsets of continuation bytes of UTF-8: subtracted from byte columns to get characters.
     continuations: Vec<usize>,
 }
 
-impl Lines {
+impl LineStarts {
     /// The lines of a text.
     pub fn of(text: &str) -> Self {
         let mut starts = vec![0];
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters() {
-        let lines = Lines::of("é: x\r\nb: é y\n");
+        let lines = LineStarts::of("é: x\r\nb: é y\n");
         assert_eq!(lines.position(4), (1, 4));
         assert_eq!(lines.position(7), (2, 1));
         assert_eq!(lines.position(13), (2, 6));

@@ -12,7 +12,7 @@ use crate::traced::{HOLE, Traced, Unknown, join};
 
 /// What a reference resolves to.
 #[derive(Debug, Clone)]
-pub struct Resolved {
+pub struct ResolvedReference {
     /// In full; what has no value stays as `${NAME}`.
     pub reference: String,
     /// Whose registry it names; `None` where a variable decides.
@@ -28,12 +28,12 @@ pub struct Resolved {
     /// As a value, where every part is known.
     pub parsed: Option<Reference>,
     /// What a move to another registry changes, for a reference of Docker Hub that can be moved.
-    pub head: Option<Head>,
+    pub head: Option<RegistrySpan>,
 }
 
 /// Where the registry's part of a reference is in its text.
 #[derive(Debug, Clone)]
-pub struct Head {
+pub struct RegistrySpan {
     /// The host; empty where none is written.
     pub host: Range<usize>,
     /// Where the repository begins.
@@ -43,7 +43,7 @@ pub struct Head {
 }
 
 /// Reads the text of a reference. The error says why no value of its variables makes it one.
-pub fn resolve(text: &Traced) -> Result<Resolved, String> {
+pub fn resolve(text: &Traced) -> Result<ResolvedReference, String> {
     let mut variables: Vec<String> = Vec::new();
     for (_, unknown) in text.unknowns() {
         if unknown.assumed.is_none() && !variables.contains(&unknown.name) {
@@ -58,7 +58,7 @@ pub fn resolve(text: &Traced) -> Result<Resolved, String> {
         .filter(|&at| text.as_str()[at..].contains(HOLE))
         .unwrap_or(text.as_str().len());
     let filled = text.slice(0..name_end).filled(|unknown| Cow::Borrowed(unknown.assumed.unwrap_or("0")));
-    let shape = Shape::of(text);
+    let shape = ReferenceShape::of(text);
     let known = shape.host_is_known(text);
     let parsed = match filled.parse::<Reference>() {
         Ok(parsed) => Some(parsed),
@@ -82,13 +82,13 @@ pub fn resolve(text: &Traced) -> Result<Resolved, String> {
             _ => without_unset(text).is_some_and(|parsed| parsed.is_official()),
         };
     // A bare name that is not known might have a namespace: where `library/` belongs is open.
-    let head = (on_hub && (certain || known) && (repository_known || !bare)).then(|| Head {
+    let head = (on_hub && (certain || known) && (repository_known || !bare)).then(|| RegistrySpan {
         host: shape.host.clone(),
         repository: shape.repository.start,
         bare,
     });
     let has_assumed = text.unknowns().next().is_some();
-    Ok(Resolved {
+    Ok(ResolvedReference {
         reference: display(text, &shape, registry, certain || known),
         registry,
         official,
@@ -130,7 +130,7 @@ pub fn shown(text: &Traced) -> String {
     text.filled(|unknown: &Unknown| Cow::Owned(format!("${{{}}}", unknown.name)))
 }
 
-fn display(text: &Traced, shape: &Shape, registry: Option<Registry>, known: bool) -> String {
+fn display(text: &Traced, shape: &ReferenceShape, registry: Option<Registry>, known: bool) -> String {
     if registry != Some(Registry::DockerHub) || !known {
         return shown(text);
     }
@@ -145,12 +145,12 @@ fn display(text: &Traced, shape: &Shape, registry: Option<Registry>, known: bool
 }
 
 /// Where the parts of a reference are in its text.
-struct Shape {
+struct ReferenceShape {
     host: Range<usize>,
     repository: Range<usize>,
 }
 
-impl Shape {
+impl ReferenceShape {
     fn of(text: &Traced) -> Self {
         let text = text.as_str();
         let name_end = text.find('@').unwrap_or(text.len());
@@ -227,7 +227,7 @@ pub fn assembled(registry: Option<Traced>, repository: Traced, tag: Option<Trace
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traced::Origin;
+    use crate::traced::ByteOrigin;
 
     /// `<NAME>` is an unknown that is empty where unset, `<!NAME>` one that is not.
     fn text(pattern: &str) -> Traced {
@@ -235,7 +235,7 @@ mod tests {
         let mut rest = pattern;
         while let Some((before, after)) = rest.split_once('<') {
             let (name, tail) = after.split_once('>').unwrap();
-            built.push(&Traced::written(before, Origin { source: 0, offset: 0 }));
+            built.push(&Traced::written(before, ByteOrigin { source: 0, offset: 0 }));
             built.push(&Traced::unknown(Unknown {
                 name: name.trim_start_matches('!').to_owned(),
                 written: None,
@@ -244,7 +244,7 @@ mod tests {
             }));
             rest = tail;
         }
-        built.push(&Traced::written(rest, Origin { source: 0, offset: 0 }));
+        built.push(&Traced::written(rest, ByteOrigin { source: 0, offset: 0 }));
         built
     }
 

@@ -159,7 +159,7 @@ pub fn without_comments(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::reference::shown;
-    use crate::traced::Origin;
+    use crate::traced::ByteOrigin;
 
     #[test]
     fn defaults_of_expressions_are_taken() {
@@ -175,7 +175,7 @@ mod tests {
             ("{{ .default }}", "${.default}"),
             ("{{}}", "${}"),
         ] {
-            let traced = Traced::written(text, Origin { source: 0, offset: 0 });
+            let traced = Traced::written(text, ByteOrigin { source: 0, offset: 0 });
             assert_eq!(shown(&mark_templates(&traced)), wanted, "{text}");
         }
     }
@@ -195,7 +195,7 @@ mod tests {
     fn steering_lines_go_and_values_stay_unknown() {
         let text = Traced::written(
             "{{- if .x }}\nimage: \"{{ .Values.image }}:1\"\n{{- end }}\n{{- /*\nnote\n*/ -}}\na: b\n",
-            Origin { source: 0, offset: 0 },
+            ByteOrigin { source: 0, offset: 0 },
         );
         assert_eq!(shown(&without_steering(&text)), "\nimage: \"${.Values.image}:1\"\n\n\n\n\na: b\n");
     }

@@ -13,7 +13,7 @@ pub const HOLE: &str = "\u{E000}";
 
 /// Where a byte was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
+pub struct ByteOrigin {
     /// Number of the source; 0 is the scanned file.
     pub source: usize,
     /// Byte offset there.
@@ -35,13 +35,13 @@ pub struct Unknown {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum From {
-    Written(Origin),
+    Written(ByteOrigin),
     Computed,
-    Unknown(Arc<Unknown>, Option<Origin>),
+    Unknown(Arc<Unknown>, Option<ByteOrigin>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Run {
+struct TracedRun {
     start: usize,
     from: From,
 }
@@ -50,7 +50,7 @@ struct Run {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traced {
     text: String,
-    runs: Vec<Run>,
+    runs: Vec<TracedRun>,
 }
 
 impl AsRef<str> for Traced {
@@ -61,7 +61,7 @@ impl AsRef<str> for Traced {
 
 impl Traced {
     /// Text that stands at `origin`, byte for byte.
-    pub fn written(text: &str, origin: Origin) -> Self {
+    pub fn written(text: &str, origin: ByteOrigin) -> Self {
         let mut traced = Self::default();
         traced.push_run(text, From::Written(origin));
         traced
@@ -80,14 +80,14 @@ impl Traced {
     }
 
     /// A value that the files do not give, and where it is asked for.
-    pub fn unknown_at(unknown: Unknown, origin: Option<Origin>) -> Self {
+    pub fn unknown_at(unknown: Unknown, origin: Option<ByteOrigin>) -> Self {
         let mut traced = Self::default();
         traced.push_run(HOLE, From::Unknown(Arc::new(unknown), origin));
         traced
     }
 
     /// The same text, its unknown parts asked for at `origin` where they do not say otherwise.
-    pub fn asked_at(mut self, origin: Option<Origin>) -> Self {
+    pub fn asked_at(mut self, origin: Option<ByteOrigin>) -> Self {
         for run in &mut self.runs {
             if let From::Unknown(_, place @ None) = &mut run.from {
                 *place = origin;
@@ -132,7 +132,7 @@ impl Traced {
                 continue;
             }
             let from = match &self.runs[index].from {
-                From::Written(origin) => From::Written(Origin {
+                From::Written(origin) => From::Written(ByteOrigin {
                     source: origin.source,
                     offset: origin.offset + (start - extent.start),
                 }),
@@ -168,10 +168,10 @@ impl Traced {
     }
 
     /// Where the byte at `offset` was written, or else the first one after it that was written anywhere.
-    pub fn origin(&self, offset: usize) -> Option<Origin> {
+    pub fn origin(&self, offset: usize) -> Option<ByteOrigin> {
         let first = self.runs.partition_point(|run| run.start <= offset).saturating_sub(1);
         self.runs.iter().skip(first).find_map(|run| match &run.from {
-            From::Written(origin) => Some(Origin {
+            From::Written(origin) => Some(ByteOrigin {
                 source: origin.source,
                 offset: origin.offset + offset.saturating_sub(run.start),
             }),
@@ -256,15 +256,15 @@ impl Traced {
         }
         let start = self.text.len();
         let joins = match (self.runs.last(), &from) {
-            (Some(Run { start: last, from: From::Written(before) }), From::Written(origin)) => {
+            (Some(TracedRun { start: last, from: From::Written(before) }), From::Written(origin)) => {
                 before.source == origin.source && before.offset + (start - last) == origin.offset
             }
-            (Some(Run { from: From::Computed, .. }), From::Computed) => true,
+            (Some(TracedRun { from: From::Computed, .. }), From::Computed) => true,
             _ => false,
         };
         self.text.push_str(text);
         if !joins {
-            self.runs.push(Run { start, from });
+            self.runs.push(TracedRun { start, from });
         }
     }
 }
@@ -359,7 +359,7 @@ mod tests {
     use super::*;
 
     fn written(text: &str) -> Traced {
-        Traced::written(text, Origin { source: 0, offset: 0 })
+        Traced::written(text, ByteOrigin { source: 0, offset: 0 })
     }
 
     #[test]
@@ -372,7 +372,7 @@ mod tests {
         assert_eq!(built.written_at(0..6), Some((0, 5..11)));
         assert_eq!(built.written_at(0..0), Some((0, 5..5)));
         assert_eq!(built.written_at(4..8), None);
-        assert_eq!(built.origin(6), Some(Origin { source: 0, offset: 12 }));
+        assert_eq!(built.origin(6), Some(ByteOrigin { source: 0, offset: 12 }));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `$NAME` and `${NAME:-default}` as Docker, compose, GitLab and the shell read them.
 
-use crate::traced::{Origin, Traced, Unknown};
+use crate::traced::{ByteOrigin, Traced, Unknown};
 
 /// How deep defaults in defaults are followed.
 const DEPTH: usize = 16;
@@ -187,7 +187,7 @@ fn matched(pattern: &str, text: &str) -> Vec<usize> {
     ends
 }
 
-fn unknown(name: &str, dialect: Dialect, place: Option<Origin>) -> Traced {
+fn unknown(name: &str, dialect: Dialect, place: Option<ByteOrigin>) -> Traced {
     let empty_if_unset = matches!(dialect, Dialect::Docker | Dialect::Compose) && !name.starts_with('(');
     Traced::unknown_at(
         Unknown {
@@ -201,7 +201,7 @@ fn unknown(name: &str, dialect: Dialect, place: Option<Origin>) -> Traced {
 }
 
 /// A value without which the tool stops: nothing takes its place.
-fn required(name: &str, place: Option<Origin>) -> Traced {
+fn required(name: &str, place: Option<ByteOrigin>) -> Traced {
     Traced::unknown_at(
         Unknown {
             name: name.to_owned(),
@@ -251,7 +251,7 @@ mod tests {
             "EMPTY" => Some(Traced::default()),
             _ => None,
         };
-        let traced = Traced::written(text, Origin { source: 0, offset: 0 });
+        let traced = Traced::written(text, ByteOrigin { source: 0, offset: 0 });
         assert_eq!(shown(&expand(&traced, dialect, &values)), wanted, "{text}");
     }
 
@@ -310,7 +310,7 @@ mod tests {
             ("${NO#v}", "${NO}"),
             ("${V#$NO}", "${V}"),
         ] {
-            let traced = Traced::written(text, Origin { source: 0, offset: 0 });
+            let traced = Traced::written(text, ByteOrigin { source: 0, offset: 0 });
             assert_eq!(shown(&expand(&traced, Dialect::Docker, &values)), wanted, "{text}");
         }
     }

@@ -6,39 +6,39 @@
 use pullsafe_yaml as yaml;
 use pullsafe_yaml::Style;
 
-use crate::traced::{Origin, Quoting, Traced, align};
+use crate::traced::{ByteOrigin, Quoting, Traced, align};
 use crate::yaml_indent::indented;
 
 /// Every YAML document of a text.
-pub type Tree = yaml::Tree<Traced>;
+pub type TracedTree = yaml::Tree<Traced>;
 /// A node of such a tree.
-pub type Node<'t> = yaml::Node<'t, Traced>;
+pub type TracedNode<'t> = yaml::Node<'t, Traced>;
 
 /// Reads a text; where it is broken, once more with its flow collections and quoted texts indented.
 ///
 /// `command: [` with its `]` on a line of its own at the column of the key is YAML for everybody but the parser.
-pub fn read(text: Traced) -> (Tree, Option<yaml::Broken>) {
-    let (tree, broken) = Tree::read(text);
+pub fn read(text: Traced) -> (TracedTree, Option<yaml::YamlError>) {
+    let (tree, broken) = TracedTree::read(text);
     let Some(first) = broken else { return (tree, None) };
     let Some(indented) = indented(tree.text()) else {
         return (tree, Some(first));
     };
-    match Tree::read(indented) {
+    match TracedTree::read(indented) {
         (indented, None) => (indented, None),
         (_, Some(_)) => (tree, Some(first)),
     }
 }
 
 /// Where a node's content was written.
-pub trait Written {
+pub trait WrittenAt {
     /// A scalar's value with its origin; of anything else, null included, none.
     fn text(self) -> Option<Traced>;
 
     /// Where it begins.
-    fn origin(self) -> Option<Origin>;
+    fn origin(self) -> Option<ByteOrigin>;
 }
 
-impl Written for Node<'_> {
+impl WrittenAt for TracedNode<'_> {
     fn text(self) -> Option<Traced> {
         let (value, style) = (self.scalar()?, self.style()?);
         let source = self.source().slice(self.span());
@@ -56,7 +56,7 @@ impl Written for Node<'_> {
         Some(align(value, &source.slice(start..end), quoting))
     }
 
-    fn origin(self) -> Option<Origin> {
+    fn origin(self) -> Option<ByteOrigin> {
         self.source().origin(self.span().start)
     }
 }
@@ -88,7 +88,7 @@ mod tests {
             ("{\"a\": \"redis:7\"}", "redis:7", 7),
             ("\u{feff}a: redis:7\r\n", "redis:7", 6),
         ] {
-            let (tree, broken) = Tree::read(Traced::written(text, Origin { source: 0, offset: 0 }));
+            let (tree, broken) = TracedTree::read(Traced::written(text, ByteOrigin { source: 0, offset: 0 }));
             assert!(broken.is_none(), "{broken:?}");
             let node = tree.documents().next().unwrap().entries()[0].1;
             let traced = node.text().unwrap();

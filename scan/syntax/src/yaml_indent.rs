@@ -8,7 +8,7 @@ use crate::traced::Traced;
 
 /// The text with its flow collections and quoted texts indented; `None` where it has none of several lines.
 pub(crate) fn indented(text: &Traced) -> Option<Traced> {
-    let mut reader = Reader::default();
+    let mut reader = FlowReader::default();
     let mut result = Traced::default();
     let mut changed = false;
     let mut at = 0;
@@ -28,7 +28,7 @@ pub(crate) fn indented(text: &Traced) -> Option<Traced> {
 }
 
 #[derive(Default)]
-struct Reader {
+struct FlowReader {
     /// The flow brackets that are open.
     depth: usize,
     /// The quote that is open.
@@ -39,7 +39,7 @@ struct Reader {
     block: Option<usize>,
 }
 
-impl Reader {
+impl FlowReader {
     fn is_open(&self) -> bool {
         self.depth > 0 || self.quote.is_some()
     }
@@ -127,8 +127,8 @@ fn is_block_header(rest: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traced::Origin;
-    use crate::yaml::{Written as _, read};
+    use crate::traced::ByteOrigin;
+    use crate::yaml::{WrittenAt as _, read};
 
     #[test]
     fn brackets_and_quotes_may_close_at_their_keys_column() {
@@ -139,7 +139,7 @@ mod tests {
             "a:\n  text: 'it''s\n\n  two\n  '\n  image: redis:7\n",
             "a:\n  script: |\n    if [ x\n    \"\n  list: [\n  ]\n  image: redis:7\n",
         ] {
-            let (tree, broken) = read(Traced::written(text, Origin { source: 0, offset: 0 }));
+            let (tree, broken) = read(Traced::written(text, ByteOrigin { source: 0, offset: 0 }));
             assert!(broken.is_none(), "{broken:?} in {text}");
             let image = tree.documents().next().unwrap().at(&["a", "image"]).unwrap().text().unwrap();
             let at = text.find("redis").unwrap();
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn what_is_not_yaml_stays_refused() {
         for text in ["a: [\n", "a: \"x\n", "a: b\n c: d\n  e: [\n  ]\n", "a: [\n]]\n"] {
-            assert!(read(Traced::written(text, Origin { source: 0, offset: 0 })).1.is_some(), "{text}");
+            assert!(read(Traced::written(text, ByteOrigin { source: 0, offset: 0 })).1.is_some(), "{text}");
         }
     }
 }

@@ -4,7 +4,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::errors::{self, Verdict};
+use super::errors::{self, ErrorVerdict};
 pub use super::kind::FailureKind;
 use pullsafe::lookup::{Doubt, Lookup};
 
@@ -117,10 +117,10 @@ impl Failure {
     }
 
     /// What is to be done about it. An error that nobody has heard of is a person's, unless its kind passes.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> ErrorVerdict {
         let service = self.call.split_once(':').map_or(self.call, |(service, _)| service);
         let row = self.code.as_deref().and_then(|code| errors::find(service, code));
-        row.map_or(if self.is_transient() { Verdict::Passes } else { Verdict::Person }, |row| row.verdict)
+        row.map_or(if self.is_transient() { ErrorVerdict::Passes } else { ErrorVerdict::Person }, |row| row.verdict)
     }
 
     /// Whether the same call may succeed later.

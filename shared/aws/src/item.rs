@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::failure::Failure;
 
 /// A row.
-pub type Item = HashMap<String, AttributeValue>;
+pub type TableRow = HashMap<String, AttributeValue>;
 
 /// The name of the sparse index over what is open: incidents, and requests that wait.
 pub const OPEN_INDEX: &str = "open-index";
@@ -30,12 +30,12 @@ pub fn json(value: &impl Serialize) -> String {
 }
 
 /// What the attribute `doc` holds; `None` if there is none.
-pub fn document<T: DeserializeOwned>(call: &'static str, item: &Item) -> Result<Option<T>, Failure> {
+pub fn document<T: DeserializeOwned>(call: &'static str, item: &TableRow) -> Result<Option<T>, Failure> {
     parsed(call, item, "doc")
 }
 
 /// What an attribute holds as JSON; `None` if there is none.
-pub fn parsed<T: DeserializeOwned>(call: &'static str, item: &Item, name: &str) -> Result<Option<T>, Failure> {
+pub fn parsed<T: DeserializeOwned>(call: &'static str, item: &TableRow, name: &str) -> Result<Option<T>, Failure> {
     let Some(AttributeValue::S(document)) = item.get(name) else {
         return Ok(None);
     };
@@ -47,7 +47,7 @@ pub fn parsed<T: DeserializeOwned>(call: &'static str, item: &Item, name: &str) 
 /// Hands on every row that a query finds, page by page.
 pub async fn each_row(
     query: QueryFluentBuilder,
-    mut take: impl FnMut(&Item) -> Result<(), Failure>,
+    mut take: impl FnMut(&TableRow) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut rows = query.into_paginator().items().send();
     while let Some(row) = rows.next().await {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use pullsafe::notice::{Notice, chatbot};
-use pullsafe::settings::Format;
+use pullsafe::settings::MessageFormat;
 
 /// The event bus.
 #[derive(Debug, Clone)]
@@ -54,12 +54,12 @@ impl Events {
 pub struct Topic {
     client: aws_sdk_sns::Client,
     arn: String,
-    format: Format,
+    format: MessageFormat,
 }
 
 impl Topic {
     /// A topic, and how its messages are written.
-    pub fn new(config: &aws_config::SdkConfig, arn: &str, format: Format) -> Self {
+    pub fn new(config: &aws_config::SdkConfig, arn: &str, format: MessageFormat) -> Self {
         Self {
             client: aws_sdk_sns::Client::new(config),
             arn: arn.to_owned(),
@@ -74,8 +74,8 @@ impl Topic {
     pub async fn publish(&self, notice: &Notice) -> Result<(), Failure> {
         let text = |value: &str| MessageAttributeValue::builder().data_type("String").string_value(value).build();
         let message = match self.format {
-            Format::Text => notice.for_people(),
-            Format::Chatbot => chatbot(notice).to_string(),
+            MessageFormat::Text => notice.for_people(),
+            MessageFormat::Chatbot => chatbot(notice).to_string(),
         };
         let mut operation = self.client.publish().topic_arn(&self.arn).subject(&notice.subject).message(message);
         let severity = notice.severity.as_str();

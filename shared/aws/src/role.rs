@@ -1,11 +1,11 @@
 //! IAM: what a task's execution role may do, by simulation.
 //!
 //! The simulation knows the role's policies and its boundary, but no policy of a repository, a secret or a key. So only
-//! some of its refusals are final ([`Leave`]).
+//! some of its refusals are final ([`PolicyVerdict`]).
 
 use std::collections::BTreeMap;
 
-use pullsafe::lookup::{Leave, Lookup};
+use pullsafe::lookup::{Lookup, PolicyVerdict};
 
 use crate::failure::{Failure, FailureKind};
 
@@ -31,7 +31,7 @@ impl Roles {
         // One resource at a time: for several, IAM's answer is the strictest decision over all of them.
         for arn in repository_arns {
             let answer = match self.may_pull_from(role_arn, arn).await {
-                Lookup::Found(leave) => Lookup::Found(leave == Leave::Given),
+                Lookup::Found(leave) => Lookup::Found(leave == PolicyVerdict::Given),
                 Lookup::Absent => Lookup::Found(false),
                 Lookup::Unknown(doubt) => Lookup::Unknown(doubt),
             };
@@ -41,12 +41,12 @@ impl Roles {
     }
 
     /// Whether a role may pull from a repository; absent if there is no such role.
-    pub async fn may_pull_from(&self, role_arn: &str, repository_arn: &str) -> Lookup<Leave> {
+    pub async fn may_pull_from(&self, role_arn: &str, repository_arn: &str) -> Lookup<PolicyVerdict> {
         self.may(role_arn, &PULL, repository_arn).await
     }
 
     /// Whether a role may do all of this with one resource; absent if there is no such role.
-    pub async fn may(&self, role_arn: &str, actions: &[&str], resource_arn: &str) -> Lookup<Leave> {
+    pub async fn may(&self, role_arn: &str, actions: &[&str], resource_arn: &str) -> Lookup<PolicyVerdict> {
         let operation = self
             .0
             .simulate_principal_policy()
@@ -76,9 +76,9 @@ impl Roles {
             }
         }
         Lookup::Found(match (denied.is_empty(), open.is_empty()) {
-            (false, _) => Leave::Refused(denied),
-            (true, false) => Leave::Missing(open),
-            (true, true) => Leave::Given,
+            (false, _) => PolicyVerdict::Refused(denied),
+            (true, false) => PolicyVerdict::Missing(open),
+            (true, true) => PolicyVerdict::Given,
         })
     }
 }

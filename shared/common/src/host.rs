@@ -31,7 +31,7 @@ pub enum Registry {
 
 /// What a request does, as far as registries limit it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
+pub enum RequestKind {
     /// HEAD or GET of a manifest.
     ReadManifest,
     /// PUT of a manifest: ECR's `PutImage`.
@@ -65,8 +65,8 @@ pub enum Limit {
 
 impl Limit {
     /// Tells the limits apart, by the registry's row. `remaining` is what the answer says is left of the quota.
-    pub fn of_429(registry: &str, is_manifest_get: bool, remaining: Option<u64>, body: &str) -> Self {
-        (row_of(registry).limit)(Refusal { is_manifest_get, remaining, text: &body.to_ascii_lowercase() })
+    pub fn of_429(registry: &str, answer: TooManyRequests<'_>) -> Self {
+        (row_of(registry).limit)(TooManyRequests { text: &answer.text.to_ascii_lowercase(), ..answer })
     }
 
     /// Whether waiting within one run is of no use.
@@ -80,12 +80,12 @@ impl Limit {
 
 /// An answer with the status 429.
 #[derive(Debug, Clone, Copy)]
-pub struct Refusal<'a> {
+pub struct TooManyRequests<'a> {
     /// Whether a manifest was asked for by GET, which is all that a pull quota counts.
     pub is_manifest_get: bool,
     /// What the answer says is left of the quota.
     pub remaining: Option<u64>,
-    /// Its text, in lower case.
+    /// Its text; in lower case where a registry's row reads it.
     pub text: &'a str,
 }
 
@@ -100,7 +100,7 @@ pub mod pull_quota {
 
 /// What a host looks like.
 #[derive(Debug, Clone, Copy)]
-pub enum Host {
+pub enum HostPattern {
     /// It is this one.
     Is(&'static str),
     /// It has this in it: registries that run under many names.
@@ -109,7 +109,7 @@ pub enum Host {
     Matches(fn(&str) -> bool),
 }
 
-impl Host {
+impl HostPattern {
     fn fits(self, host: &str) -> bool {
         match self {
             Self::Is(name) => host == name,
@@ -121,24 +121,24 @@ impl Host {
 
 /// Everything that is known of a registry beforehand.
 #[derive(Debug)]
-pub struct Row {
+pub struct RegistryRow {
     /// Who runs it.
     pub kind: Registry,
     /// Its hosts.
-    pub hosts: &'static [Host],
+    pub hosts: &'static [HostPattern],
     /// The hosts of its token service. Empty where that is not known: then it says itself.
     pub token_hosts: &'static [&'static str],
     /// The rates that it publishes, in requests a second.
-    pub rates: &'static [(Action, f64)],
+    pub rates: &'static [(RequestKind, f64)],
     /// Which limit its 429 enforces.
-    pub limit: fn(Refusal<'_>) -> Limit,
+    pub limit: fn(TooManyRequests<'_>) -> Limit,
     /// Where it publishes Docker's official images, as the first part of their repositories; `None` if it does not.
     pub official: Option<&'static str>,
     /// Whether its pulls are limited or counted, so that whoever has the same image is asked first.
     pub counts_pulls: bool,
 }
 
-impl Row {
+impl RegistryRow {
     const PLAIN: Self = Self {
         kind: Registry::Other,
         hosts: &[],
@@ -155,16 +155,16 @@ impl Row {
 ///
 /// Sources: Docker's documentation of pull limits and its authentication; the service quotas of ECR and ECR Public;
 /// 429s of the field.
-pub const ROWS: &[Row] = &[
-    Row {
+pub const ROWS: &[RegistryRow] = &[
+    RegistryRow {
         kind: Registry::DockerHub,
         hosts: &[
-            Host::Is("docker.io"),
-            Host::Is("index.docker.io"),
-            Host::Is("registry-1.docker.io"),
-            Host::Is("registry.hub.docker.com"),
-            Host::Is("auth.docker.io"),
-            Host::Is("production.cloudflare.docker.com"),
+            HostPattern::Is("docker.io"),
+            HostPattern::Is("index.docker.io"),
+            HostPattern::Is("registry-1.docker.io"),
+            HostPattern::Is("registry.hub.docker.com"),
+            HostPattern::Is("auth.docker.io"),
+            HostPattern::Is("production.cloudflare.docker.com"),
         ],
         token_hosts: &["auth.docker.io"],
         limit: |refusal| {
@@ -174,20 +174,20 @@ pub const ROWS: &[Row] = &[
             if quota { Limit::PullQuota } else { Limit::Burst }
         },
         counts_pulls: true,
-        ..Row::PLAIN
+        ..RegistryRow::PLAIN
     },
     // Docker Hub's web API is no registry, and has a limiter of its own.
-    Row {
-        hosts: &[Host::Is("hub.docker.com")],
+    RegistryRow {
+        hosts: &[HostPattern::Is("hub.docker.com")],
         limit: |_| Limit::HubApi,
-        ..Row::PLAIN
+        ..RegistryRow::PLAIN
     },
-    Row {
+    RegistryRow {
         kind: Registry::EcrPublic,
-        hosts: &[Host::Is("public.ecr.aws"), Host::Is("ecr-public.aws.com")],
+        hosts: &[HostPattern::Is("public.ecr.aws"), HostPattern::Is("ecr-public.aws.com")],
         token_hosts: &["public.ecr.aws", "ecr-public.aws.com"],
         // One a second is for anonymous callers outside of AWS; a refusal slows down as far as that.
-        rates: &[(Action::ReadManifest, 10.0)],
+        rates: &[(RequestKind::ReadManifest, 10.0)],
         limit: |refusal| {
             if refusal.text.contains("data limit") {
                 Limit::EcrPublicData
@@ -199,81 +199,81 @@ pub const ROWS: &[Row] = &[
         counts_pulls: true,
     },
     // Google's cache of Docker Hub.
-    Row {
-        hosts: &[Host::Is("mirror.gcr.io")],
+    RegistryRow {
+        hosts: &[HostPattern::Is("mirror.gcr.io")],
         kind: Registry::Proxy,
         official: Some(""),
-        ..Row::PLAIN
+        ..RegistryRow::PLAIN
     },
-    Row {
+    RegistryRow {
         kind: Registry::Ghcr,
-        hosts: &[Host::Is("ghcr.io")],
+        hosts: &[HostPattern::Is("ghcr.io")],
         token_hosts: &["ghcr.io"],
         counts_pulls: true,
-        ..Row::PLAIN
+        ..RegistryRow::PLAIN
     },
-    Row {
+    RegistryRow {
         kind: Registry::Quay,
-        hosts: &[Host::Is("quay.io")],
+        hosts: &[HostPattern::Is("quay.io")],
         token_hosts: &["quay.io"],
         counts_pulls: true,
-        ..Row::PLAIN
+        ..RegistryRow::PLAIN
     },
-    Row {
+    RegistryRow {
         kind: Registry::Gitlab,
-        hosts: &[Host::Is("registry.gitlab.com")],
+        hosts: &[HostPattern::Is("registry.gitlab.com")],
         token_hosts: &["gitlab.com"],
         counts_pulls: true,
-        ..Row::PLAIN
+        ..RegistryRow::PLAIN
     },
-    Row {
+    RegistryRow {
         kind: Registry::EcrPrivate,
-        hosts: &[Host::Matches(|host| ecr_host(host).is_some())],
+        hosts: &[HostPattern::Matches(|host| ecr_host(host).is_some())],
         rates: &[
-            (Action::WriteManifest, 10.0),
-            (Action::OpenUpload, 100.0),
-            (Action::WriteBlob, 100.0),
-            (Action::ReadManifest, 2000.0),
-            (Action::ReadBlob, 1000.0),
+            (RequestKind::WriteManifest, 10.0),
+            (RequestKind::OpenUpload, 100.0),
+            (RequestKind::WriteBlob, 100.0),
+            (RequestKind::ReadManifest, 2000.0),
+            (RequestKind::ReadBlob, 1000.0),
         ],
         limit: |_| Limit::Ecr,
-        ..Row::PLAIN
+        ..RegistryRow::PLAIN
     },
-    Row {
+    RegistryRow {
         kind: Registry::EcrPrivateApi,
-        hosts: &[Host::Matches(|host| {
+        hosts: &[HostPattern::Matches(|host| {
             host.starts_with("api.ecr.") || host.starts_with("ecr.") && host.contains(".amazonaws.com")
         })],
         limit: |_| Limit::Ecr,
-        ..Row::PLAIN
+        ..RegistryRow::PLAIN
     },
-    Row {
+    RegistryRow {
         kind: Registry::Gitlab,
-        hosts: &[Host::Has("gitlab")],
+        hosts: &[HostPattern::Has("gitlab")],
         counts_pulls: true,
-        ..Row::PLAIN
+        ..RegistryRow::PLAIN
     },
-    Row {
+    RegistryRow {
         kind: Registry::Proxy,
         hosts: &[
-            Host::Has("artifactory"),
-            Host::Has("jfrog"),
-            Host::Has("nexus"),
-            Host::Has("harbor"),
-            Host::Has("proxy"),
-            Host::Has("mirror"),
-            Host::Has("cache"),
+            HostPattern::Has("artifactory"),
+            HostPattern::Has("jfrog"),
+            HostPattern::Has("nexus"),
+            HostPattern::Has("harbor"),
+            HostPattern::Has("proxy"),
+            HostPattern::Has("mirror"),
+            HostPattern::Has("cache"),
         ],
-        ..Row::PLAIN
+        ..RegistryRow::PLAIN
     },
-    Row { hosts: &[Host::Has("")], ..Row::PLAIN },
+    RegistryRow { hosts: &[HostPattern::Has("")], ..RegistryRow::PLAIN },
 ];
 
 /// What is known of the registry at a host, whose port and case do not matter.
-pub fn row_of(host: &str) -> &'static Row {
+pub fn row_of(host: &str) -> &'static RegistryRow {
     let host = host.to_ascii_lowercase();
     let name = host.split(':').next().unwrap_or_default();
-    ROWS.iter().find(|row| row.hosts.iter().any(|host| host.fits(name))).unwrap_or(&Row::PLAIN)
+    ROWS.iter().find(|row| row.hosts.iter().any(|host| host.fits(name))).unwrap_or(&RegistryRow::PLAIN)
 }
 
 impl Registry {

@@ -79,7 +79,7 @@ impl std::fmt::Display for Doubt {
 
 /// An image in a registry: what its tag or digest resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
+pub struct ResolvedImage {
     /// The digest of its manifest or image index.
     pub digest: Digest,
     /// The platforms it offers as `os/architecture`; `None` if it is a single image, which does not say in its
@@ -87,7 +87,7 @@ pub struct Resolved {
     pub platforms: Option<Vec<String>>,
 }
 
-impl Resolved {
+impl ResolvedImage {
     /// Whether it is for a platform (`os/architecture`); `None` where it does not say.
     pub fn is_for(&self, platform: &str) -> Option<bool> {
         let platforms = self.platforms.as_ref()?;
@@ -109,7 +109,7 @@ pub enum Storage {
 
 /// What the policies of a role say of some actions together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leave {
+pub enum PolicyVerdict {
     /// It may.
     Given,
     /// It may not do these, and nothing can make up for it.

@@ -1,7 +1,7 @@
 //! How the mirror names its repositories: who asks for a copy has to expect it where the mirror puts it.
 
 use crate::reference::{DOCKER_HUB, Reference};
-use crate::settings::Mirror;
+use crate::settings::MirrorLocation;
 
 /// What the repositories' names begin with unless the configuration says otherwise.
 pub const DEFAULT_PREFIX: &str = "docker-hub";
@@ -19,7 +19,7 @@ pub fn mirrored_name(prefix: &str, source: &Reference) -> String {
 
 /// The image of Docker Hub whose copy this is, by its name in the mirror. Without a prefix a copy cannot be told from
 /// another image of the registry.
-pub fn docker_hub_source(mirror: &Mirror, copy: &Reference) -> Option<Reference> {
+pub fn docker_hub_source(mirror: &MirrorLocation, copy: &Reference) -> Option<Reference> {
     let name = copy.repository().strip_prefix(&mirror.prefix)?.strip_prefix('/')?;
     // What begins with a host is a copy of another registry's. Names of Docker Hub have no dot in their first part.
     let of_docker_hub = name.split_once('/').is_some_and(|(first, _)| !first.contains('.'));
@@ -54,7 +54,7 @@ mod tests {
             ("docker-hub", "other.example/docker-hub/library/python:3.11", None),
             ("", "registry.example/library/python:3.11", None),
         ] {
-            let mirror = Mirror {
+            let mirror = MirrorLocation {
                 registry: "registry.example".to_owned(),
                 prefix: prefix.to_owned(),
             };

@@ -40,7 +40,7 @@ impl Severity {
 
 /// A page of the console that shows what a message is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
+pub struct ConsoleLink {
     /// What is there: `service`, `task`, `log`.
     pub name: String,
     /// Its address, in which everything that somebody else has named is escaped.
@@ -66,7 +66,7 @@ pub struct Notice {
     pub severity: Severity,
     /// Where to look at it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub links: Vec<Link>,
+    pub links: Vec<ConsoleLink>,
     /// The event's detail.
     pub detail: Value,
 }
@@ -217,7 +217,7 @@ mod tests {
             text,
             evidence: None,
             severity: Severity::Degraded,
-            links: vec![Link {
+            links: vec![ConsoleLink {
                 name: "service".to_owned(),
                 url: "https://eu-west-1.console.aws.amazon.com/ecs/".to_owned(),
             }],

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::digest::Digest;
 pub use crate::ecr::{EcrHost, ecr_host};
-pub use crate::host::{Action, Limit, ROWS, Refusal, Registry, Row, pull_quota, row_of};
+pub use crate::host::{Limit, ROWS, Registry, RegistryRow, RequestKind, TooManyRequests, pull_quota, row_of};
 pub use crate::internet::{HostKind, is_loopback, is_public, kind_of_address, kind_of_host};
 pub use crate::invalid::InvalidReference;
 pub use crate::region::{InvalidRegion, Partition, Region};

@@ -6,27 +6,27 @@
 //! the shape of such a name.
 
 use super::log_driver::Driver;
-use super::row::Row;
-use super::setting::{Mode, Place};
-use super::shape::Shape;
-use super::target::Target;
+use super::row::SignatureRow;
+use super::setting::{LaunchedOn, NetworkMode};
+use super::shape::NameShape;
+use super::target::TextSubject;
 use super::text::{self, redact};
 use super::{log_driver, placed, registries};
 use pullsafe::reference::{ECR_PUBLIC, Reference};
 
 /// What an advice is about: the row's target, the text, and where it happened.
 pub(super) struct About<'a> {
-    pub(super) target: &'a Target,
+    pub(super) target: &'a TextSubject,
     pub(super) text: &'a str,
-    pub(super) place: Place,
-    pub(super) mode: Option<Mode>,
+    pub(super) place: LaunchedOn,
+    pub(super) mode: Option<NetworkMode>,
     /// The log driver of the task, where the text names none.
     pub(super) driver: Option<Driver>,
     pub(super) attempts: Option<u32>,
 }
 
 /// The advice of a row.
-pub(super) fn render(row: &Row, about: &About<'_>) -> String {
+pub(super) fn render(row: &SignatureRow, about: &About<'_>) -> String {
     let About { target, text, place, mode, driver, attempts } = *about;
     let reference = target.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
     let value = |name: &str| match name {
@@ -55,7 +55,7 @@ fn private_address(text: &str) -> Option<&str> {
         let rest = text.get(at + before.len()..)?;
         let address = rest.split([' ', ',', '"', '\'']).next()?.trim_end_matches(':');
         let host: std::net::Ipv4Addr = address.split(':').next()?.parse().ok()?;
-        (host.is_private() && Shape::Host.fits(address)).then_some(address)
+        (host.is_private() && NameShape::Host.fits(address)).then_some(address)
     })
 }
 
@@ -102,7 +102,7 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
 }
 
 /// What the row's subject is in this text, if what stands there has its shape.
-pub(super) fn subject(row: &Row, text: &str) -> Option<String> {
+pub(super) fn subject(row: &SignatureRow, text: &str) -> Option<String> {
     let place = row.subject?;
     let lower = text.to_ascii_lowercase();
     let places = |before: &&'static str| {

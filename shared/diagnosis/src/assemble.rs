@@ -2,17 +2,17 @@
 
 use super::advice::About;
 use super::chain::{Chain, Tell};
-use super::logs::Finding;
+use super::logs::LogFinding;
 use super::nearest::{Like, nearest};
-use super::row::Row;
-use super::setting::Setting;
-use super::target::Target;
-use super::{Read, advice, is_pull, text};
+use super::row::SignatureRow;
+use super::setting::StopSetting;
+use super::target::TextSubject;
+use super::{NormalisedText, advice, is_pull, text};
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, Phase, Why};
 use pullsafe::reference::Registry;
 
 /// The diagnosis of a row that matched the reason of a task or a container.
-pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
+pub(super) fn of_row(row: &'static SignatureRow, read: &NormalisedText<'_>) -> Diagnosis {
     let about_image = row.cause.is_about_image();
     let mut registry = read.target.registry.or(row.registry);
     // The API of ECR is no registry of images: where it failed, it is what is meant, whatever the image.
@@ -31,7 +31,7 @@ pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
         settled_by = Some("which registry answered: the image and the address in the text differ");
     }
     let attempts = text::attempts(read.text).filter(|_| about_image);
-    let mut target = Target { registry, ..read.target.clone() };
+    let mut target = TextSubject { registry, ..read.target.clone() };
     if let (None, Some(Registry::DockerHub), Some((container, image))) = (&target.image, registry, &read.target.hub) {
         target.image = Some(image.clone());
         target.container = Some(container.clone());
@@ -54,11 +54,11 @@ pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
 }
 
 /// The diagnosis of a row that matched a line of a log.
-pub(super) fn of_finding(finding: &Finding, setting: &Setting) -> Diagnosis {
+pub(super) fn of_finding(finding: &LogFinding, setting: &StopSetting) -> Diagnosis {
     let row = finding.row;
-    let Setting { place, mode, driver, .. } = *setting;
+    let StopSetting { place, mode, driver, .. } = *setting;
     let about = About {
-        target: &Target::default(),
+        target: &TextSubject::default(),
         text: &finding.line,
         place,
         mode,
@@ -77,7 +77,7 @@ pub(super) fn of_finding(finding: &Finding, setting: &Setting) -> Diagnosis {
 }
 
 /// No signature: the text stays as it is, with what it is most like, and nothing acts on it.
-pub(super) fn unknown(read: &Read<'_>) -> Diagnosis {
+pub(super) fn unknown(read: &NormalisedText<'_>) -> Diagnosis {
     let pull = is_pull(read.text);
     let image = read.target.image.clone().filter(|_| pull);
     let found = Diagnosis {
@@ -124,7 +124,7 @@ pub(super) fn stopped_build() -> Diagnosis {
 }
 
 /// Why the network failed, for a row that decides on the chain.
-fn why_of(row: &Row, text: &str) -> Option<Why> {
+fn why_of(row: &SignatureRow, text: &str) -> Option<Why> {
     if row.reads.is_empty() {
         return None;
     }

@@ -13,7 +13,7 @@ use super::build_advice;
 use super::build_facts::BuildFacts;
 use super::build_log::BuildLog;
 use super::check::check;
-use super::setting::Setting;
+use super::setting::StopSetting;
 use super::text::{normalise, redact};
 use super::{diagnose_text_at, logs};
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence};
@@ -71,12 +71,13 @@ pub fn diagnose_build_read(detail: &Value, logs: &BTreeMap<String, BuildLog>) ->
     let diagnosis = match PhaseKind::of(name) {
         PhaseKind::Provisioning => {
             let image = detail.pointer("/additional-information/environment/image").and_then(Value::as_str);
-            diagnose_text_at(context, image, &source, &Setting::of_build())
+            diagnose_text_at(context, image, &source, &StopSetting::of_build())
                 .map(|found| about("The build image could not be pulled (PROVISIONING)", found, true))
         }
         PhaseKind::WithoutPulls => None,
         PhaseKind::Commands => by_log(logs).or_else(|| {
-            diagnose_text_at(context, None, &source, &Setting::of_build()).filter(|found| found.cause.is_about_image())
+            diagnose_text_at(context, None, &source, &StopSetting::of_build())
+                .filter(|found| found.cause.is_about_image())
         }),
     };
     let mut diagnosis = diagnosis.unwrap_or_else(|| undecided(name, context, &source, logs));
@@ -89,7 +90,7 @@ pub fn diagnose_build_read(detail: &Value, logs: &BTreeMap<String, BuildLog>) ->
         };
         diagnosis.build = Some(BuildFacts { bases, platform: platform(detail).to_owned(), of_environment });
     }
-    diagnosis.check = Some(check(&diagnosis, &Setting::of_build()));
+    diagnosis.check = Some(check(&diagnosis, &StopSetting::of_build()));
     let reference = diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
     let official = reference.filter(|reference| reference.is_official() && diagnosis.cause.is_about_image());
     let replacement_from = official.map(|reference| {
@@ -118,13 +119,13 @@ fn platform(detail: &Value) -> &'static str {
     }
 }
 
-struct Phase {
+struct BuildPhase {
     name: String,
     context: String,
 }
 
 /// The first phase that did not succeed; where the phases are missing, the current one.
-fn failed_phase(detail: &Value) -> Option<Phase> {
+fn failed_phase(detail: &Value) -> Option<BuildPhase> {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let phases = detail.pointer("/additional-information/phases").and_then(Value::as_array);
     let failed = phases.into_iter().flatten().find(|phase| {
@@ -132,7 +133,7 @@ fn failed_phase(detail: &Value) -> Option<Phase> {
         !matches!(status.as_str(), "" | "SUCCEEDED" | "IN_PROGRESS" | "STOPPED")
     });
     if let Some(phase) = failed {
-        return Some(Phase {
+        return Some(BuildPhase {
             name: text(phase, "phase-type").to_ascii_uppercase(),
             context: context_of(phase.get("phase-context")),
         });
@@ -140,7 +141,7 @@ fn failed_phase(detail: &Value) -> Option<Phase> {
     let name = text(detail, "completed-phase");
     let name = if name.is_empty() { text(detail, "current-phase") } else { name };
     let context = detail.get("completed-phase-context").or_else(|| detail.get("current-phase-context"));
-    (!name.is_empty()).then(|| Phase {
+    (!name.is_empty()).then(|| BuildPhase {
         name: name.to_ascii_uppercase(),
         context: context_of(context),
     })
@@ -196,7 +197,7 @@ fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, B
         finding.as_ref().filter(|finding| matches!(finding.row.cause, Cause::DiskFull | Cause::OutOfMemory));
     let cause = by_resource.map_or(Cause::Unknown, |finding| finding.row.cause);
     let advice = match (phase, by_resource) {
-        (_, Some(finding)) => of_finding(finding, &Setting::of_build()).advice,
+        (_, Some(finding)) => of_finding(finding, &StopSetting::of_build()).advice,
         ("DOWNLOAD_SOURCE", None) => {
             "The build could not get its source (DOWNLOAD_SOURCE). That is access to the repository (connection, \
              token, branch, webhook), not a pull of an image."

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::build_facts::BaseImage;
 use super::logs::{Picker, cut};
-use super::setting::Setting;
+use super::setting::StopSetting;
 use super::target::image_in;
 use super::{diagnose_text_at, text};
 use crate::cause::{Cause, Diagnosis, Evidence};
@@ -80,7 +80,7 @@ impl BuildLog {
             }
             let own = image_in(line).filter(|image| is_reference(image)).map(str::to_owned);
             let image = own.or_else(|| image_of_url(line).map(|image| self.tagged(image))).or_else(|| base.clone());
-            match diagnose_text_at(line, image.as_deref(), &format!("logs[{name}]"), &Setting::of_build()) {
+            match diagnose_text_at(line, image.as_deref(), &format!("logs[{name}]"), &StopSetting::of_build()) {
                 Some(found) if found.cause == Cause::Unknown => cut = cut.or(Some(found)),
                 Some(found) if found.cause.is_about_image() || found.cause == Cause::DiskFull => {
                     return Some(self.in_more_words(found, at, image.as_deref(), name));
@@ -98,7 +98,7 @@ impl BuildLog {
         }
         let behind = self.lines.iter().skip(at + 1).take(BODY);
         let mut said =
-            behind.filter_map(|line| diagnose_text_at(line, image, &format!("logs[{name}]"), &Setting::of_build()));
+            behind.filter_map(|line| diagnose_text_at(line, image, &format!("logs[{name}]"), &StopSetting::of_build()));
         said.find(|said| said.cause == found.cause && said.kind.is_some()).unwrap_or(found)
     }
 

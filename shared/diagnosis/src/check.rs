@@ -3,21 +3,21 @@
 //! A name goes into a command only if it has the shape of such a name; what a text says is never a command by itself.
 
 use super::log_driver::Driver;
-use super::setting::{Place, Setting, is_arn, is_name};
-use super::shape::Shape;
+use super::setting::{LaunchedOn, StopSetting, is_arn, is_name};
+use super::shape::NameShape;
 use crate::cause::{Cause, Diagnosis, Kind, Phase, Signature, Why};
 use pullsafe::reference::{Reference, Registry, ecr_host};
 
 /// The command or page, and what to look for in it.
-pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
+pub fn check(diagnosis: &Diagnosis, setting: &StopSetting) -> String {
     let text = diagnosis.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join(" ");
     let place = if diagnosis.cause.is_about_image() || is_of_start(diagnosis.cause) {
         setting.place_in(&text)
     } else {
         setting.place
     };
-    let setting = &Setting { place, ..setting.clone() };
-    if place == Place::CodeBuild
+    let setting = &StopSetting { place, ..setting.clone() };
+    if place == LaunchedOn::CodeBuild
         && let Some(said) = of_build(diagnosis)
     {
         return said;
@@ -154,7 +154,7 @@ fn in_ecr(image: &Reference) -> Option<(String, String)> {
     Some((format!("--registry-id {} --region {}", host.account, host.region), image.repository().to_owned()))
 }
 
-fn exists(diagnosis: &Diagnosis, setting: &Setting) -> String {
+fn exists(diagnosis: &Diagnosis, setting: &StopSetting) -> String {
     let Some(image) = reference(diagnosis) else {
         return definition(setting, IMAGES);
     };
@@ -172,7 +172,7 @@ fn exists(diagnosis: &Diagnosis, setting: &Setting) -> String {
     format!("`aws ecr describe-images {registry} --repository-name {repository} --image-ids {which}`")
 }
 
-fn access(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
+fn access(diagnosis: &Diagnosis, text: &str, setting: &StopSetting) -> String {
     if let Some(command) = simulation(text) {
         return command;
     }
@@ -203,7 +203,7 @@ fn simulation(text: &str) -> Option<String> {
     let account = head.rsplit(':').next()?;
     let role = tail.split('/').next().filter(|role| is_name(role))?;
     let action = text.split("not authorized to perform: ").nth(1)?.split([' ', ',']).next()?;
-    (Shape::Action.fits(action) && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then(|| {
+    (NameShape::Action.fits(action) && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then(|| {
         format!(
             "`aws iam simulate-principal-policy --policy-source-arn arn:aws:iam::{account}:role/{role} --action-names \
              {action} --query 'EvaluationResults[].EvalDecision'`"
@@ -211,7 +211,7 @@ fn simulation(text: &str) -> Option<String> {
     })
 }
 
-fn network(diagnosis: &Diagnosis, setting: &Setting) -> String {
+fn network(diagnosis: &Diagnosis, setting: &StopSetting) -> String {
     let image = reference(diagnosis);
     let of_ecr = image.as_ref().and_then(|image| ecr_host(image.registry()));
     let host = match (&image, of_ecr) {
@@ -244,7 +244,7 @@ fn network(diagnosis: &Diagnosis, setting: &Setting) -> String {
 }
 
 /// Whether the way to this address is open, from where the request comes.
-fn way(address: &str, endpoints: Option<&str>, setting: &Setting) -> String {
+fn way(address: &str, endpoints: Option<&str>, setting: &StopSetting) -> String {
     let region = setting.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default();
     let of_subnet = |whose: &str| match endpoints {
         None => format!("`aws ec2 describe-route-tables{region}` for {whose} (a route to a NAT or internet gateway)"),
@@ -254,18 +254,20 @@ fn way(address: &str, endpoints: Option<&str>, setting: &Setting) -> String {
         ),
     };
     match setting.place {
-        Place::Ec2 | Place::External => {
+        LaunchedOn::Ec2 | LaunchedOn::External => {
             format!("`curl -v https://{address}/` on the host: any answer, even 401, means that the way is open")
         }
-        Place::Windows => format!("`Test-NetConnection {} -Port 443` on the host", address.trim_end_matches("/v2")),
-        Place::ManagedInstances => of_subnet("the subnets of the capacity provider"),
-        Place::Batch => of_subnet("the subnets of the compute environment"),
-        Place::Fargate | Place::Unknown | Place::CodeBuild => of_subnet("the task's subnet"),
+        LaunchedOn::Windows => {
+            format!("`Test-NetConnection {} -Port 443` on the host", address.trim_end_matches("/v2"))
+        }
+        LaunchedOn::ManagedInstances => of_subnet("the subnets of the capacity provider"),
+        LaunchedOn::Batch => of_subnet("the subnets of the compute environment"),
+        LaunchedOn::Fargate | LaunchedOn::Unknown | LaunchedOn::CodeBuild => of_subnet("the task's subnet"),
     }
 }
 
 /// Whether the way to a service of AWS is open.
-fn of_service(service: &str, setting: &Setting) -> Option<String> {
+fn of_service(service: &str, setting: &StopSetting) -> Option<String> {
     let region = setting.region.as_ref()?;
     Some(way(
         &format!("{service}.{region}.amazonaws.com"),
@@ -274,24 +276,26 @@ fn of_service(service: &str, setting: &Setting) -> Option<String> {
     ))
 }
 
-fn disk(setting: &Setting) -> String {
+fn disk(setting: &StopSetting) -> String {
     match setting.place {
-        Place::Ec2 | Place::External => "`docker system df` and `df -h` on the host".to_owned(),
-        Place::Windows => "`docker system df` and `Get-PSDrive C` on the host".to_owned(),
-        Place::ManagedInstances => "the capacity provider in the ECS console: the storage of its instances".to_owned(),
-        Place::Batch => {
+        LaunchedOn::Ec2 | LaunchedOn::External => "`docker system df` and `df -h` on the host".to_owned(),
+        LaunchedOn::Windows => "`docker system df` and `Get-PSDrive C` on the host".to_owned(),
+        LaunchedOn::ManagedInstances => {
+            "the capacity provider in the ECS console: the storage of its instances".to_owned()
+        }
+        LaunchedOn::Batch => {
             "the compute environment in the Batch console: its launch template and the volume's size".to_owned()
         }
-        Place::Fargate | Place::Unknown | Place::CodeBuild => {
+        LaunchedOn::Fargate | LaunchedOn::Unknown | LaunchedOn::CodeBuild => {
             format!("{} (20 GiB where it is `null`)", definition(setting, "ephemeralStorage"))
         }
     }
 }
 
 /// What the definition says of each container (fields in brackets) or by itself (one field), or all of it.
-fn definition(setting: &Setting, what: &str) -> String {
+fn definition(setting: &StopSetting, what: &str) -> String {
     match &setting.definition {
-        _ if setting.place == Place::Batch => "the job definition in the Batch console".to_owned(),
+        _ if setting.place == LaunchedOn::Batch => "the job definition in the Batch console".to_owned(),
         Some(name) => {
             let query = match what {
                 "" => String::new(),
@@ -306,20 +310,20 @@ fn definition(setting: &Setting, what: &str) -> String {
     }
 }
 
-fn task(setting: &Setting) -> String {
+fn task(setting: &StopSetting) -> String {
     match (&setting.cluster, &setting.task) {
         (Some(cluster), Some(task)) => format!(
             "`aws ecs describe-tasks --cluster {cluster} --tasks {task} --query \
              'tasks[0].[stoppedReason,containers[].[name,exitCode,reason]]'`, and the container's log"
         ),
-        _ if setting.place == Place::Batch => {
+        _ if setting.place == LaunchedOn::Batch => {
             "the job in the Batch console: its status reason, and its log stream".to_owned()
         }
         _ => "the stopped task in the ECS console: its containers, and the tab Logs".to_owned(),
     }
 }
 
-fn events(setting: &Setting) -> String {
+fn events(setting: &StopSetting) -> String {
     match (&setting.cluster, &setting.service) {
         (Some(cluster), Some(service)) => {
             format!(
@@ -341,7 +345,7 @@ fn arn<'a>(text: &'a str, inside: &str) -> Option<&'a str> {
     })
 }
 
-fn secret(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
+fn secret(diagnosis: &Diagnosis, text: &str, setting: &StopSetting) -> String {
     let service = match diagnosis.kind {
         Some(Kind::SecretsManager) => "secretsmanager",
         Some(Kind::ParameterStore) => "ssm",
@@ -424,12 +428,12 @@ fn target_group(text: &str) -> String {
 }
 
 /// Whether no other log driver than CloudWatch's is at hand.
-fn is_of_cloudwatch(text: &str, setting: &Setting) -> bool {
+fn is_of_cloudwatch(text: &str, setting: &StopSetting) -> bool {
     Driver::in_text(text).or(setting.driver).is_none_or(|driver| driver == Driver::Awslogs)
 }
 
 /// The log group that a text names.
-fn log_group(text: &str, setting: &Setting) -> Option<String> {
+fn log_group(text: &str, setting: &StopSetting) -> Option<String> {
     if !is_of_cloudwatch(text, setting) {
         return None;
     }

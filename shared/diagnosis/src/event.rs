@@ -14,7 +14,7 @@ use pullsafe_events::stopped_task::StoppedTask;
 
 /// What an event says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum EventDiagnosis {
     /// Something stopped or failed, for this reason.
     Diagnosed(Box<Diagnosis>),
     /// A build failed.
@@ -37,7 +37,7 @@ pub struct InvalidEvent {
 ///
 /// # Errors
 /// The value is not an EventBridge event with an object `detail`, or of a type that pullsafe does not hear.
-pub fn diagnose_event(event: &Value, logs: &BTreeMap<String, Vec<String>>) -> Result<Verdict, InvalidEvent> {
+pub fn diagnose_event(event: &Value, logs: &BTreeMap<String, Vec<String>>) -> Result<EventDiagnosis, InvalidEvent> {
     let fail = |field, problem: String| Err(InvalidEvent { field, problem });
     if !event.is_object() {
         return fail("event", format!("it is {}, not an object", kind(event)));
@@ -69,14 +69,14 @@ pub fn diagnose_event(event: &Value, logs: &BTreeMap<String, Vec<String>>) -> Re
 
 const TASK: &str = "ECS Task State Change";
 
-fn of_task(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> Verdict {
+fn of_task(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> EventDiagnosis {
     let task = StoppedTask::from_json(detail);
     if task.is_stop() {
-        return Verdict::Diagnosed(Box::new(diagnose(&task, logs)));
+        return EventDiagnosis::Diagnosed(Box::new(diagnose(&task, logs)));
     }
     let degraded = diagnose(&task, logs);
     if degraded.cause == Cause::AppDegraded {
-        return Verdict::Diagnosed(Box::new(degraded));
+        return EventDiagnosis::Diagnosed(Box::new(degraded));
     }
     let (last, desired) =
         (task.last_status.as_deref().unwrap_or("absent"), task.desired_status.as_deref().unwrap_or("absent"));
@@ -84,28 +84,30 @@ fn of_task(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> Verdict {
     if desired.eq_ignore_ascii_case("STOPPED") {
         text.push_str(" ECS is about to stop the task; the event of the stop tells why.");
     }
-    Verdict::NotAStop(text)
+    EventDiagnosis::NotAStop(text)
 }
 
-fn of_service(detail: &Value) -> Verdict {
+fn of_service(detail: &Value) -> EventDiagnosis {
     let text = |key: &str| detail.get(key).and_then(Value::as_str).unwrap_or_default();
     let (kind, name, reason) = (text("eventType"), text("eventName"), text("reason"));
     if kind.eq_ignore_ascii_case("INFO") && !reason.to_ascii_lowercase().contains("circuit breaker") {
-        return Verdict::NotAStop(format!("Not a stop: {name}."));
+        return EventDiagnosis::NotAStop(format!("Not a stop: {name}."));
     }
     let said = if reason.is_empty() { name } else { reason };
-    Verdict::Diagnosed(Box::new(diagnose_text(said, None, "reason").unwrap_or_else(|| unknown_event(said, name))))
+    EventDiagnosis::Diagnosed(Box::new(
+        diagnose_text(said, None, "reason").unwrap_or_else(|| unknown_event(said, name)),
+    ))
 }
 
-fn of_build(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> Verdict {
+fn of_build(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> EventDiagnosis {
     let status = ["build-status", "completed-phase-status"]
         .iter()
         .find_map(|key| detail.get(*key).and_then(Value::as_str))
         .unwrap_or_default();
     match status {
-        "SUCCEEDED" | "IN_PROGRESS" => Verdict::NotAStop(format!("Not a failure: the build is {status}.")),
-        "STOPPED" => Verdict::Diagnosed(Box::new(stopped_build())),
-        _ => Verdict::Build(Box::new(diagnose_build(detail, logs))),
+        "SUCCEEDED" | "IN_PROGRESS" => EventDiagnosis::NotAStop(format!("Not a failure: the build is {status}.")),
+        "STOPPED" => EventDiagnosis::Diagnosed(Box::new(stopped_build())),
+        _ => EventDiagnosis::Build(Box::new(diagnose_build(detail, logs))),
     }
 }
 
@@ -146,14 +148,14 @@ mod tests {
     #[test]
     fn a_warning_of_spot_is_not_a_stop_yet() {
         let event = json!({"detail-type": TASK, "detail": {"lastStatus": "RUNNING", "desiredStatus": "STOPPED", "stopCode": "TerminationNotice", "stoppedReason": "Your Spot Task was interrupted."}});
-        assert!(matches!(diagnose_event(&event, &BTreeMap::new()), Ok(Verdict::NotAStop(_))));
+        assert!(matches!(diagnose_event(&event, &BTreeMap::new()), Ok(EventDiagnosis::NotAStop(_))));
     }
 
     #[test]
     fn a_running_task_with_errors_in_its_log_is_degraded() {
         let event = json!({"detail-type": TASK, "detail": {"lastStatus": "RUNNING"}});
         let logs = BTreeMap::from([("web".to_owned(), vec!["No module named 'core.aws_service'".to_owned()])]);
-        let Ok(Verdict::Diagnosed(found)) = diagnose_event(&event, &logs) else {
+        let Ok(EventDiagnosis::Diagnosed(found)) = diagnose_event(&event, &logs) else {
             panic!("no diagnosis")
         };
         assert_eq!(found.cause, Cause::AppDegraded);
@@ -167,12 +169,13 @@ mod tests {
                 &BTreeMap::new(),
             )
         };
-        assert!(matches!(of("SERVICE_STEADY_STATE", "INFO", ""), Ok(Verdict::NotAStop(_))));
-        let Ok(Verdict::Diagnosed(found)) = of("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", "RESOURCE:FARGATE") else {
+        assert!(matches!(of("SERVICE_STEADY_STATE", "INFO", ""), Ok(EventDiagnosis::NotAStop(_))));
+        let Ok(EventDiagnosis::Diagnosed(found)) = of("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", "RESOURCE:FARGATE")
+        else {
             panic!("no diagnosis")
         };
         assert_eq!(found.cause, Cause::CapacityUnavailable);
-        let Ok(Verdict::Diagnosed(found)) =
+        let Ok(EventDiagnosis::Diagnosed(found)) =
             of("SERVICE_DEPLOYMENT_FAILED", "ERROR", "ECS deployment circuit breaker: task failed to start.")
         else {
             panic!("no diagnosis")

@@ -1,14 +1,14 @@
 //! What exit codes tell: which container of a task is meant, whether the task simply did its work, and what a code
 //! alone says, which is little.
 
-use super::row::Row;
+use super::row::SignatureRow;
 use super::tables;
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence, Signature};
 use pullsafe_events::stopped_task::{Container, StoppedTask};
 
 /// How a container ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum ContainerEnding {
     /// With 0.
     Well,
     /// By SIGKILL or SIGTERM, with which ECS ends what is left when an essential container is gone, or by the signal
@@ -20,7 +20,7 @@ enum Ending {
     Unknown,
 }
 
-impl Ending {
+impl ContainerEnding {
     const fn of(container: &Container) -> Self {
         match container.exit_code {
             Some(0) => Self::Well,
@@ -48,13 +48,13 @@ pub(super) fn failed_first(task: &StoppedTask) -> Option<&Container> {
     // Only an essential container stops its task; one that is not can still be what others waited for.
     let by_exit_of_essential = ended_by_a_container(task);
     let rank = |container: &Container| {
-        let by_exit = match (Ending::of(container), container.exit_code) {
-            (Ending::Failed, _) => 0,
-            (Ending::Stopped, Some(137)) => 1,
-            (Ending::Well, _) => 2,
-            (Ending::Stopped, _) => 3,
-            (Ending::Unknown, _) if container.reason.is_some() => 4,
-            (Ending::Unknown, _) => 5,
+        let by_exit = match (ContainerEnding::of(container), container.exit_code) {
+            (ContainerEnding::Failed, _) => 0,
+            (ContainerEnding::Stopped, Some(137)) => 1,
+            (ContainerEnding::Well, _) => 2,
+            (ContainerEnding::Stopped, _) => 3,
+            (ContainerEnding::Unknown, _) if container.reason.is_some() => 4,
+            (ContainerEnding::Unknown, _) => 5,
         };
         let beside = by_exit_of_essential && container.essential == Some(false);
         by_exit + if container.is_injected() { 20 } else { 0 } + if beside { 10 } else { 0 }
@@ -78,12 +78,14 @@ pub(super) fn completed(task: &StoppedTask) -> bool {
     ended_by_a_container(task)
         && task.group.is_some()
         && task.service_name().is_none()
-        && own().any(|container| Ending::of(container) == Ending::Well && container.essential != Some(false))
-        && own().all(|container| match Ending::of(container) {
-            Ending::Well => true,
-            Ending::Stopped => explained(container),
-            Ending::Unknown => explained(container) || container.essential == Some(false),
-            Ending::Failed => container.essential == Some(false),
+        && own().any(|container| {
+            ContainerEnding::of(container) == ContainerEnding::Well && container.essential != Some(false)
+        })
+        && own().all(|container| match ContainerEnding::of(container) {
+            ContainerEnding::Well => true,
+            ContainerEnding::Stopped => explained(container),
+            ContainerEnding::Unknown => explained(container) || container.essential == Some(false),
+            ContainerEnding::Failed => container.essential == Some(false),
         })
 }
 
@@ -116,7 +118,7 @@ fn ended_by_a_container(task: &StoppedTask) -> bool {
 }
 
 /// What a code means by itself.
-struct Code {
+struct ExitCode {
     codes: &'static [i64],
     cause: Cause,
     signature: Option<Signature>,
@@ -124,8 +126,8 @@ struct Code {
     advice: &'static str,
 }
 
-const CODES: &[Code] = &[
-    Code {
+const CODES: &[ExitCode] = &[
+    ExitCode {
         codes: &[0],
         cause: Cause::Unknown,
         signature: None,
@@ -133,7 +135,7 @@ const CODES: &[Code] = &[
         advice: "The container ended with exit code 0. A task that runs to its end is done; a service needs a program \
             that stays in the foreground.",
     },
-    Code {
+    ExitCode {
         codes: &[126],
         cause: Cause::CommandNotFound,
         signature: None,
@@ -141,7 +143,7 @@ const CODES: &[Code] = &[
         advice: "Exit code 126: the shell found the command and could not run it. Check its execute permission, its \
             `#!` line and its architecture.",
     },
-    Code {
+    ExitCode {
         codes: &[127],
         cause: Cause::CommandNotFound,
         signature: None,
@@ -149,7 +151,7 @@ const CODES: &[Code] = &[
         advice: "Exit code 127: the shell did not find the command. Check `command`, `entryPoint` and PATH against \
             the image.",
     },
-    Code {
+    ExitCode {
         codes: &[139, 135, 3_221_225_477, -1_073_741_819],
         cause: Cause::AppCrashed,
         signature: Some(Signature::Segfault),
@@ -157,7 +159,7 @@ const CODES: &[Code] = &[
         advice: "The process touched memory that is not its own (exit code 139 is SIGSEGV, 135 SIGBUS, 0xC0000005 the \
             same on Windows). Look for a native library built for another libc or architecture.",
     },
-    Code {
+    ExitCode {
         codes: &[132],
         cause: Cause::AppCrashed,
         signature: Some(Signature::Abort),
@@ -165,7 +167,7 @@ const CODES: &[Code] = &[
         advice: "Exit code 132: an instruction that this processor does not have (SIGILL). The program was built for \
             a newer processor, or for another one.",
     },
-    Code {
+    ExitCode {
         codes: &[3_221_225_781, -1_073_741_515],
         cause: Cause::AppCrashed,
         signature: Some(Signature::ModuleMissing),
@@ -173,7 +175,7 @@ const CODES: &[Code] = &[
         advice: "Exit code 0xC0000135: Windows did not find a DLL of the program. Install what it needs in the image \
             (the Visual C++ runtime, .NET Framework).",
     },
-    Code {
+    ExitCode {
         codes: &[137],
         cause: Cause::AppCrashed,
         signature: None,
@@ -251,7 +253,7 @@ pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
 }
 
 /// A row of this cause among those that say who stopped a task, for its advice.
-pub(super) fn row_of(cause: Cause) -> Option<&'static Row> {
+pub(super) fn row_of(cause: Cause) -> Option<&'static SignatureRow> {
     tables::stopper::ROWS.iter().find(|row| row.cause == cause)
 }
 

@@ -3,8 +3,8 @@
 
 use crate::cause::Cause;
 use crate::chain::{Chain, Tell};
-use crate::setting::Setting;
-use crate::{REASONS, Read, target, text};
+use crate::setting::StopSetting;
+use crate::{NormalisedText, REASONS, target, text};
 
 /// Why a text was read as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct Explanation {
 /// Explains a text about this image.
 pub fn explain(said: &str, image: Option<&str>) -> Explanation {
     let normal = text::normalise(said);
-    let setting = Setting::default();
-    let read = Read {
+    let setting = StopSetting::default();
+    let read = NormalisedText {
         source: String::new(),
         target: target::of_container(&normal, image, None),
         text: &normal,

@@ -42,12 +42,12 @@ use self::advice::About;
 use self::assemble::{of_finding, of_row, unknown};
 use self::chain::Chain;
 use self::exit::failed_first;
-use self::logs::Finding;
+use self::logs::LogFinding;
 pub use self::logs::Picker;
 use self::matcher::{Context, Matcher};
-use self::row::Row;
-use self::setting::Setting;
-use self::target::Target;
+use self::row::SignatureRow;
+use self::setting::StopSetting;
+use self::target::TextSubject;
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence};
 use pullsafe::reference::{Reference, Registry};
 use pullsafe_events::stopped_task::StoppedTask;
@@ -64,18 +64,18 @@ pub fn diagnose(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>) -> Dia
 
 /// As [`diagnose`], with logs that were read before, page by page.
 pub fn diagnose_read(task: &StoppedTask, logs: &BTreeMap<String, Picker>) -> Diagnosis {
-    let setting = Setting::of_task(task);
+    let setting = StopSetting::of_task(task);
     let found = of_task(task, logs, &setting);
     let check = Some(check::check(&found, &setting));
     Diagnosis { check, ..found }
 }
 
-fn of_task(task: &StoppedTask, logs: &BTreeMap<String, Picker>, setting: &Setting) -> Diagnosis {
+fn of_task(task: &StoppedTask, logs: &BTreeMap<String, Picker>, setting: &StopSetting) -> Diagnosis {
     if !task.is_stop() {
         return still_running(logs, setting);
     }
     let reason = text::normalise(task.stopped_reason.as_deref().unwrap_or_default());
-    let subject = Read {
+    let subject = NormalisedText {
         source: "stoppedReason".to_owned(),
         target: target::of_task(&reason, &task.containers),
         text: &reason,
@@ -114,13 +114,18 @@ fn picked(logs: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Picker> {
 ///
 /// A text that begins as a failed pull and is cut before it tells gives [`Cause::Unknown`].
 pub fn diagnose_text(text: &str, image_hint: Option<&str>, source: &str) -> Option<Diagnosis> {
-    diagnose_text_at(text, image_hint, source, &Setting::default())
+    diagnose_text_at(text, image_hint, source, &StopSetting::default())
 }
 
 /// As [`diagnose_text`], for a text of which one knows where it happened.
-pub fn diagnose_text_at(text: &str, image_hint: Option<&str>, source: &str, setting: &Setting) -> Option<Diagnosis> {
+pub fn diagnose_text_at(
+    text: &str,
+    image_hint: Option<&str>,
+    source: &str,
+    setting: &StopSetting,
+) -> Option<Diagnosis> {
     let normal = text::normalise(text);
-    let read = Read {
+    let read = NormalisedText {
         source: source.to_owned(),
         target: target::of_container(&normal, image_hint, None),
         text: &normal,
@@ -135,7 +140,7 @@ pub fn diagnose_text_at(text: &str, image_hint: Option<&str>, source: &str, sett
 /// The signature in the lines of a log that belongs to no task, such as the log of a build.
 pub fn diagnose_log(source: &str, lines: &[String]) -> Option<Diagnosis> {
     let logs = BTreeMap::from([(source.to_owned(), Picker::of(lines.iter().map(String::as_str)))]);
-    logs::read(&logs, None).map(|finding| of_finding(&finding, &Setting::default()))
+    logs::read(&logs, None).map(|finding| of_finding(&finding, &StopSetting::default()))
 }
 
 /// A text with signed URLs, credentials and values of secrets masked, cut to a length that a person reads.
@@ -144,14 +149,14 @@ pub fn masked(text: &str) -> String {
 }
 
 /// A normalised text, where it stood, and what it is about.
-struct Read<'a> {
+struct NormalisedText<'a> {
     source: String,
-    target: Target,
+    target: TextSubject,
     text: &'a str,
-    setting: &'a Setting,
+    setting: &'a StopSetting,
 }
 
-impl Read<'_> {
+impl NormalisedText<'_> {
     fn context(&self) -> Context {
         let official = self.target.registry == Some(Registry::DockerHub)
             && self
@@ -163,7 +168,7 @@ impl Read<'_> {
         Context { registry: self.target.registry, official }
     }
 
-    fn row(&self) -> Option<&'static Row> {
+    fn row(&self) -> Option<&'static SignatureRow> {
         let context = self.context();
         match REASONS.first(self.text, context) {
             Some(row) if !row.yields => Some(row),
@@ -172,7 +177,7 @@ impl Read<'_> {
     }
 
     /// The row that the end of the chain means, for a text about a pull that no signature knows.
-    fn by_answer(&self, context: Context) -> Option<&'static Row> {
+    fn by_answer(&self, context: Context) -> Option<&'static SignatureRow> {
         let chain = Chain::parse(self.text);
         if !chain.is_of_registry() && !is_pull(self.text) {
             return None;
@@ -188,7 +193,7 @@ impl Read<'_> {
     }
 
     /// What an advice is about.
-    fn about<'b>(&'b self, target: &'b Target, attempts: Option<u32>) -> About<'b> {
+    fn about<'b>(&'b self, target: &'b TextSubject, attempts: Option<u32>) -> About<'b> {
         let place = self.setting.place_in(self.text);
         About {
             target,
@@ -206,7 +211,7 @@ impl Read<'_> {
 }
 
 /// Step 1: the stop code and the head of the text say that somebody outside stopped the task.
-fn stopped_from_outside(task: &StoppedTask, by_text: Option<&'static Row>) -> Option<(Cause, Confidence)> {
+fn stopped_from_outside(task: &StoppedTask, by_text: Option<&'static SignatureRow>) -> Option<(Cause, Confidence)> {
     let code = task.stop_code.as_deref().unwrap_or_default();
     let is = |name: &str| code.eq_ignore_ascii_case(name);
     let said = by_text.map(|row| row.cause);
@@ -243,8 +248,8 @@ fn from_outside(
     task: &StoppedTask,
     cause: Cause,
     confidence: Confidence,
-    by_text: Option<&'static Row>,
-    read: &Read<'_>,
+    by_text: Option<&'static SignatureRow>,
+    read: &NormalisedText<'_>,
     logs: &BTreeMap<String, Picker>,
 ) -> Diagnosis {
     let mut diagnosis = match by_text.filter(|row| row.cause == cause) {
@@ -273,7 +278,7 @@ fn from_outside(
 }
 
 /// Adds the likely explanation from the log to a failed health check, without calling it the cause.
-fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>, setting: &Setting) {
+fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>, setting: &StopSetting) {
     let Some(finding) = logs::read(logs, None) else { return };
     let inner = of_finding(&finding, setting);
     if !finding.is_specific() {
@@ -294,8 +299,8 @@ fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>, se
 }
 
 /// A task that has not stopped: only its log can say anything.
-fn still_running(logs: &BTreeMap<String, Picker>, setting: &Setting) -> Diagnosis {
-    match logs::read(logs, None).filter(Finding::is_specific) {
+fn still_running(logs: &BTreeMap<String, Picker>, setting: &StopSetting) -> Diagnosis {
+    match logs::read(logs, None).filter(LogFinding::is_specific) {
         Some(finding) => Diagnosis {
             cause: Cause::AppDegraded,
             confidence: Confidence::Low,
@@ -309,7 +314,7 @@ fn still_running(logs: &BTreeMap<String, Picker>, setting: &Setting) -> Diagnosi
 }
 
 /// Steps 3 and 4: the reason of a container that failed before anything ran in it.
-fn by_container_reason(task: &StoppedTask, setting: &Setting) -> Option<Diagnosis> {
+fn by_container_reason(task: &StoppedTask, setting: &StopSetting) -> Option<Diagnosis> {
     let mut cut_pull = None;
     for injected in [false, true] {
         for container in task.containers.iter().filter(|container| container.is_injected() == injected) {
@@ -322,7 +327,7 @@ fn by_container_reason(task: &StoppedTask, setting: &Setting) -> Option<Diagnosi
                 continue;
             }
             let target = target::of_container(&reason, container.image.as_deref(), Some(&container.name));
-            let read = Read {
+            let read = NormalisedText {
                 source: format!("containers[{}].reason", container.name),
                 target,
                 text: &reason,
@@ -339,11 +344,11 @@ fn by_container_reason(task: &StoppedTask, setting: &Setting) -> Option<Diagnosi
 }
 
 /// Step 6: the log of the container that failed first, then its exit code.
-fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Picker>, read: &Read<'_>) -> Diagnosis {
+fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Picker>, read: &NormalisedText<'_>) -> Diagnosis {
     let failed = failed_first(task);
     let exited = failed.and_then(|container| container.exit_code);
     let finding = logs::read(logs, failed.map(|container| container.name.as_str()));
-    let finding = finding.or_else(|| logs::read(logs, None).filter(Finding::is_specific));
+    let finding = finding.or_else(|| logs::read(logs, None).filter(LogFinding::is_specific));
     let finding = finding.filter(|finding| exited != Some(0) || finding.is_specific());
     let told = finding.is_some();
     let mut diagnosis = match (finding, exited) {

@@ -25,7 +25,7 @@ pub enum Driver {
 }
 
 /// A driver's row.
-struct Row {
+struct DriverRow {
     driver: Driver,
     /// Its names in `logDriver`.
     names: &'static [&'static str],
@@ -44,9 +44,9 @@ struct Row {
 /// What the drivers of Docker that send to a server share.
 const NOT_OF_AWS: &str = "This driver needs no permission of AWS: what it sends to refuses it.";
 
-static ROWS: &[Row] = &[
+static ROWS: &[DriverRow] = &[
     // `unknown log opt 'splunk-token' for json-file log driver` is about the last of the two.
-    Row {
+    DriverRow {
         driver: Driver::JsonFile,
         names: &["json-file", "local", "journald"],
         words: &["json-file", "journald"],
@@ -57,7 +57,7 @@ static ROWS: &[Row] = &[
         options: "It knows `max-size`, `max-file`, `labels` and `env`, and no option of another driver: set \
             `logDriver` to the driver whose options these are, or take the options out.",
     },
-    Row {
+    DriverRow {
         driver: Driver::Firelens,
         names: &["awsfirelens"],
         words: &["firelens", "log router", "s3 config file"],
@@ -70,7 +70,7 @@ static ROWS: &[Row] = &[
         options: "The task needs one container with `firelensConfiguration` (the router), whose output the options of \
             `awsfirelens` name; read the router's own log.",
     },
-    Row {
+    DriverRow {
         driver: Driver::Splunk,
         names: &["splunk"],
         words: &["splunk", "services/collector"],
@@ -81,7 +81,7 @@ static ROWS: &[Row] = &[
         missing: "Look at `splunk-url` and `splunk-index`.",
         options: "`splunk-url` and `splunk-token` are required (the token as `secretOptions`).",
     },
-    Row {
+    DriverRow {
         driver: Driver::Gelf,
         names: &["gelf"],
         words: &["gelf"],
@@ -91,7 +91,7 @@ static ROWS: &[Row] = &[
         missing: "Look at `gelf-address`.",
         options: "`gelf-address` is required, as `udp://` or `tcp://` host:port.",
     },
-    Row {
+    DriverRow {
         driver: Driver::Fluentd,
         names: &["fluentd"],
         words: &["fluentd", "fluent.sock"],
@@ -101,7 +101,7 @@ static ROWS: &[Row] = &[
         missing: "Look at the host and port, or the socket's path, in `fluentd-address`.",
         options: "`fluentd-address` (host:port, or `unix://` and a path) names the forwarder.",
     },
-    Row {
+    DriverRow {
         driver: Driver::Syslog,
         names: &["syslog"],
         words: &["syslog"],
@@ -112,7 +112,7 @@ static ROWS: &[Row] = &[
         options: "Look at `syslog-address` (`tcp://`, `udp://`, `tcp+tls://` or `unix://`), `syslog-facility` and the \
             paths of its certificates.",
     },
-    Row {
+    DriverRow {
         driver: Driver::Awslogs,
         names: &["awslogs"],
         words: &[
@@ -148,8 +148,8 @@ impl Driver {
     /// The driver that a text means by its own words.
     pub fn in_text(text: &str) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
-        let named = |row: &&Row| row.names.iter().any(|name| lower.contains(&format!("for {name} log driver")));
-        let has = |row: &&Row| row.words.iter().any(|word| lower.contains(word));
+        let named = |row: &&DriverRow| row.names.iter().any(|name| lower.contains(&format!("for {name} log driver")));
+        let has = |row: &&DriverRow| row.words.iter().any(|word| lower.contains(word));
         ROWS.iter().find(named).or_else(|| ROWS.iter().find(has)).map(|row| row.driver)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::text::normalise;
 
 /// What a line says, and whether it says of itself that it is a warning or less.
-pub(super) struct Said<'a> {
+pub(super) struct LineText<'a> {
     pub(super) text: Cow<'a, str>,
     pub(super) mild: bool,
 }
@@ -87,15 +87,15 @@ const LEVELS: &[&str] = &[
 const DEPTH: usize = 4;
 
 /// For JSON its message, error and stack; else the line without colours.
-pub(super) fn read_line(trimmed: &str) -> Said<'_> {
+pub(super) fn read_line(trimmed: &str) -> LineText<'_> {
     if let Some(value) = json_in(trimmed) {
         let mut text = String::new();
         collect(&value, DEPTH, &mut text);
         let mild = is_mild_value(&value, trimmed);
         if !text.is_empty() {
-            return Said { text: Cow::Owned(normalise(&text).into_owned()), mild };
+            return LineText { text: Cow::Owned(normalise(&text).into_owned()), mild };
         }
-        return Said { text: Cow::Borrowed(trimmed), mild };
+        return LineText { text: Cow::Borrowed(trimmed), mild };
     }
     let text = if trimmed.contains('\u{1b}') {
         normalise(trimmed)
@@ -107,7 +107,7 @@ pub(super) fn read_line(trimmed: &str) -> Said<'_> {
         None => text,
     };
     let mild = is_mild(&text);
-    Said { text, mild }
+    LineText { text, mild }
 }
 
 /// The JSON that a line is, or that follows a time and a name.

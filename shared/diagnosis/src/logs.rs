@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::LOGS;
-use super::log_line::{Said, read_line};
-use super::row::Row;
+use super::log_line::{LineText, read_line};
+use super::row::SignatureRow;
 use super::text::redact;
 use crate::cause::Evidence;
 
@@ -27,15 +27,15 @@ const ONE_MESSAGE: i64 = 25;
 const STEP: i32 = 2;
 
 /// What a log tells.
-pub(super) struct Finding {
-    pub(super) row: &'static Row,
+pub(super) struct LogFinding {
+    pub(super) row: &'static SignatureRow,
     pub(super) container: String,
     /// The line itself, as it was matched.
     pub(super) line: String,
     pub(super) evidence: Vec<Evidence>,
 }
 
-impl Finding {
+impl LogFinding {
     /// Whether it says more than that something failed.
     pub(super) fn is_specific(&self) -> bool {
         self.row.weight > 1
@@ -43,8 +43,8 @@ impl Finding {
 }
 
 #[derive(Debug, Clone)]
-struct Candidate {
-    row: &'static Row,
+struct MatchedLine {
+    row: &'static SignatureRow,
     score: i32,
     /// Its place in the log; lines before the first that was read have negative ones.
     index: i64,
@@ -59,8 +59,8 @@ struct Candidate {
 pub struct Picker {
     first: i64,
     next: i64,
-    best: Option<Candidate>,
-    telling: Vec<Candidate>,
+    best: Option<MatchedLine>,
+    telling: Vec<MatchedLine>,
     tail: VecDeque<String>,
 }
 
@@ -83,7 +83,7 @@ impl Picker {
             }
             self.tail.push_back(cut(trimmed).to_owned());
         }
-        let Said { text, mild } = read_line(trimmed);
+        let LineText { text, mild } = read_line(trimmed);
         // What is not where loggers put it still counts, unless the line is only a warning: its other fields may say
         // anything.
         let whole = || {
@@ -104,7 +104,7 @@ impl Picker {
         if !is_best && !is_kept {
             return;
         }
-        let candidate = Candidate {
+        let candidate = MatchedLine {
             row,
             score,
             index,
@@ -123,7 +123,7 @@ impl Picker {
     pub fn before<'a>(&mut self, page: impl IntoIterator<Item = &'a str>) {
         let mut older = Self::of(page);
         let shift = self.first - older.next;
-        let place = |candidate: Candidate| Candidate { index: candidate.index + shift, ..candidate };
+        let place = |candidate: MatchedLine| MatchedLine { index: candidate.index + shift, ..candidate };
         self.first = shift;
         for candidate in older.telling.into_iter().map(place) {
             self.keep(candidate);
@@ -145,10 +145,10 @@ impl Picker {
     }
 
     /// Keeps the telling lines of the greatest weight, of these the first.
-    fn keep(&mut self, candidate: Candidate) {
+    fn keep(&mut self, candidate: MatchedLine) {
         self.telling.push(candidate);
         if self.telling.len() > KEPT {
-            let rank = |kept: &Candidate| (std::cmp::Reverse(kept.score), kept.index);
+            let rank = |kept: &MatchedLine| (std::cmp::Reverse(kept.score), kept.index);
             let worst = self.telling.iter().enumerate().max_by_key(|(_, kept)| rank(kept)).map(|(at, _)| at);
             worst.map(|at| self.telling.swap_remove(at));
         }
@@ -160,11 +160,11 @@ impl Picker {
         self.tail.iter().map(line).collect()
     }
 
-    fn finding(&self, container: &str) -> Option<(i32, Finding)> {
+    fn finding(&self, container: &str) -> Option<(i32, LogFinding)> {
         let best = self.best.as_ref()?;
         let source = format!("logs[{container}]");
         let mut evidence = vec![Evidence { source: source.clone(), text: redact(&best.line) }];
-        let mut telling: Vec<&Candidate> = self.telling.iter().collect();
+        let mut telling: Vec<&MatchedLine> = self.telling.iter().collect();
         telling.sort_by_key(|candidate| (std::cmp::Reverse(candidate.score), candidate.index));
         for candidate in telling {
             let text = redact(&candidate.line);
@@ -172,7 +172,7 @@ impl Picker {
                 evidence.push(Evidence { source: source.clone(), text });
             }
         }
-        let finding = Finding {
+        let finding = LogFinding {
             row: best.row,
             container: container.to_owned(),
             line: best.message.clone(),
@@ -183,7 +183,7 @@ impl Picker {
 }
 
 /// Whether a later line is the better one: it weighs more, or the same and is not a further line of the same message.
-fn supersedes(best: &Candidate, row: &Row, score: i32, index: i64) -> bool {
+fn supersedes(best: &MatchedLine, row: &SignatureRow, score: i32, index: i64) -> bool {
     let continues = best.row.id == row.id && index - best.index <= ONE_MESSAGE;
     score > best.score || (score == best.score && !continues)
 }
@@ -198,7 +198,7 @@ pub(super) fn cut(line: &str) -> &str {
 }
 
 /// The most telling line of the log of `container`, or of any container if none is named.
-pub(super) fn read(logs: &BTreeMap<String, Picker>, container: Option<&str>) -> Option<Finding> {
+pub(super) fn read(logs: &BTreeMap<String, Picker>, container: Option<&str>) -> Option<LogFinding> {
     let of_one = container.filter(|name| logs.contains_key(*name));
     logs.iter()
         .filter(|(name, _)| of_one.is_none_or(|wanted| wanted == name.as_str()))
@@ -211,7 +211,7 @@ pub(super) fn read(logs: &BTreeMap<String, Picker>, container: Option<&str>) -> 
 mod tests {
     use super::*;
 
-    fn of(lines: &[&str]) -> Option<Finding> {
+    fn of(lines: &[&str]) -> Option<LogFinding> {
         read(&BTreeMap::from([("app".to_owned(), Picker::of(lines.iter().copied()))]), None)
     }
 

@@ -7,7 +7,7 @@
 use crate::cause::Cause;
 
 /// A message that was seen and explained before.
-pub struct Known {
+pub struct KnownMessage {
     /// What it meant.
     pub cause: Cause,
     /// The thread or site that it is from, so that a measurement can leave it out.
@@ -18,7 +18,7 @@ pub struct Known {
 
 mod index {
     //! Made by `build.rs` from `known.tsv`.
-    use super::{Cause, Known};
+    use super::{Cause, KnownMessage};
 
     include!(concat!(env!("OUT_DIR"), "/known.rs"));
 }
@@ -46,7 +46,7 @@ const FAR: f32 = 0.72;
 const LONGEST: usize = 600;
 
 /// The nearest known message that `may_count`, if one is near enough.
-pub fn nearest(text: &str, may_count: impl Fn(&Known) -> bool) -> Option<Like> {
+pub fn nearest(text: &str, may_count: impl Fn(&KnownMessage) -> bool) -> Option<Like> {
     let grams = grams(&shape(text));
     if grams.len() < 8 {
         return None;
@@ -78,14 +78,14 @@ pub fn nearest(text: &str, may_count: impl Fn(&Known) -> bool) -> Option<Like> {
         .map(|(at, sum)| (1.0 - 2.0 * sum / (whole + index::WEIGHTS.get(at).copied().unwrap_or(f32::MAX)), at))
         .collect();
     ranked.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
-    let near: Vec<(f32, &Known)> = ranked
+    let near: Vec<(f32, &KnownMessage)> = ranked
         .iter()
         .take(NEIGHBOURS)
         .filter_map(|(distance, at)| Some((*distance, index::KNOWN.get(*at)?)))
         .collect();
     let (distance, best) = near.first().filter(|(distance, _)| *distance <= FAR)?;
     // Neighbours that are much further away have nothing to say.
-    let voters: Vec<&&Known> =
+    let voters: Vec<&&KnownMessage> =
         near.iter().filter(|(other, _)| *other <= distance + 0.15).map(|(_, known)| known).collect();
     let agree = voters.iter().filter(|known| known.cause == best.cause).count();
     Some(Like {

@@ -6,17 +6,17 @@ use serde_json::json;
 use super::advice::{About, render};
 use super::check::check;
 use super::log_driver::Driver;
-use super::setting::{Mode, Place, Setting};
-use super::target::Target;
+use super::setting::{LaunchedOn, NetworkMode, StopSetting};
+use super::target::TextSubject;
 use super::{build_advice, diagnose, tables};
 use crate::cause::{Cause, Confidence, Diagnosis};
 use pullsafe_events::stopped_task::StoppedTask;
 
 /// Every place, with words that only its advice may have. A new one does not compile before it stands here.
-const PLACES: &[(Place, &[&str])] = &[
-    (Place::Fargate, &["assignPublicIp", "ephemeralStorage", "Fargate"]),
+const PLACES: &[(LaunchedOn, &[&str])] = &[
+    (LaunchedOn::Fargate, &["assignPublicIp", "ephemeralStorage", "Fargate"]),
     (
-        Place::Ec2,
+        LaunchedOn::Ec2,
         &[
             "ECS_ENGINE_",
             "the instance's role",
@@ -25,22 +25,24 @@ const PLACES: &[(Place, &[&str])] = &[
             "The instance does this",
         ],
     ),
-    (Place::ManagedInstances, &["storageConfiguration", "managed instance", "instance requirements"]),
-    (Place::External, &["ecs-agent.log", "Register more hosts"]),
-    (Place::Batch, &["compute environment", "job definition"]),
-    (Place::Windows, &["vmcompute", "Windows host"]),
-    (Place::CodeBuild, &["the project's", "build specification", "compute type"]),
-    (Place::Unknown, &[]),
+    (LaunchedOn::ManagedInstances, &["storageConfiguration", "managed instance", "instance requirements"]),
+    (LaunchedOn::External, &["ecs-agent.log", "Register more hosts"]),
+    (LaunchedOn::Batch, &["compute environment", "job definition"]),
+    (LaunchedOn::Windows, &["vmcompute", "Windows host"]),
+    (LaunchedOn::CodeBuild, &["the project's", "build specification", "compute type"]),
+    (LaunchedOn::Unknown, &[]),
 ];
 
 /// What the words of one place may say of another, because it runs on that.
-fn may_say(place: Place, other: Place) -> bool {
+fn may_say(place: LaunchedOn, other: LaunchedOn) -> bool {
     match place {
-        Place::Fargate | Place::ManagedInstances | Place::External | Place::CodeBuild => place == other,
-        Place::Ec2 => matches!(other, Place::Ec2),
-        Place::Batch => matches!(other, Place::Batch | Place::Fargate | Place::Ec2),
-        Place::Windows => matches!(other, Place::Windows | Place::Ec2),
-        Place::Unknown => matches!(other, Place::Fargate | Place::Ec2),
+        LaunchedOn::Fargate | LaunchedOn::ManagedInstances | LaunchedOn::External | LaunchedOn::CodeBuild => {
+            place == other
+        }
+        LaunchedOn::Ec2 => matches!(other, LaunchedOn::Ec2),
+        LaunchedOn::Batch => matches!(other, LaunchedOn::Batch | LaunchedOn::Fargate | LaunchedOn::Ec2),
+        LaunchedOn::Windows => matches!(other, LaunchedOn::Windows | LaunchedOn::Ec2),
+        LaunchedOn::Unknown => matches!(other, LaunchedOn::Fargate | LaunchedOn::Ec2),
     }
 }
 
@@ -56,7 +58,8 @@ const DRIVERS: &[(Option<Driver>, &[&str])] = &[
     (None, &[]),
 ];
 
-const MODES: &[Option<Mode>] = &[None, Some(Mode::AwsVpc), Some(Mode::Bridge), Some(Mode::Host)];
+const MODES: &[Option<NetworkMode>] =
+    &[None, Some(NetworkMode::AwsVpc), Some(NetworkMode::Bridge), Some(NetworkMode::Host)];
 
 #[test]
 fn no_row_gives_the_advice_of_another_place_or_mode() {
@@ -64,7 +67,10 @@ fn no_row_gives_the_advice_of_another_place_or_mode() {
     let rows = tables::REASONS.iter().chain(tables::ANSWERS).chain(tables::LOGS).flat_map(|table| table.iter());
     // These are only found where the text itself is of Windows or of Batch.
     for row in rows.filter(|row| !row.id.contains("windows") && !row.id.starts_with("batch-")) {
-        let target = Target { image: Some("acme/api:1".to_owned()), ..Target::default() };
+        let target = TextSubject {
+            image: Some("acme/api:1".to_owned()),
+            ..TextSubject::default()
+        };
         for (place, _) in PLACES {
             for mode in MODES {
                 let about = About {
@@ -88,7 +94,7 @@ fn no_row_gives_the_advice_of_another_place_or_mode() {
                         .filter(|word| advice.contains(**word))
                         .map(|word| format!("{} at {place:?} says {word}: {advice}", row.id)),
                 );
-                if *mode == Some(Mode::AwsVpc) && advice.contains("hostPort to 0") {
+                if *mode == Some(NetworkMode::AwsVpc) && advice.contains("hostPort to 0") {
                     wrong.push(format!("{} in awsvpc: {advice}", row.id));
                 }
             }
@@ -221,7 +227,7 @@ fn a_text_of_windows_is_a_place_of_its_own() {
     }
     let family =
         json!({"lastStatus": "STOPPED", "launchType": "FARGATE", "platformFamily": "WINDOWS_SERVER_2022_CORE"});
-    assert_eq!(Setting::of_task(&StoppedTask::from_json(&family)).place, Place::Windows);
+    assert_eq!(StopSetting::of_task(&StoppedTask::from_json(&family)).place, LaunchedOn::Windows);
 }
 
 #[test]
@@ -233,7 +239,7 @@ fn every_answer_ends_with_a_command_or_a_page() {
                     image: image.map(str::to_owned),
                     ..Diagnosis::of(*cause, Confidence::High)
                 };
-                let said = check(&found, &Setting { place: *place, ..Setting::default() });
+                let said = check(&found, &StopSetting { place: *place, ..StopSetting::default() });
                 let page =
                     ["console", "status page", "by hand", "policy simulator"].iter().any(|page| said.contains(page));
                 assert!(said.contains('`') || page, "{cause} at {place:?}: {said}");
@@ -274,7 +280,7 @@ fn a_build_gets_no_advice_for_a_task() {
                 );
             }
         }
-        let said = check(&found, &Setting::of_build());
+        let said = check(&found, &StopSetting::of_build());
         let task = OF_TASKS.iter().find(|word| said.contains(**word));
         assert_eq!(task, None, "{cause}: {said}");
     }

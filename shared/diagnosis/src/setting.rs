@@ -8,7 +8,7 @@ use super::log_driver::Driver;
 
 /// What ran it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Place {
+pub enum LaunchedOn {
     /// AWS Fargate.
     Fargate,
     /// A container instance on EC2 that the account looks after.
@@ -30,7 +30,7 @@ pub enum Place {
 
 /// How the containers of a task reach the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum NetworkMode {
     /// The task has a network interface and ports of its own.
     AwsVpc,
     /// The containers are behind the host's bridge (on Windows: its NAT).
@@ -41,11 +41,11 @@ pub enum Mode {
 
 /// Where a stop happened, with the names that a command needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Setting {
+pub struct StopSetting {
     /// What ran it.
-    pub place: Place,
+    pub place: LaunchedOn,
     /// The network mode.
-    pub mode: Option<Mode>,
+    pub mode: Option<NetworkMode>,
     /// The log driver of the containers, if they all have the same.
     pub driver: Option<Driver>,
     /// The cluster's name or ARN.
@@ -72,17 +72,17 @@ pub(crate) const WINDOWS: &[&str] = &[
     "windowsfilter",
 ];
 /// Words of a text that tell the network mode.
-const MODES: &[(&str, Mode)] = &[
-    ("network interface", Mode::AwsVpc),
-    ("awsvpc", Mode::AwsVpc),
-    ("pause container", Mode::AwsVpc),
-    ("network namespace", Mode::AwsVpc),
-    ("userland proxy", Mode::Bridge),
-    ("on endpoint", Mode::Bridge),
-    ("docker0", Mode::Bridge),
+const MODES: &[(&str, NetworkMode)] = &[
+    ("network interface", NetworkMode::AwsVpc),
+    ("awsvpc", NetworkMode::AwsVpc),
+    ("pause container", NetworkMode::AwsVpc),
+    ("network namespace", NetworkMode::AwsVpc),
+    ("userland proxy", NetworkMode::Bridge),
+    ("on endpoint", NetworkMode::Bridge),
+    ("docker0", NetworkMode::Bridge),
 ];
 
-impl Setting {
+impl StopSetting {
     /// The setting of a task.
     pub fn of_task(task: &StoppedTask) -> Self {
         let is =
@@ -94,18 +94,18 @@ impl Setting {
             .as_deref()
             .is_some_and(|family| family.to_ascii_lowercase().starts_with("windows"));
         let place = match launch.as_str() {
-            _ if batch => Place::Batch,
-            _ if windows => Place::Windows,
-            "FARGATE" => Place::Fargate,
-            "EC2" => Place::Ec2,
-            "EXTERNAL" => Place::External,
-            "MANAGED_INSTANCES" => Place::ManagedInstances,
-            _ => Place::Unknown,
+            _ if batch => LaunchedOn::Batch,
+            _ if windows => LaunchedOn::Windows,
+            "FARGATE" => LaunchedOn::Fargate,
+            "EC2" => LaunchedOn::Ec2,
+            "EXTERNAL" => LaunchedOn::External,
+            "MANAGED_INSTANCES" => LaunchedOn::ManagedInstances,
+            _ => LaunchedOn::Unknown,
         };
         let mode = match () {
-            () if launch == "FARGATE" || is(&task.network_mode, "awsvpc") => Some(Mode::AwsVpc),
-            () if is(&task.network_mode, "bridge") => Some(Mode::Bridge),
-            () if is(&task.network_mode, "host") => Some(Mode::Host),
+            () if launch == "FARGATE" || is(&task.network_mode, "awsvpc") => Some(NetworkMode::AwsVpc),
+            () if is(&task.network_mode, "bridge") => Some(NetworkMode::Bridge),
+            () if is(&task.network_mode, "host") => Some(NetworkMode::Host),
             () => None,
         };
         let mut drivers =
@@ -127,18 +127,18 @@ impl Setting {
 
     /// The setting of a build.
     pub fn of_build() -> Self {
-        Self { place: Place::CodeBuild, ..Self::default() }
+        Self { place: LaunchedOn::CodeBuild, ..Self::default() }
     }
 
     /// What ran it, by this text as well: a build stays one, and Windows is Windows wherever it runs.
-    pub(crate) fn place_in(&self, text: &str) -> Place {
+    pub(crate) fn place_in(&self, text: &str) -> LaunchedOn {
         let lower = text.to_ascii_lowercase();
-        let windows = self.place != Place::CodeBuild && WINDOWS.iter().any(|word| lower.contains(word));
-        if windows { Place::Windows } else { self.place }
+        let windows = self.place != LaunchedOn::CodeBuild && WINDOWS.iter().any(|word| lower.contains(word));
+        if windows { LaunchedOn::Windows } else { self.place }
     }
 
     /// The network mode, by this text if it tells.
-    pub(crate) fn mode_in(&self, text: &str) -> Option<Mode> {
+    pub(crate) fn mode_in(&self, text: &str) -> Option<NetworkMode> {
         let lower = text.to_ascii_lowercase();
         MODES.iter().find(|(word, _)| lower.contains(word)).map(|(_, mode)| *mode).or(self.mode)
     }

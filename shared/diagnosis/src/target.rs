@@ -14,7 +14,7 @@ use pullsafe_events::stopped_task::Container;
 
 /// What a text is about.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Target {
+pub(super) struct TextSubject {
     /// The image, from the task where possible, else as the text writes it.
     pub(super) image: Option<String>,
     /// Whose registry it is; `None` if nothing tells.
@@ -28,10 +28,10 @@ pub(super) struct Target {
 }
 
 /// The target of a text that belongs to one container, or to no task at all.
-pub(super) fn of_container(text: &str, image: Option<&str>, container: Option<&str>) -> Target {
+pub(super) fn of_container(text: &str, image: Option<&str>, container: Option<&str>) -> TextSubject {
     let text_registry = registry_in(text);
     let image = image.filter(|image| !image.is_empty());
-    Target {
+    TextSubject {
         registry: image.and_then(registry_of).or(text_registry),
         image: image.map(str::to_owned).or_else(|| image_in(text).map(str::to_owned)),
         container: container.map(str::to_owned),
@@ -41,7 +41,7 @@ pub(super) fn of_container(text: &str, image: Option<&str>, container: Option<&s
 }
 
 /// The target of a text about a whole task: the one container that the text names, or the only one there is.
-pub(super) fn of_task(text: &str, containers: &[Container]) -> Target {
+pub(super) fn of_task(text: &str, containers: &[Container]) -> TextSubject {
     let pulled: Vec<(&Container, &str)> = containers
         .iter()
         .filter(|container| !container.is_injected())

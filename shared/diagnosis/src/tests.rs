@@ -12,11 +12,11 @@ fn every_example_is_found_by_its_own_row() {
     let mut wrong = Vec::new();
     for row in tables::REASONS.iter().chain(tables::ANSWERS).flat_map(|table| table.iter()) {
         let normal = text::normalise(row.example.text);
-        let read = Read {
+        let read = NormalisedText {
             source: String::new(),
             target: target::of_container(&normal, Some(row.example.image), None),
             text: &normal,
-            setting: &Setting::default(),
+            setting: &StopSetting::default(),
         };
         let found = read.row().map_or("nothing", |found| found.id);
         if found != row.id {

@@ -18,7 +18,7 @@ pub const LONGEST_NO_SECONDS: i64 = 30 * 24 * 3600;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// Yes or no.
-    pub verdict: Verdict,
+    pub verdict: YesOrNo,
     /// The questions, by their codes.
     pub codes: Vec<String>,
     /// Who says so, signed by them.
@@ -27,7 +27,7 @@ pub struct Answer {
 
 /// Yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum YesOrNo {
     /// It is to be done.
     Yes,
     /// It is not, and is not asked again for so many seconds; without them, for this incident.
@@ -47,9 +47,9 @@ impl Answer {
     /// What is signed with a proof, so that it proves this answer and no other.
     pub fn statement(&self) -> String {
         let verdict = match self.verdict {
-            Verdict::Yes => "approve".to_owned(),
-            Verdict::No(None) => "decline".to_owned(),
-            Verdict::No(Some(seconds)) => format!("decline for {seconds}"),
+            YesOrNo::Yes => "approve".to_owned(),
+            YesOrNo::No(None) => "decline".to_owned(),
+            YesOrNo::No(Some(seconds)) => format!("decline for {seconds}"),
         };
         format!("{verdict} {}", self.codes.join(" "))
     }
@@ -57,8 +57,8 @@ impl Answer {
     /// The event of the invocation that says it.
     pub fn to_event(&self) -> Value {
         let (word, seconds) = match self.verdict {
-            Verdict::Yes => ("approve", None),
-            Verdict::No(seconds) => ("decline", seconds),
+            YesOrNo::Yes => ("approve", None),
+            YesOrNo::No(seconds) => ("decline", seconds),
         };
         let mut event = serde_json::json!({ "pullsafe": word, "codes": self.codes });
         if let Some(seconds) = seconds {
@@ -114,9 +114,9 @@ fn answer(word: &str, event: &Value) -> Result<Answer, String> {
         }
     };
     let verdict = match (word, seconds) {
-        ("approve", None) => Verdict::Yes,
+        ("approve", None) => YesOrNo::Yes,
         ("approve", Some(_)) => return Err("`seconds` is for `decline`".to_owned()),
-        (_, seconds) => Verdict::No(seconds),
+        (_, seconds) => YesOrNo::No(seconds),
     };
     let proof = match event.get("proof") {
         None | Some(Value::Null) => None,
@@ -180,9 +180,9 @@ mod tests {
             token: Some("t".to_owned()),
         };
         for (verdict, proof) in [
-            (Verdict::Yes, None),
-            (Verdict::No(None), Some(proof.clone())),
-            (Verdict::No(Some(3600)), Some(proof)),
+            (YesOrNo::Yes, None),
+            (YesOrNo::No(None), Some(proof.clone())),
+            (YesOrNo::No(Some(3600)), Some(proof)),
         ] {
             let answer = Answer {
                 verdict,

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::command;
 use super::incident::{CauseSeen, Incident, summary};
-use super::notice::{Text, blocked, subject_line};
+use super::notice::{NoticeText, blocked, subject_line};
 use super::plan::{Plan, Step};
-use super::published::{Asked, Blocker, Published, Unanswered};
+use super::published::{ApprovalExpired, ApprovalRequested, Blocker, Published};
 use super::question::Question;
 
 /// What a question is about.
 #[derive(Debug, Clone, Copy)]
-pub struct Asking<'a> {
+pub struct QuestionSubject<'a> {
     /// The service, as it is called.
     pub subject: &'a str,
     /// What is in the way.
@@ -34,10 +34,10 @@ pub struct Asking<'a> {
 }
 
 /// The message.
-pub fn asked(asking: &Asking<'_>, incident: &Incident, id: String) -> Notice {
-    let Asking { subject, blocker, plan, question, .. } = *asking;
+pub fn asked(asking: &QuestionSubject<'_>, incident: &Incident, id: String) -> Notice {
+    let QuestionSubject { subject, blocker, plan, question, .. } = *asking;
     let (code, diagnosis) = (&question.code, &blocker.diagnosis);
-    let mut text = Text::default();
+    let mut text = NoticeText::default();
     let runs = incident.runs.map(|runs| format!("{}; ", runs.words())).unwrap_or_default();
     text.line(&format!(
         "{subject}: {} since {}: {runs}may it be {}?",
@@ -86,7 +86,7 @@ pub fn asked(asking: &Asking<'_>, incident: &Incident, id: String) -> Notice {
     let text = text.finish();
     let evidence = Some((evidence.0.min(text.len()), evidence.1.min(text.len()))).filter(|(from, to)| from < to);
     let detail = Published::Blocker(Box::new(Blocker {
-        question: Some(Asked {
+        question: Some(ApprovalRequested {
             code: code.to_owned(),
             expires_at: question.expires_at,
             function: asking.function.to_owned(),
@@ -117,7 +117,7 @@ pub fn expired(
     id: String,
 ) -> Notice {
     let code = &question.code;
-    let mut text = Text::default();
+    let mut text = NoticeText::default();
     text.line(&format!(
         "{subject}: nobody has answered question {code} by {}; nothing was done.",
         question.expires_at
@@ -125,12 +125,12 @@ pub fn expired(
     text.section("What would have been done", [plan.summary.clone()]);
     text.section("To have it asked again", answers("approve", code, function, None));
     text.line(&format!("\nIncident {}", incident.id));
-    let detail = Published::Unanswered(Unanswered {
+    let detail = Published::Unanswered(ApprovalExpired {
         notice: id.clone(),
         incident: incident.id.clone(),
         subject: subject.to_owned(),
         remedy: plan.remedy,
-        question: Asked {
+        question: ApprovalRequested {
             code: code.clone(),
             expires_at: question.expires_at,
             function: function.to_owned(),

@@ -3,7 +3,7 @@
 use crate::happened::Happened;
 use crate::incident::Incident;
 use crate::line::{cut, entry_line};
-use crate::quota::Quota;
+use crate::quota::QuotaWindow;
 use pullsafe::foreign::visible;
 use pullsafe::timestamp::Timestamp;
 
@@ -63,10 +63,10 @@ fn skipped(left_out: &mut Vec<String>) -> Option<String> {
 /// The quota's estimate as of the incident's newest line; nothing where no launch tried a pull of Docker Hub.
 pub fn quota(incident: &Incident) -> Vec<String> {
     let newest = incident.timeline.iter().map(|entry| entry.at).max().unwrap_or(incident.opened_at);
-    Quota::of(incident, newest).map(|quota| brief(&quota, newest)).unwrap_or_default()
+    QuotaWindow::of(incident, newest).map(|quota| brief(&quota, newest)).unwrap_or_default()
 }
 
-fn brief(quota: &Quota, at: Timestamp) -> Vec<String> {
+fn brief(quota: &QuotaWindow, at: Timestamp) -> Vec<String> {
     let known = if quota.limit_known { "" } else { " (assumed)" };
     let left = match quota.refused_at {
         Some(refused) => format!("nothing was left at {refused}, when Docker Hub refused"),

@@ -12,7 +12,7 @@ use pullsafe_events::stopped_task::{Container, StoppedTask};
 use pullsafe_events::task_definition::TaskDefinition;
 
 use crate::incident::{CauseSeen, summary};
-use crate::notice::{Text, declined, subject_line};
+use crate::notice::{NoticeText, declined, subject_line};
 use crate::plan::{Declined, Plan, Step};
 use crate::published::{Drilled, Published};
 use crate::waiting::WaitingFor;
@@ -63,7 +63,7 @@ pub fn made_up_stop(service: &ServiceId, definition: &TaskDefinition, now: Times
 
 /// What a drill has come to.
 #[derive(Debug, Clone)]
-pub struct Played<'a> {
+pub struct DrillResult<'a> {
     /// The service, as people call it.
     pub subject: &'a str,
     /// What pullsafe may do there.
@@ -83,10 +83,10 @@ pub struct Played<'a> {
 }
 
 /// The message about a drill.
-pub fn message(played: &Played<'_>, id: String) -> Notice {
-    let Played { subject, mode, blocker, plan, .. } = played;
+pub fn message(played: &DrillResult<'_>, id: String) -> Notice {
+    let DrillResult { subject, mode, blocker, plan, .. } = played;
     let diagnosis = &blocker.diagnosis;
-    let mut text = Text::default();
+    let mut text = NoticeText::default();
     text.line(&format!("{MARK} for {subject}: no task has stopped, and nothing was changed."));
     text.line("Somebody who may invoke pullsafe's remediator, or write to its queue, asked what it would do.");
     text.section("Played", [played.stop.to_owned()]);

@@ -9,7 +9,7 @@ use pullsafe::timestamp::Timestamp;
 
 /// A line of the timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct TimelineEntry {
     /// When.
     pub at: Timestamp,
     /// What.
@@ -85,7 +85,7 @@ pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-impl Entry {
+impl TimelineEntry {
     /// Takes another stop for the same reason into this line; gives it back where it is about something else. Events
     /// come in any order.
     pub fn also(&mut self, at: Timestamp, other: Happened) -> Option<Happened> {
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_line_begins_with_the_first_of_its_stops_whenever_that_is_heard_of() {
-        let mut line = Entry { at: AT, what: stopped("1a2b", "oom") };
+        let mut line = TimelineEntry { at: AT, what: stopped("1a2b", "oom") };
         assert_eq!(line.also(AT.plus_seconds(-60), stopped("3c4d", "oom")), None);
         assert_eq!(line.at, AT.plus_seconds(-60));
         assert_eq!(line.what.to_string(), "task 1a2b and 1 more until 2026-01-15T19:17:00Z stopped: oom");
@@ -200,12 +200,12 @@ mod tests {
 
     #[test]
     fn a_line_that_was_stored_as_words_stays_readable() {
-        let stored: Entry =
+        let stored: TimelineEntry =
             serde_json::from_str(r#"{"at": "2026-01-15T19:17:00Z", "what": "task 1a2b stopped: oom"}"#).unwrap();
         assert_eq!(stored.what, Happened::Said("task 1a2b stopped: oom".to_owned()));
         for what in [stopped("1a2b", "oom"), Happened::Done("moved".to_owned()), Happened::Said("x".to_owned())] {
-            let entry = Entry { at: AT, what };
-            assert_eq!(serde_json::from_str::<Entry>(&serde_json::to_string(&entry).unwrap()).unwrap(), entry);
+            let entry = TimelineEntry { at: AT, what };
+            assert_eq!(serde_json::from_str::<TimelineEntry>(&serde_json::to_string(&entry).unwrap()).unwrap(), entry);
         }
     }
 }

@@ -5,14 +5,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::happened::{Entry, Happened, is_false, is_zero};
-use super::kept::Kept;
+use super::happened::{Happened, TimelineEntry, is_false, is_zero};
+use super::kept::CachedAnswers;
 use super::plan::{Declined, Plan, Step};
 use super::question::Question;
-use super::refusal::Refusal;
+use super::refusal::StepRefusal;
 use super::runs::Runs;
-use super::spent::Spent;
-use super::waiting::Waiting;
+use super::spent::LogsRead;
+use super::waiting::WaitingIncident;
 use pullsafe::notice::Severity;
 use pullsafe::reference::Registry;
 use pullsafe::timestamp::Timestamp;
@@ -41,7 +41,7 @@ pub struct Incident {
     /// What failed, oldest first. More than one entry means that one cause hid another.
     pub causes: Vec<CauseSeen>,
     /// The failed launches: when, and how many pulls of Docker Hub they spent. Of many, neighbours are one.
-    pub launches: Vec<Launch>,
+    pub launches: Vec<FailedLaunch>,
     /// What pullsafe decided to do. One act per incident; after it, only advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Act>,
@@ -53,18 +53,18 @@ pub struct Incident {
     pub pause: Option<Plan>,
     /// Why the act was refused, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<StepRefusal>,
     /// What the incident waits for, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<WaitingIncident>,
     /// The remedies that were declined at the last look, with the reasons.
     #[serde(default)]
     pub declined: Vec<Declined>,
     /// What happened, oldest first.
-    pub timeline: Vec<Entry>,
+    pub timeline: Vec<TimelineEntry>,
     /// Lines that the timeline has let go and that are not stored yet.
     #[serde(skip)]
-    pub(crate) gone: Vec<Entry>,
+    pub(crate) gone: Vec<TimelineEntry>,
     /// How many rows hold what the timeline has let go.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) parts: u32,
@@ -73,10 +73,10 @@ pub struct Incident {
     pub quota_limit: Option<u32>,
     /// What was spent on reading logs.
     #[serde(default)]
-    pub log_calls: Spent,
+    pub log_calls: LogsRead,
     /// Answers of slow reads, for the looks that follow soon.
-    #[serde(default, skip_serializing_if = "Kept::is_empty")]
-    pub kept: Kept,
+    #[serde(default, skip_serializing_if = "CachedAnswers::is_empty")]
+    pub kept: CachedAnswers,
     /// How much of the service ran at the last look, where that could be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs: Option<Runs>,
@@ -126,7 +126,7 @@ pub struct CauseSeen {
 
 /// A failed launch, or several that followed closely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Launch {
+pub struct FailedLaunch {
     /// When the task stopped; of several, the last.
     pub at: Timestamp,
     /// Pulls of Docker Hub that were spent.
@@ -136,7 +136,7 @@ pub struct Launch {
     pub more: u32,
 }
 
-impl Launch {
+impl FailedLaunch {
     /// One launch.
     pub const fn one(at: Timestamp, pulls: u32) -> Self {
         Self { at, pulls, more: 0 }
@@ -224,8 +224,8 @@ impl Incident {
             gone: Vec::new(),
             parts: 0,
             quota_limit: None,
-            log_calls: Spent::default(),
-            kept: Kept::default(),
+            log_calls: LogsRead::default(),
+            kept: CachedAnswers::default(),
             runs: None,
             looks_steady: false,
             outbreak: None,
@@ -244,7 +244,7 @@ impl Incident {
         } else {
             0
         };
-        self.add_launch(Launch::one(at, pulls));
+        self.add_launch(FailedLaunch::one(at, pulls));
         self.looks_steady = false;
         let container = diagnosis.container.as_deref();
         let digest = task
@@ -320,11 +320,11 @@ impl Incident {
     }
 
     /// Adds a launch. Where there are too many, the two that are closest to each other become one.
-    pub fn add_launch(&mut self, launch: Launch) {
+    pub fn add_launch(&mut self, launch: FailedLaunch) {
         let place = self.launches.partition_point(|known| known.at <= launch.at);
         self.launches.insert(place, launch);
         if self.launches.len() > LAUNCHES_KEPT {
-            let gap = |pair: &[Launch]| {
+            let gap = |pair: &[FailedLaunch]| {
                 pair.last().zip(pair.first()).map_or(0, |(later, earlier)| later.at.seconds_since(earlier.at))
             };
             let closest =
@@ -344,7 +344,7 @@ impl Incident {
         let Some(what) = beside.try_fold(what, |what, entry| entry.also(at, what)) else {
             return;
         };
-        self.timeline.insert(place, Entry { at, what });
+        self.timeline.insert(place, TimelineEntry { at, what });
         if self.timeline.len() > TIMELINE_KEPT {
             self.gone.extend(self.timeline.drain(TIMELINE_FIRST..TIMELINE_FIRST + TIMELINE_GONE));
         }
@@ -357,7 +357,7 @@ impl Incident {
 
     /// The most pulls that one launch tried; at least one.
     pub fn pulls_per_launch(&self) -> u32 {
-        self.launches.iter().map(Launch::each).max().unwrap_or(1).max(1)
+        self.launches.iter().map(FailedLaunch::each).max().unwrap_or(1).max(1)
     }
 
     /// Pulls of Docker Hub that failed launches spent since `from`.

@@ -18,7 +18,7 @@ const DIGEST_SECONDS: i64 = 5 * 60;
 
 /// The answers, each with the moment of its question.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct CachedAnswers {
     /// Roles, each with a repository that it may pull from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pulls: Vec<(String, String, Timestamp)>,
@@ -27,7 +27,7 @@ pub struct Kept {
     digests: BTreeMap<String, (Digest, Timestamp)>,
 }
 
-impl Kept {
+impl CachedAnswers {
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.pulls.is_empty() && self.digests.is_empty()
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_answer_holds_from_its_question_on_and_is_not_made_younger() {
-        let (mut kept, digest) = (Kept::default(), Digest::of(b"image"));
+        let (mut kept, digest) = (CachedAnswers::default(), Digest::of(b"image"));
         kept.allow("role", "docker-hub/library/redis", NOW);
         kept.mean("redis:7", &digest, NOW);
         kept.allow("role", "docker-hub/library/redis", NOW.plus_seconds(200));

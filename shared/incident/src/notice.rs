@@ -14,13 +14,13 @@ use super::door::{DoorOutcome, DoorVerdict};
 use super::held::{HeldBack, PERIOD_SECONDS};
 use super::incident::{ActState, CauseSeen, Incident};
 use super::plan::{Declined, Plan};
-use super::published::{Answered, Blocker, HeldBackCount, Published, Resolved, Starting, StrayMarks};
-use super::refusal::{GRACE_SECONDS, Refusal};
+use super::published::{Answered, Blocker, HeldBackCount, IncidentResolved, Published, Starting, StrayMarks};
+use super::refusal::{GRACE_SECONDS, StepRefusal};
 use super::waiting::WaitingFor;
 
 /// What happened to a plan, for a message about it.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome<'a> {
+pub enum PlanOutcome<'a> {
     /// No remedy, or none yet: cause and advice.
     Advised(Option<&'a WaitingFor>),
     /// This was done.
@@ -30,10 +30,10 @@ pub enum Outcome<'a> {
     /// This was begun and given up.
     Abandoned(&'a Plan, &'a str),
     /// AWS refused a step of this; the command with which a person has it tried again.
-    Refused(&'a Plan, &'a Refusal, &'a str),
+    Refused(&'a Plan, &'a StepRefusal, &'a str),
 }
 
-impl Outcome<'_> {
+impl PlanOutcome<'_> {
     /// Whether a digest can say the same of many services. What was left half done, or was given up, is one service's
     /// own.
     pub fn is_like_others(&self) -> bool {
@@ -85,22 +85,22 @@ pub(crate) fn blocked(
 }
 
 /// The message about the current blocker of an incident and what became of it.
-pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &Outcome<'_>, id: String) -> Notice {
+pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &PlanOutcome<'_>, id: String) -> Notice {
     let diagnosis = &blocker.diagnosis;
     let (detail_type, headline) = match outcome {
-        Outcome::Advised(_) => ("Diagnosis", format!("{subject}: {}", diagnosis.cause)),
-        Outcome::Applied(plan) => ("Remedy Applied", format!("{subject}: {} ({})", plan.result, diagnosis.cause)),
-        Outcome::WouldApply(plan) => {
+        PlanOutcome::Advised(_) => ("Diagnosis", format!("{subject}: {}", diagnosis.cause)),
+        PlanOutcome::Applied(plan) => ("Remedy Applied", format!("{subject}: {} ({})", plan.result, diagnosis.cause)),
+        PlanOutcome::WouldApply(plan) => {
             ("Diagnosis", format!("{subject}: {}, would be {} (observing)", diagnosis.cause, plan.result))
         }
-        Outcome::Abandoned(plan, _) => {
+        PlanOutcome::Abandoned(plan, _) => {
             ("Diagnosis", format!("{subject}: {} given up ({})", plan.remedy, diagnosis.cause))
         }
-        Outcome::Refused(plan, refusal, _) => {
+        PlanOutcome::Refused(plan, refusal, _) => {
             ("Diagnosis", format!("{subject}: {} refused at {} ({})", plan.remedy, refusal.call, diagnosis.cause))
         }
     };
-    let mut text = Text::default();
+    let mut text = NoticeText::default();
     let runs = incident.runs.map(|runs| format!("{}; ", runs.words())).unwrap_or_default();
     let summary = super::incident::summary(diagnosis);
     text.line(&format!("{subject}: {summary} since {}: {runs}{}.", blocker.first_at, outcome.briefly()));
@@ -118,7 +118,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     );
     let mut evidence = (from, text.0.len());
     let plan = match outcome {
-        Outcome::Advised(waiting) => {
+        PlanOutcome::Advised(waiting) => {
             text.advice("What to do", diagnosis);
             // Advice about an application names what its log names.
             if diagnosis.signature.is_some() {
@@ -129,7 +129,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
             }
             None
         }
-        Outcome::Applied(plan) => {
+        PlanOutcome::Applied(plan) => {
             text.section(
                 "Done",
                 std::iter::once(plan.summary.clone())
@@ -137,17 +137,17 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
             );
             Some(*plan)
         }
-        Outcome::WouldApply(plan) => {
+        PlanOutcome::WouldApply(plan) => {
             let steps = plan.steps.iter().map(|step| format!("  would {}", step.describe()));
             text.section("In observe mode nothing was changed", std::iter::once(plan.summary.clone()).chain(steps));
             Some(*plan)
         }
-        Outcome::Abandoned(plan, why) => {
+        PlanOutcome::Abandoned(plan, why) => {
             text.section("Given up", [plan.summary.clone(), (*why).to_owned()]);
             text.advice("What to do", diagnosis);
             None
         }
-        Outcome::Refused(plan, refusal, again) => {
+        PlanOutcome::Refused(plan, refusal, again) => {
             text.refusal(refusal, Some(&plan.summary), Some(again));
             text.advice("What to do about the cause", diagnosis);
             Some(*plan).filter(|_| !refusal.done.is_empty())
@@ -167,10 +167,13 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     text.short_form(incident);
     text.line(&format!("\nIncident {}", incident.id));
     let detail = Published::Blocker(Box::new(Blocker {
-        applied: matches!(outcome, Outcome::Applied(_)),
+        applied: matches!(outcome, PlanOutcome::Applied(_)),
         refused: match outcome {
-            Outcome::Refused(_, refusal, _) => Some((*refusal).clone()),
-            Outcome::Advised(_) | Outcome::Applied(_) | Outcome::WouldApply(_) | Outcome::Abandoned(..) => None,
+            PlanOutcome::Refused(_, refusal, _) => Some((*refusal).clone()),
+            PlanOutcome::Advised(_)
+            | PlanOutcome::Applied(_)
+            | PlanOutcome::WouldApply(_)
+            | PlanOutcome::Abandoned(..) => None,
         },
         ..blocked(subject, incident, blocker, plan, &id)
     }))
@@ -192,7 +195,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
 
 /// The message that an incident is over.
 pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> Notice {
-    let mut text = Text::default();
+    let mut text = NoticeText::default();
     text.line(&format!("{subject}: resolved: {how}. It began at {}.", incident.opened_at));
     let causes = incident.causes.iter().map(|seen| {
         let hidden = seen.hidden_by.map(|cause| format!(", hidden by {cause} before")).unwrap_or_default();
@@ -213,7 +216,7 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
     }
     text.short_form(incident);
     text.line(&format!("\nIncident {}", incident.id));
-    let detail = Published::Resolved(Resolved {
+    let detail = Published::Resolved(IncidentResolved {
         notice: id.clone(),
         incident: incident.id.clone(),
         subject: subject.to_owned(),
@@ -244,13 +247,13 @@ pub enum Prepared<'a> {
     /// It was not done, for the mode does not allow it.
     Observed,
     /// AWS refused it.
-    Refused(&'a Refusal),
+    Refused(&'a StepRefusal),
 }
 
 /// The warning that a starting deployment pulls from Docker Hub.
 pub fn ahead(subject: &str, plan: &Plan, became: Prepared<'_>, id: String) -> Notice {
     let applied = became == Prepared::Done;
-    let mut text = Text::default();
+    let mut text = NoticeText::default();
     text.line(&plan.summary);
     let steps = plan
         .steps
@@ -332,7 +335,7 @@ pub fn door(subject: &str, verdict: &DoorVerdict, id: String) -> Notice {
             ),
         ),
     };
-    let mut text = Text::default();
+    let mut text = NoticeText::default();
     text.line(&format!("{subject}: {line}"));
     text.section("What was found", verdict.found.clone());
     text.section("What to do", verdict.advice.clone());
@@ -378,7 +381,7 @@ pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
     } else {
         "marks of a pause that nobody remembers"
     };
-    let mut text = Text::default();
+    let mut text = NoticeText::default();
     text.line(&format!("{subject}: {headline}."));
     text.line(
         "It carries the tags of a pause that the table of this stack does not know: the table or the stack was made \
@@ -414,7 +417,7 @@ pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
 /// The message about those of one author that were held back, because there were too many of them.
 pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
     let (count, minutes) = (held.count, PERIOD_SECONDS / 60);
-    let mut text = Text::default();
+    let mut text = NoticeText::default();
     text.line(&format!("{author}: {count} more message(s) in {minutes} minutes."));
     text.line(
         "The first of them were told one by one. Whoever can start tasks or builds, or write tags, can cause \
@@ -462,9 +465,9 @@ pub(crate) fn subject_line(text: &str) -> String {
 /// SNS takes 262,144 bytes, attributes included; nobody reads a message of this length.
 const LONGEST_TEXT: usize = 60_000;
 #[derive(Default)]
-pub(crate) struct Text(String);
+pub(crate) struct NoticeText(String);
 
-impl Text {
+impl NoticeText {
     /// What to do, and what shows whether it is so.
     fn advice(&mut self, title: &str, diagnosis: &Diagnosis) {
         self.section(title, [diagnosis.advice.clone()]);
@@ -478,7 +481,7 @@ impl Text {
     }
 
     /// What was refused, what is missing, what stays done, and how it goes on.
-    fn refusal(&mut self, refusal: &Refusal, summary: Option<&str>, again: Option<&str>) {
+    fn refusal(&mut self, refusal: &StepRefusal, summary: Option<&str>, again: Option<&str>) {
         self.section(
             "Refused by AWS",
             summary.map(str::to_owned).into_iter().chain([format!("{}: {}", refusal.call, refusal.why)]),
@@ -542,7 +545,7 @@ mod tests {
 
     #[test]
     fn a_text_fits_sns() {
-        let mut text = Text::default();
+        let mut text = NoticeText::default();
         (0..10_000).for_each(|_| text.line("nothing but naïve evidence"));
         let text = text.finish();
         assert!(text.len() <= LONGEST_TEXT && text.ends_with("has the rest]\n"), "{}", text.len());

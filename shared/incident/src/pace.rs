@@ -23,7 +23,7 @@ pub const FORGOTTEN_SECONDS: i64 = 24 * 3600;
 
 /// When the next look is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
+pub struct NextLook {
     /// When.
     pub at: Timestamp,
     /// How many looks in a row have found nothing new.
@@ -32,7 +32,7 @@ pub struct Due {
     pub wakes: Vec<Timestamp>,
 }
 
-impl Due {
+impl NextLook {
     /// The first look after a change; none where nothing is open and everything is told.
     pub fn after_change(subject: &Subject, record: &Record, now: Timestamp) -> Option<Self> {
         let soon = || Self { at: now.plus_seconds(60), quiet: 0, wakes: Vec::new() };
@@ -85,7 +85,7 @@ fn wakes(incident: &Incident, last: Timestamp) -> Vec<Timestamp> {
         WaitingFor::Push { pause_at, .. } => Some(*pause_at),
         WaitingFor::Mirror(_) | WaitingFor::Image(_) | WaitingFor::Restored(_) | WaitingFor::MoreFailures => None,
     });
-    let grace = incident.refusal.as_ref().and_then(super::refusal::Refusal::due_at);
+    let grace = incident.refusal.as_ref().and_then(super::refusal::StepRefusal::due_at);
     let untold = incident.blocker().filter(|_| incident.told.is_empty());
     let patience = untold.map(|blocker| blocker.first_at.plus_seconds(PATIENCE_SECONDS));
     let denied = untold.map(|blocker| blocker.first_at.plus_seconds(GRACE_SECONDS));
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn while_nothing_changes_looks_become_rare() {
-        let mut due = Due { at: NOW.plus_seconds(60), quiet: 0, wakes: Vec::new() };
+        let mut due = NextLook { at: NOW.plus_seconds(60), quiet: 0, wakes: Vec::new() };
         let mut gaps = Vec::new();
         for _ in 0..6 {
             let next = due.after_look("prod/web", due.at);
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_moment_that_matters_is_not_slept_through() {
         let wake = NOW.plus_seconds(90);
-        let due = Due { at: NOW, quiet: 3, wakes: vec![wake, NOW.plus_seconds(-5)] };
+        let due = NextLook { at: NOW, quiet: 3, wakes: vec![wake, NOW.plus_seconds(-5)] };
         assert_eq!(due.after_look("prod/web", NOW).at, wake);
         assert!(
             due.after_look("prod/web", wake).at > wake.plus_seconds(14 * 60),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::happened::Entry;
+use super::happened::TimelineEntry;
 use super::incident::Incident;
 use super::record::{Record, SeenTask};
 
@@ -14,7 +14,7 @@ use super::record::{Record, SeenTask};
 pub struct Past {
     /// Lines of the timeline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub timeline: Vec<Entry>,
+    pub timeline: Vec<TimelineEntry>,
     /// Tasks, by their ids.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tasks: BTreeMap<String, SeenTask>,

@@ -39,7 +39,7 @@ pub struct Plan {
 
 /// One image that moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Move {
+pub struct ImageMove {
     /// The image as the task definition has it.
     pub from: String,
     /// The image as it will have it.
@@ -96,7 +96,7 @@ pub enum Step {
         /// The request that registers the clone.
         request: Value,
         /// The images that differ; none where only a new revision is wanted.
-        moves: Vec<Move>,
+        moves: Vec<ImageMove>,
     },
     /// Forces a new deployment, if the deployment that failed is still the newest.
     ForceNewDeployment {

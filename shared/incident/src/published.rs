@@ -16,7 +16,7 @@ use super::limit::LimitAhead;
 use super::outbreak::need::Need;
 use super::outlook::Outlooks;
 use super::plan::Declined;
-use super::refusal::Refusal;
+use super::refusal::StepRefusal;
 
 /// The detail of an event as it is on the bus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +48,9 @@ pub enum Published {
     /// first: what a service fails at now, and what became of it.
     Blocker(Box<Blocker>),
     /// `Approval Expired`: nobody has answered a question in time.
-    Unanswered(Unanswered),
+    Unanswered(ApprovalExpired),
     /// `Incident Resolved`: a service is steady again.
-    Resolved(Resolved),
+    Resolved(IncidentResolved),
     /// `Diagnosis`, or `Remedy Applied` once something was changed: a deployment starts that pulls from Docker Hub.
     Starting(Box<Starting>),
     /// `Diagnosis`, or `Remedy Applied` where it was rolled back: a deployment waited at the door and was answered.
@@ -106,18 +106,18 @@ pub struct Blocker {
     /// When the first of them did.
     pub since: Timestamp,
     /// The call that AWS refused, if it refused one.
-    pub refused: Option<Refusal>,
+    pub refused: Option<StepRefusal>,
     /// The outbreak by whose digests people are told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbreak: Option<String>,
     /// What a person is asked, in mode `ask`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub question: Option<Asked>,
+    pub question: Option<ApprovalRequested>,
 }
 
 /// What a person is asked, and how to answer (docs/ask.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct ApprovalRequested {
     /// What names the question in an answer. It is no secret: IAM decides who may answer.
     pub code: String,
     /// From then on a yes is too late.
@@ -128,7 +128,7 @@ pub struct Asked {
 
 /// Nobody has answered a question in time, and nothing was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unanswered {
+pub struct ApprovalExpired {
     /// The message's id.
     pub notice: String,
     /// The incident.
@@ -138,7 +138,7 @@ pub struct Unanswered {
     /// What would have been done.
     pub remedy: RemedyName,
     /// The question. A yes to it is answered with another.
-    pub question: Asked,
+    pub question: ApprovalRequested,
     /// The outbreak by whose digests people are told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbreak: Option<String>,
@@ -160,7 +160,7 @@ pub struct Links {
 
 /// A service is steady again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resolved {
+pub struct IncidentResolved {
     /// The message's id.
     pub notice: String,
     /// The incident that is over.
@@ -194,7 +194,7 @@ pub struct Starting {
     /// The plan in a sentence.
     pub summary: String,
     /// The call that AWS refused, if it refused one.
-    pub refused: Option<Refusal>,
+    pub refused: Option<StepRefusal>,
 }
 
 /// A deployment waited at the door and was answered.

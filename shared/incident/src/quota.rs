@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::incident::{Incident, Launch};
+use crate::incident::{FailedLaunch, Incident};
 use pullsafe::count::count;
 use pullsafe::reference::pull_quota;
 use pullsafe::timestamp::Timestamp;
@@ -21,7 +21,7 @@ const GIVEN_BACK: usize = 12;
 
 /// The quota's window at a moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Quota {
+pub struct QuotaWindow {
     /// Pulls that a window has.
     pub limit: u32,
     /// Whether Docker Hub's headers named the limit; otherwise it is assumed.
@@ -54,7 +54,7 @@ pub struct Quota {
     /// Where the picture ends.
     pub until: Timestamp,
     /// The launches in the picture, each with the tries in its window.
-    pub launches: Vec<Used>,
+    pub launches: Vec<LaunchUse>,
 }
 
 /// Pulls that leave the window.
@@ -68,7 +68,7 @@ pub struct GivenBack {
 
 /// A launch, and the window right after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Used {
+pub struct LaunchUse {
     /// When its task stopped.
     pub at: Timestamp,
     /// Pulls that it tried.
@@ -77,14 +77,14 @@ pub struct Used {
     pub window: u32,
 }
 
-impl Quota {
+impl QuotaWindow {
     /// The estimate at a moment; `None` where no launch tried a pull of Docker Hub.
     pub fn of(incident: &Incident, at: Timestamp) -> Option<Self> {
-        let mut launches: Vec<Launch> =
+        let mut launches: Vec<FailedLaunch> =
             incident.launches.iter().filter(|launch| launch.pulls > 0 && launch.at <= at).copied().collect();
         launches.sort_by_key(|launch| launch.at);
         let last = launches.last()?.at;
-        let per_launch = launches.iter().map(Launch::each).max().unwrap_or(1).max(1);
+        let per_launch = launches.iter().map(FailedLaunch::each).max().unwrap_or(1).max(1);
         let named = incident.quota_limit.filter(|limit| *limit > 0);
         let limit = named.unwrap_or(ANONYMOUS_LIMIT);
         let refusals = incident.causes.iter().filter(|seen| seen.diagnosis.docker_hub_quota()).map(|seen| seen.last_at);
@@ -126,7 +126,7 @@ impl Quota {
             from,
             until,
             launches: shown
-                .map(|launch| Used {
+                .map(|launch| LaunchUse {
                     at: launch.at,
                     pulls: launch.pulls,
                     window: within(&launches, launch.at),
@@ -137,7 +137,7 @@ impl Quota {
 
     /// Tries in the window at a moment, of the launches in the picture.
     pub fn window_at(&self, moment: Timestamp) -> u32 {
-        let is_in = |used: &&Used| used.at <= moment && moment.seconds_since(used.at) < WINDOW_SECONDS;
+        let is_in = |used: &&LaunchUse| used.at <= moment && moment.seconds_since(used.at) < WINDOW_SECONDS;
         self.launches.iter().filter(is_in).fold(0, |sum, used| sum.saturating_add(used.pulls))
     }
 
@@ -221,12 +221,12 @@ pub const CAVEAT: &str = "An estimate, counted from what the failed launches (or
     Docker Hub's own count is not known here: others may \
                                  pull from the same address, and a refused try may not count.";
 
-fn is_within(launch: &Launch, moment: Timestamp) -> bool {
+fn is_within(launch: &FailedLaunch, moment: Timestamp) -> bool {
     launch.at <= moment && moment.seconds_since(launch.at) < WINDOW_SECONDS
 }
 
 /// Tries in the window that ends at a moment.
-fn within(launches: &[Launch], moment: Timestamp) -> u32 {
+fn within(launches: &[FailedLaunch], moment: Timestamp) -> u32 {
     launches
         .iter()
         .filter(|launch| is_within(launch, moment))
@@ -234,7 +234,7 @@ fn within(launches: &[Launch], moment: Timestamp) -> u32 {
 }
 
 /// Of the tries in the window at one moment, those still in it at a later one.
-fn still(launches: &[Launch], then: Timestamp, now: Timestamp) -> u32 {
+fn still(launches: &[FailedLaunch], then: Timestamp, now: Timestamp) -> u32 {
     let both = launches.iter().filter(|launch| is_within(launch, then) && is_within(launch, now));
     both.fold(0, |sum, launch| sum.saturating_add(launch.pulls))
 }
@@ -249,7 +249,7 @@ mod tests {
 
     fn incident(launches: &[(i64, u32)], limit: Option<u32>) -> Incident {
         let mut incident = Incident::open("prod/web", at(0));
-        incident.launches = launches.iter().map(|(minute, pulls)| Launch::one(at(*minute), *pulls)).collect();
+        incident.launches = launches.iter().map(|(minute, pulls)| FailedLaunch::one(at(*minute), *pulls)).collect();
         incident.quota_limit = limit;
         incident
     }
@@ -259,9 +259,9 @@ mod tests {
     #[test]
     fn the_window_slides() {
         let early: Vec<(i64, u32)> = (0..6).map(|launch| (launch * 2, 7)).chain([(60, 7), (62, 7)]).collect();
-        let quota = Quota::of(&incident(&early, Some(100)), at(63)).unwrap();
+        let quota = QuotaWindow::of(&incident(&early, Some(100)), at(63)).unwrap();
         assert_eq!((quota.tried, quota.left_at_most, quota.launches_to_empty), (56, 44, 14));
-        let later = Quota::of(&incident(&early, Some(100)), at(6 * 60 + 11)).unwrap();
+        let later = QuotaWindow::of(&incident(&early, Some(100)), at(6 * 60 + 11)).unwrap();
         assert_eq!(
             (later.tried, later.left_at_most),
             (14, 86),
@@ -275,23 +275,23 @@ mod tests {
 
     #[test]
     fn an_unknown_limit_is_assumed_and_said_to_be() {
-        let quota = Quota::of(&incident(&[(0, 7)], None), at(1)).unwrap();
+        let quota = QuotaWindow::of(&incident(&[(0, 7)], None), at(1)).unwrap();
         assert!(quota.limit == 100 && !quota.limit_known && quota.sentences()[0].contains("assumed"));
-        assert_eq!(Quota::of(&incident(&[(0, 0)], None), at(1)), None, "no pull of Docker Hub, no picture");
-        let none = Quota::of(&incident(&[(0, 7)], Some(0)), at(1)).unwrap();
+        assert_eq!(QuotaWindow::of(&incident(&[(0, 0)], None), at(1)), None, "no pull of Docker Hub, no picture");
+        let none = QuotaWindow::of(&incident(&[(0, 7)], Some(0)), at(1)).unwrap();
         assert_eq!((none.limit, none.limit_known), (100, false), "a limit of nothing is no limit that headers name");
     }
 
     #[test]
     fn a_launch_that_tries_more_than_the_limit_empties_it_alone() {
-        let quota = Quota::of(&incident(&[(0, 70)], Some(10)), at(1)).unwrap();
+        let quota = QuotaWindow::of(&incident(&[(0, 70)], Some(10)), at(1)).unwrap();
         assert_eq!((quota.launches_to_empty, quota.left_at_most), (1, 0));
     }
 
     #[test]
     fn a_long_incident_has_a_bounded_picture() {
         let many: Vec<(i64, u32)> = (0..200).map(|launch| (launch * 27, 7)).collect();
-        let quota = Quota::of(&incident(&many, Some(u32::MAX)), at(200 * 27)).unwrap();
+        let quota = QuotaWindow::of(&incident(&many, Some(u32::MAX)), at(200 * 27)).unwrap();
         assert!(quota.until.seconds_since(quota.from) <= SPAN_SECONDS && quota.gives_back.len() <= GIVEN_BACK);
         assert_eq!(quota.gives_back.iter().map(|back| back.pulls).sum::<u32>(), quota.tried);
     }

@@ -12,7 +12,7 @@ pub use pullsafe::lookup::GRACE_SECONDS;
 
 /// Why an act ended before its last step, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct StepRefusal {
     /// When.
     pub at: Timestamp,
     /// The call that was refused, as IAM names it.
@@ -34,7 +34,7 @@ pub struct Refusal {
     pub seen: String,
 }
 
-impl Refusal {
+impl StepRefusal {
     /// When the act may be tried again without anybody having done anything, if ever.
     pub fn due_at(&self) -> Option<Timestamp> {
         (self.denied && self.tries < 2).then(|| self.at.plus_seconds(GRACE_SECONDS))
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn only_a_denial_is_tried_once_more_by_itself() {
         let at = Timestamp::from_millis(1_768_504_620_000);
-        let refusal = Refusal {
+        let refusal = StepRefusal {
             at,
             call: "ecs:UpdateService".to_owned(),
             why: String::new(),
@@ -70,7 +70,7 @@ mod tests {
             seen: String::new(),
         };
         assert!(refusal.is_due(at.plus_seconds(GRACE_SECONDS)) && !refusal.is_due(at.plus_seconds(GRACE_SECONDS - 1)));
-        assert!(!Refusal { tries: 2, ..refusal.clone() }.is_due(at.plus_seconds(3600)));
-        assert!(!Refusal { denied: false, ..refusal }.is_due(at.plus_seconds(3600)));
+        assert!(!StepRefusal { tries: 2, ..refusal.clone() }.is_due(at.plus_seconds(3600)));
+        assert!(!StepRefusal { denied: false, ..refusal }.is_due(at.plus_seconds(3600)));
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::incident::CauseSeen;
 use pullsafe::arn::ServiceId;
 use pullsafe::console::Console;
-use pullsafe::notice::Link;
+use pullsafe::notice::ConsoleLink;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::LogRead;
 use pullsafe_events::Subject;
@@ -35,7 +35,7 @@ impl Sight {
 }
 
 /// The pages of the console for a subject, and for what there is to look at.
-pub fn links(subject: &Subject, sight: Option<&Sight>) -> Vec<Link> {
+pub fn links(subject: &Subject, sight: Option<&Sight>) -> Vec<ConsoleLink> {
     let (cluster, service) = match subject {
         Subject::Service(service) => (service.cluster_arn.as_str(), Some(service)),
         Subject::Family { cluster_arn, .. } => (cluster_arn.as_str(), None),
@@ -54,6 +54,6 @@ pub fn links(subject: &Subject, sight: Option<&Sight>) -> Vec<Link> {
     let named = [("service", service), ("task", task), ("log", log)];
     named
         .into_iter()
-        .filter_map(|(name, url)| Some(Link { name: name.to_owned(), url: url? }))
+        .filter_map(|(name, url)| Some(ConsoleLink { name: name.to_owned(), url: url? }))
         .collect()
 }

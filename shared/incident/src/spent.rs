@@ -21,7 +21,7 @@ pub const BYTES_OF_ONE: usize = 4 * 1024 * 1024;
 
 /// What is left to spend on the logs of one stop or build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
+pub struct LogBudget {
     /// Calls.
     pub calls: u32,
     /// Bytes of messages.
@@ -30,7 +30,7 @@ pub struct Budget {
 
 /// What an incident has spent on logs, and what they said: enough not to read the same story without end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spent {
+pub struct LogsRead {
     /// The revision of the last stop.
     revision: String,
     /// Calls for it.
@@ -45,7 +45,7 @@ pub struct Spent {
     settled: BTreeMap<Cause, (Timestamp, Vec<Settled>)>,
 }
 
-impl Spent {
+impl LogsRead {
     /// A stop of this revision (or a build) is looked at. What was known of another revision does not hold for it.
     pub fn begin(&mut self, revision: &str) {
         if self.revision != revision {
@@ -58,11 +58,11 @@ impl Spent {
     }
 
     /// What may be spent on the logs of one stop.
-    pub fn budget(&self) -> Budget {
+    pub fn budget(&self) -> LogBudget {
         let left = CALLS_OF_A_REVISION
             .saturating_sub(self.of_revision)
             .min(CALLS_OF_AN_INCIDENT.saturating_sub(self.total));
-        Budget { calls: left.min(CALLS_OF_ONE), bytes: BYTES_OF_ONE }
+        LogBudget { calls: left.min(CALLS_OF_ONE), bytes: BYTES_OF_ONE }
     }
 
     /// Adds what a stop took, and what came of it.

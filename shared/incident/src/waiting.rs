@@ -8,7 +8,7 @@ use pullsafe_events::arrival::Arrival;
 
 /// What has to happen before an incident can go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waiting {
+pub struct WaitingIncident {
     /// What for.
     pub cause: WaitingFor,
     /// Since when.

@@ -7,7 +7,7 @@ use pullsafe_diagnosis::cause::Cause;
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fault {
+pub enum InspectFault {
     /// There is no such image.
     ImageAbsent,
     /// It lies in ECR's archive.
@@ -28,7 +28,7 @@ pub enum Fault {
     QuotaTooSmall,
 }
 
-impl Fault {
+impl InspectFault {
     /// Whether a task cannot start with it; the others are risks.
     pub const fn blocks(self) -> bool {
         match self {
@@ -86,9 +86,9 @@ pub enum Certainty {
 
 /// What a look at a definition has found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct InspectFinding {
     /// What is wrong, or would be.
-    pub fault: Fault,
+    pub fault: InspectFault,
     /// What it is about: an image, a secret, a log group.
     pub about: String,
     /// The containers that it is about; none where it is about all.
@@ -101,7 +101,7 @@ pub struct Finding {
     pub advice: String,
 }
 
-impl Finding {
+impl InspectFinding {
     /// Whether tasks will certainly not start.
     pub fn is_certain_failure(&self) -> bool {
         self.fault.blocks() && self.certainty == Certainty::Certain
@@ -116,7 +116,7 @@ impl Finding {
     }
 }
 
-impl std::fmt::Display for Finding {
+impl std::fmt::Display for InspectFinding {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}", self.seen)?;
         match &self.certainty {

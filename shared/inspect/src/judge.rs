@@ -1,17 +1,17 @@
 //! What the looks mean. Not sure is said as such: what passes by itself, what a look could not see, and what somebody
 //! else's policy may allow are no certain failures.
 
-use pullsafe::lookup::{Doubt, Leave, Lookup, Resolved, Storage};
+use pullsafe::lookup::{Doubt, Lookup, PolicyVerdict, ResolvedImage, Storage};
 use pullsafe::reference::Registry;
 
-use super::finding::{Certainty, Fault, Finding};
-use super::need::{Launch, LogGroup, Needs, Secret, WantedImage};
+use super::finding::{Certainty, InspectFault, InspectFinding};
+use super::need::{LaunchPlatform, LogGroup, Needs, StartSecret, WantedImage};
 use super::seen::{ImageSeen, Seen};
 
 const NOT_LOOKED: &str = "it was not looked at";
 
 /// Everything that was found, in the order of the needs. `tasks` is how many the deployment starts.
-pub fn findings(needs: &Needs, seen: &Seen, tasks: u64) -> Vec<Finding> {
+pub fn findings(needs: &Needs, seen: &Seen, tasks: u64) -> Vec<InspectFinding> {
     let mut found = Vec::new();
     for image in &needs.images {
         found.extend(of_image(needs, image, seen.images.get(&image.written)));
@@ -22,8 +22,8 @@ pub fn findings(needs: &Needs, seen: &Seen, tasks: u64) -> Vec<Finding> {
     found
 }
 
-fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec<Finding> {
-    let finding = |fault: Fault, certainty: Certainty, said: String, advice: &str| Finding {
+fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec<InspectFinding> {
+    let finding = |fault: InspectFault, certainty: Certainty, said: String, advice: &str| InspectFinding {
         fault,
         about: image.written.clone(),
         containers: image.containers.clone(),
@@ -35,7 +35,7 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
     let Some(reference) = image.pulled() else {
         let unless = Certainty::Unless("ECS reads it otherwise".to_owned());
         return vec![finding(
-            Fault::InvalidReference,
+            InspectFault::InvalidReference,
             unless,
             format!("`{written}` is no image's name"),
             "Correct the image's name.",
@@ -44,19 +44,19 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
     let is_ecr = reference.kind() == Registry::EcrPrivate;
     let Some(seen) = seen else {
         let settle = Certainty::Unknown(format!("look whether `{written}` exists"));
-        return vec![finding(Fault::ImageAbsent, settle, format!("`{written}`: {NOT_LOOKED}"), "")];
+        return vec![finding(InspectFault::ImageAbsent, settle, format!("`{written}`: {NOT_LOOKED}"), "")];
     };
     let mut found = Vec::new();
     match (&seen.found, seen.storage) {
         (Lookup::Found(_), Storage::Archive) => found.push(finding(
-            Fault::ImageArchived,
+            InspectFault::ImageArchived,
             Certainty::Certain,
             format!("`{written}` is in ECR's archive, from where it cannot be pulled"),
             "Restore it: aws ecr update-image-storage-class --target-storage-class STANDARD, with its repository and \
              image id.",
         )),
         (Lookup::Found(_), Storage::Returning) => found.push(finding(
-            Fault::ImageArchived,
+            InspectFault::ImageArchived,
             Certainty::Unless("it is back from the archive before the first pull".to_owned()),
             format!("`{written}` is on its way back from ECR's archive"),
             "Wait until it is active.",
@@ -68,11 +68,11 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
                     that may read it"
                 ));
                 let said = format!("whether `{written}` is for {wanted} is not known: {doubt}");
-                found.push(finding(Fault::WrongPlatform, settle, said, ""));
+                found.push(finding(InspectFault::WrongPlatform, settle, said, ""));
             }
             found.extend(platform(needs, written, resolved).map(|(certainty, said)| {
                 finding(
-                    Fault::WrongPlatform,
+                    InspectFault::WrongPlatform,
                     certainty,
                     said,
                     "Build the image for the tasks' platform, or set runtimePlatform to the image's.",
@@ -82,7 +82,7 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
         (Lookup::Absent, _) => {
             let (certainty, note) = absent(image, is_ecr, &seen.comes_by_a_pull);
             found.push(finding(
-                Fault::ImageAbsent,
+                InspectFault::ImageAbsent,
                 certainty,
                 format!("`{reference}` does not exist{note}"),
                 "Push the image before the service is deployed, or correct its name.",
@@ -94,7 +94,7 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
                 it"
             ));
             found.push(finding(
-                Fault::ImageAbsent,
+                InspectFault::ImageAbsent,
                 settle,
                 format!("whether `{written}` exists is not known: {doubt}"),
                 "",
@@ -104,7 +104,7 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
     if is_ecr {
         found.extend(pull(needs, &seen.leave).map(|(certainty, said)| {
             finding(
-                Fault::PullDenied,
+                InspectFault::PullDenied,
                 certainty,
                 format!("`{written}`: {said}"),
                 "Allow ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to the execution \
@@ -114,7 +114,7 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
     }
     found.extend(copy(image, seen).map(|(certainty, said)| {
         finding(
-            Fault::NoCopy,
+            InspectFault::NoCopy,
             certainty,
             said,
             "Mirror it (pullsafe mirror, or the stack's mirror), and name the copy.",
@@ -142,7 +142,7 @@ fn absent(image: &WantedImage, is_ecr: bool, comes_by_a_pull: &Lookup<bool>) -> 
     }
 }
 
-fn platform(needs: &Needs, written: &str, resolved: &Resolved) -> Option<(Certainty, String)> {
+fn platform(needs: &Needs, written: &str, resolved: &ResolvedImage) -> Option<(Certainty, String)> {
     let (platforms, wanted) = (resolved.platforms.as_ref()?, needs.platform.as_ref()?);
     if resolved.is_for(wanted)? {
         return None;
@@ -156,17 +156,17 @@ fn platform(needs: &Needs, written: &str, resolved: &Resolved) -> Option<(Certai
 }
 
 /// Whether the role can pull from ECR.
-fn pull(needs: &Needs, leave: &Lookup<Leave>) -> Option<(Certainty, String)> {
+fn pull(needs: &Needs, leave: &Lookup<PolicyVerdict>) -> Option<(Certainty, String)> {
     let Some(role) = &needs.execution_role else {
         return without_role(needs.launch, "a pull from ECR");
     };
     let name = role.rsplit('/').next().unwrap_or(role);
     match leave {
-        Lookup::Found(Leave::Given) => None,
-        Lookup::Found(Leave::Refused(what)) => {
+        Lookup::Found(PolicyVerdict::Given) => None,
+        Lookup::Found(PolicyVerdict::Refused(what)) => {
             Some((Certainty::Certain, format!("the execution role {name} may not pull it ({})", what.join(", "))))
         }
-        Lookup::Found(Leave::Missing(what)) => Some((
+        Lookup::Found(PolicyVerdict::Missing(what)) => Some((
             Certainty::Unless("the repository's own policy, or a condition of the role's, allows it".to_owned()),
             format!("no policy of the execution role {name} allows the pull ({})", what.join(", ")),
         )),
@@ -181,12 +181,14 @@ fn pull(needs: &Needs, leave: &Lookup<Leave>) -> Option<(Certainty, String)> {
     }
 }
 
-fn without_role(launch: Launch, what: &str) -> Option<(Certainty, String)> {
+fn without_role(launch: LaunchPlatform, what: &str) -> Option<(Certainty, String)> {
     let said = format!("the task definition has no execution role, which {what} needs");
     match launch {
-        Launch::Fargate => Some((Certainty::Certain, said)),
-        Launch::Instances => Some((Certainty::Unless("the role of the container instances may".to_owned()), said)),
-        Launch::Elsewhere => None,
+        LaunchPlatform::Fargate => Some((Certainty::Certain, said)),
+        LaunchPlatform::Instances => {
+            Some((Certainty::Unless("the role of the container instances may".to_owned()), said))
+        }
+        LaunchPlatform::Elsewhere => None,
     }
 }
 
@@ -210,7 +212,7 @@ fn copy(image: &WantedImage, seen: &ImageSeen) -> Option<(Certainty, String)> {
     }
 }
 
-fn of_secret(needs: &Needs, secret: &Secret, leave: Option<&Lookup<Leave>>) -> Option<Finding> {
+fn of_secret(needs: &Needs, secret: &StartSecret, leave: Option<&Lookup<PolicyVerdict>>) -> Option<InspectFinding> {
     let written = &secret.written;
     let unknown = |why: String| {
         let settle = format!("iam:SimulatePrincipalPolicy for {} on `{written}`", secret.action);
@@ -221,11 +223,11 @@ fn of_secret(needs: &Needs, secret: &Secret, leave: Option<&Lookup<Leave>>) -> O
     };
     let (certainty, seen) = match (&needs.execution_role, leave) {
         (None, _) => without_role(needs.launch, "reading secrets")?,
-        (Some(_), Some(Lookup::Found(Leave::Given))) => return None,
-        (Some(_), Some(Lookup::Found(Leave::Refused(_)))) => {
+        (Some(_), Some(Lookup::Found(PolicyVerdict::Given))) => return None,
+        (Some(_), Some(Lookup::Found(PolicyVerdict::Refused(_)))) => {
             (Certainty::Certain, format!("the execution role may not read `{written}`"))
         }
-        (Some(_), Some(Lookup::Found(Leave::Missing(_)))) => (
+        (Some(_), Some(Lookup::Found(PolicyVerdict::Missing(_)))) => (
             Certainty::Unless("the secret's own policy, or a condition of the role's, allows it".to_owned()),
             format!("no policy of the execution role allows {} on `{written}`", secret.action),
         ),
@@ -234,8 +236,8 @@ fn of_secret(needs: &Needs, secret: &Secret, leave: Option<&Lookup<Leave>>) -> O
         (Some(_), None) => unknown(NOT_LOOKED.to_owned()),
     };
     let advice = format!("Allow {} on it to the execution role.", secret.action);
-    Some(Finding {
-        fault: Fault::SecretDenied,
+    Some(InspectFinding {
+        fault: InspectFault::SecretDenied,
         about: written.clone(),
         containers: Vec::new(),
         certainty,
@@ -244,7 +246,7 @@ fn of_secret(needs: &Needs, secret: &Secret, leave: Option<&Lookup<Leave>>) -> O
     })
 }
 
-fn of_log_group(group: &LogGroup, there: Option<&Lookup<()>>) -> Option<Finding> {
+fn of_log_group(group: &LogGroup, there: Option<&Lookup<()>>) -> Option<InspectFinding> {
     let name = &group.name;
     let (certainty, seen) = match there {
         Some(Lookup::Found(())) => return None,
@@ -259,8 +261,8 @@ fn of_log_group(group: &LogGroup, there: Option<&Lookup<()>>) -> Option<Finding>
         }
     };
     let advice = "Create it, or set awslogs-create-group to true and allow logs:CreateLogGroup.".to_owned();
-    Some(Finding {
-        fault: Fault::LogGroupMissing,
+    Some(InspectFinding {
+        fault: InspectFault::LogGroupMissing,
         about: name.clone(),
         containers: Vec::new(),
         certainty,
@@ -271,20 +273,20 @@ fn of_log_group(group: &LogGroup, there: Option<&Lookup<()>>) -> Option<Finding>
 
 /// Whether Docker Hub grants as many pulls as the deployment takes: one for each image and task, by the address that
 /// was asked from.
-fn quota(needs: &Needs, seen: &Seen, tasks: u64) -> Option<Finding> {
+fn quota(needs: &Needs, seen: &Seen, tasks: u64) -> Option<InspectFinding> {
     let anonymous = |image: &&WantedImage| {
         !image.has_credentials && image.reference.as_ref().is_some_and(|image| image.is_docker_hub())
     };
     let hub: Vec<&WantedImage> = needs.images.iter().filter(anonymous).collect();
     let (left, of) = hub.iter().filter_map(|image| seen.images.get(&image.written)?.pulls_left).min()?;
     let wanted = tasks.saturating_mul(u64::try_from(hub.len()).unwrap_or(u64::MAX));
-    (left < wanted).then(|| Finding {
-        fault: Fault::QuotaTooSmall,
+    (left < wanted).then(|| InspectFinding {
+        fault: InspectFault::QuotaTooSmall,
         about: "docker.io".to_owned(),
         containers: hub.iter().flat_map(|image| image.containers.clone()).collect(),
         certainty: match needs.launch {
-            Launch::Elsewhere => Certainty::Certain,
-            Launch::Fargate | Launch::Instances => {
+            LaunchPlatform::Elsewhere => Certainty::Certain,
+            LaunchPlatform::Fargate | LaunchPlatform::Instances => {
                 Certainty::Unless("the tasks' address has more left than the one that asked".to_owned())
             }
         },

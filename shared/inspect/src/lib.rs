@@ -16,7 +16,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
-pub use finding::{Certainty, Fault, Finding};
+pub use finding::{Certainty, InspectFault, InspectFinding};
 pub use judge::findings;
-pub use need::{Launch, LogGroup, Needs, Secret, WantedImage};
+pub use need::{LaunchPlatform, LogGroup, Needs, StartSecret, WantedImage};
 pub use seen::{ImageSeen, Seen};

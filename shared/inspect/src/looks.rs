@@ -10,17 +10,17 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use pullsafe::arn::Arn;
-use pullsafe::lookup::{Doubt, Leave, Lookup, Resolved, Storage};
+use pullsafe::lookup::{Doubt, Lookup, PolicyVerdict, ResolvedImage, Storage};
 use pullsafe::naming::mirrored_name;
 use pullsafe::reference::{Reference, Registry, ecr_host};
-use pullsafe::settings::Mirror;
+use pullsafe::settings::MirrorLocation;
 use pullsafe_aws::ecr::EcrRegions;
 use pullsafe_aws::json::{InRegions, LOGS};
 use pullsafe_aws::role::Roles;
 use pullsafe_aws::{Failure, SdkConfig};
 use pullsafe_registry::Client;
 
-use crate::need::{LogGroup, Needs, Secret, WantedImage};
+use crate::need::{LogGroup, Needs, StartSecret, WantedImage};
 use crate::seen::{ImageSeen, Seen};
 
 /// For how long one look waits for its answer.
@@ -28,18 +28,18 @@ pub const LOOK: Duration = Duration::from_secs(8);
 
 /// What a pull of an image would find, and what Docker Hub said of the limit on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct PullLook {
     /// What it means.
-    pub resolved: Lookup<Resolved>,
+    pub resolved: Lookup<ResolvedImage>,
     /// How many pulls its address has in a window.
     pub limit: Option<u32>,
     /// How many of how many pulls are left.
     pub left: Option<(u64, u64)>,
 }
 
-impl Answer {
+impl PullLook {
     /// An answer that says nothing of a limit.
-    pub const fn of(resolved: Lookup<Resolved>) -> Self {
+    pub const fn of(resolved: Lookup<ResolvedImage>) -> Self {
         Self { resolved, limit: None, left: None }
     }
 }
@@ -89,7 +89,7 @@ pub struct Looker<'a> {
     /// Whether hosts are asked that only a definition names, or a few well-known registries alone.
     pub anywhere: bool,
     /// The mirror, if copies of Docker Hub's images are to be looked for there.
-    pub mirror: Option<&'a Mirror>,
+    pub mirror: Option<&'a MirrorLocation>,
     /// When the looks end.
     pub end: Option<Instant>,
 }
@@ -241,7 +241,7 @@ impl Looker<'_> {
         }
     }
 
-    async fn secret(&self, needs: &Needs, secret: &Secret) -> Lookup<Leave> {
+    async fn secret(&self, needs: &Needs, secret: &StartSecret) -> Lookup<PolicyVerdict> {
         match (self.account, &needs.execution_role, &secret.arn) {
             (Some(account), Some(role), Some(arn)) => {
                 self.lookup("iam:SimulatePrincipalPolicy", account.roles.may(role, &[secret.action], arn)).await
@@ -275,20 +275,20 @@ impl Looker<'_> {
     }
 
     /// What a reference means right now. Never a GET at Docker Hub: a HEAD spends no quota.
-    pub async fn resolve(&self, reference: &Reference) -> Answer {
+    pub async fn resolve(&self, reference: &Reference) -> PullLook {
         if let (Registry::EcrPrivate, Some(account)) = (reference.kind(), self.account) {
-            return Answer::of(self.lookup("ecr:BatchGetImage", account.ecr.resolve(reference)).await);
+            return PullLook::of(self.lookup("ecr:BatchGetImage", account.ecr.resolve(reference)).await);
         }
         let answer = self.in_time("the registry", async { Ok(self.registry.resolve(reference).await) }).await;
         match answer {
-            Err(late) => Answer::of(Lookup::Unknown(Doubt::passing(format!("{}: {late}", reference.registry())))),
-            Ok(Ok(found)) => Answer {
+            Err(late) => PullLook::of(Lookup::Unknown(Doubt::passing(format!("{}: {late}", reference.registry())))),
+            Ok(Ok(found)) => PullLook {
                 limit: found.quota.as_ref().and_then(|quota| u32::try_from(quota.limit).ok()),
                 left: found.quota.map(|quota| (quota.remaining, quota.limit)),
-                resolved: Lookup::Found(Resolved { digest: found.digest, platforms: None }),
+                resolved: Lookup::Found(ResolvedImage { digest: found.digest, platforms: None }),
             },
-            Ok(Err(error)) if error.is_not_found() => Answer::of(Lookup::Absent),
-            Ok(Err(error)) => Answer::of(Lookup::Unknown(error.doubt())),
+            Ok(Err(error)) if error.is_not_found() => PullLook::of(Lookup::Absent),
+            Ok(Err(error)) => PullLook::of(Lookup::Unknown(error.doubt())),
         }
     }
 }

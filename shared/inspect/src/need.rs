@@ -10,7 +10,7 @@ use pullsafe_events::task_definition::TaskDefinition;
 
 /// Where the tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Launch {
+pub enum LaunchPlatform {
     /// On Fargate: the execution role does everything before the start, and the platform is what the definition says.
     Fargate,
     /// On instances, whose role and processor may stand in for what the definition does not say.
@@ -19,7 +19,7 @@ pub enum Launch {
     Elsewhere,
 }
 
-impl Launch {
+impl LaunchPlatform {
     /// Where the tasks of a definition run that nobody has deployed yet: on Fargate if it is for nothing else.
     pub fn of(definition: &TaskDefinition) -> Self {
         if definition.requires_only("FARGATE") {
@@ -58,7 +58,7 @@ impl WantedImage {
 
 /// A secret or parameter that the execution role reads before the start.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Secret {
+pub struct StartSecret {
     /// Its ARN, without the parts that choose a key or a version; `None` where account and region are not known.
     pub arn: Option<String>,
     /// As the definition has it.
@@ -82,7 +82,7 @@ pub struct Needs {
     /// The images, each once.
     pub images: Vec<WantedImage>,
     /// The secrets, each once.
-    pub secrets: Vec<Secret>,
+    pub secrets: Vec<StartSecret>,
     /// The log groups, each once.
     pub log_groups: Vec<LogGroup>,
     /// The role that pulls, reads and logs.
@@ -92,7 +92,7 @@ pub struct Needs {
     /// Whether that is certain: said by the definition, or Fargate's default.
     pub platform_is_certain: bool,
     /// Where they run.
-    pub launch: Launch,
+    pub launch: LaunchPlatform,
 }
 
 impl Needs {
@@ -105,12 +105,12 @@ impl Needs {
             execution_role: None,
             platform_is_certain: platform.is_some(),
             platform,
-            launch: Launch::Elsewhere,
+            launch: LaunchPlatform::Elsewhere,
         }
     }
 
     /// Of a definition. `pinned` has the digests that ECS has resolved tags to, by container.
-    pub fn of(definition: &TaskDefinition, launch: Launch, pinned: &BTreeMap<String, Digest>) -> Self {
+    pub fn of(definition: &TaskDefinition, launch: LaunchPlatform, pinned: &BTreeMap<String, Digest>) -> Self {
         let mut images: Vec<WantedImage> = Vec::new();
         for image in definition.images() {
             let pinned = pinned.get(&image.container).cloned();
@@ -132,7 +132,7 @@ impl Needs {
             }
         }
         let containers = definition.containers();
-        let mut secrets: Vec<Secret> =
+        let mut secrets: Vec<StartSecret> =
             containers.iter().flat_map(|container| secrets(container, definition.arn())).collect();
         secrets.sort();
         secrets.dedup();
@@ -145,13 +145,13 @@ impl Needs {
             log_groups,
             execution_role: definition.execution_role_arn().map(str::to_owned),
             platform: Some(definition.platform()),
-            platform_is_certain: launch == Launch::Fargate || definition.says_its_processor(),
+            platform_is_certain: launch == LaunchPlatform::Fargate || definition.says_its_processor(),
             launch,
         }
     }
 }
 
-fn secrets(container: &Value, definition: &str) -> Vec<Secret> {
+fn secrets(container: &Value, definition: &str) -> Vec<StartSecret> {
     let list = |pointer: &str| container.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     let named = list("/secrets")
         .chain(list("/logConfiguration/secretOptions"))
@@ -167,7 +167,7 @@ fn secrets(container: &Value, definition: &str) -> Vec<Secret> {
 
 /// A secret of Secrets Manager by its ARN, or a parameter by its ARN or name, which is one of the definition's account
 /// and region.
-fn secret(written: &str, definition: &str) -> Secret {
+fn secret(written: &str, definition: &str) -> StartSecret {
     let (action, arn) = match Arn::parse(written) {
         Some(_) if written.split(':').nth(2) == Some("secretsmanager") => {
             // arn:aws:secretsmanager:region:account:secret:name, and behind it a key, a stage, a version.
@@ -182,7 +182,7 @@ fn secret(written: &str, definition: &str) -> Secret {
             ("ssm:GetParameters", arn)
         }
     };
-    Secret { arn, written: written.to_owned(), action }
+    StartSecret { arn, written: written.to_owned(), action }
 }
 
 /// The log group of a container that has to be there before it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use pullsafe::lookup::{Doubt, Leave, Lookup, Resolved, Storage};
+use pullsafe::lookup::{Doubt, Lookup, PolicyVerdict, ResolvedImage, Storage};
 use pullsafe::reference::Digest;
 use pullsafe_events::task_definition::TaskDefinition;
 
@@ -23,22 +23,22 @@ fn definition(containers: Value, role: Option<&str>) -> TaskDefinition {
 fn one(image: &str) -> Needs {
     let definition =
         definition(json!([{ "name": "app", "image": image }]), Some("arn:aws:iam::123456789012:role/pull"));
-    Needs::of(&definition, Launch::of(&definition), &BTreeMap::new())
+    Needs::of(&definition, LaunchPlatform::of(&definition), &BTreeMap::new())
 }
 
-fn resolved(platforms: &[&str]) -> Lookup<Resolved> {
+fn resolved(platforms: &[&str]) -> Lookup<ResolvedImage> {
     let platforms = (!platforms.is_empty()).then(|| platforms.iter().map(|platform| (*platform).to_owned()).collect());
-    Lookup::Found(Resolved { digest: Digest::of(b"x"), platforms })
+    Lookup::Found(ResolvedImage { digest: Digest::of(b"x"), platforms })
 }
 
 fn there() -> ImageSeen {
     ImageSeen {
-        leave: Lookup::Found(Leave::Given),
+        leave: Lookup::Found(PolicyVerdict::Given),
         ..ImageSeen::only(resolved(&["linux/amd64"]))
     }
 }
 
-fn judged(needs: &Needs, image: ImageSeen) -> Vec<(Fault, Certainty)> {
+fn judged(needs: &Needs, image: ImageSeen) -> Vec<(InspectFault, Certainty)> {
     let written = needs.images[0].written.clone();
     let seen = Seen {
         images: BTreeMap::from([(written, image)]),
@@ -47,7 +47,7 @@ fn judged(needs: &Needs, image: ImageSeen) -> Vec<(Fault, Certainty)> {
     findings(needs, &seen, 2).into_iter().map(|finding| (finding.fault, finding.certainty)).collect()
 }
 
-fn check(needs: &Needs, image: ImageSeen, fault: Fault, is_certain: bool) {
+fn check(needs: &Needs, image: ImageSeen, fault: InspectFault, is_certain: bool) {
     let found = judged(needs, image.clone());
     assert_eq!(found.len(), 1, "{image:?}: {found:?}");
     assert_eq!((found[0].0, found[0].1 == Certainty::Certain), (fault, is_certain), "{image:?}: {found:?}");
@@ -72,21 +72,31 @@ fn only_what_nothing_can_mend_is_certain() {
         ..there()
     };
     let unknown = || Lookup::Unknown(Doubt::lasting("denied"));
-    check(&one(ECR), absent(), Fault::ImageAbsent, true);
-    check(&one(ECR), ImageSeen { comes_by_a_pull: Lookup::Found(true), ..absent() }, Fault::ImageAbsent, false);
+    check(&one(ECR), absent(), InspectFault::ImageAbsent, true);
+    check(
+        &one(ECR),
+        ImageSeen { comes_by_a_pull: Lookup::Found(true), ..absent() },
+        InspectFault::ImageAbsent,
+        false,
+    );
     check(
         &one(ECR),
         ImageSeen {
             comes_by_a_pull: Lookup::Unknown(Doubt::lasting("denied")),
             ..absent()
         },
-        Fault::ImageAbsent,
+        InspectFault::ImageAbsent,
         false,
     );
-    check(&one(ECR), ImageSeen { found: unknown(), ..there() }, Fault::ImageAbsent, false);
-    check(&one(ECR), ImageSeen { storage: Storage::Archive, ..there() }, Fault::ImageArchived, true);
-    check(&one(ECR), ImageSeen { storage: Storage::Returning, ..there() }, Fault::ImageArchived, false);
-    check(&one(ECR), ImageSeen { found: resolved(&["linux/arm64"]), ..there() }, Fault::WrongPlatform, true);
+    check(&one(ECR), ImageSeen { found: unknown(), ..there() }, InspectFault::ImageAbsent, false);
+    check(&one(ECR), ImageSeen { storage: Storage::Archive, ..there() }, InspectFault::ImageArchived, true);
+    check(&one(ECR), ImageSeen { storage: Storage::Returning, ..there() }, InspectFault::ImageArchived, false);
+    check(
+        &one(ECR),
+        ImageSeen { found: resolved(&["linux/arm64"]), ..there() },
+        InspectFault::WrongPlatform,
+        true,
+    );
     check(
         &one(ECR),
         ImageSeen {
@@ -94,33 +104,33 @@ fn only_what_nothing_can_mend_is_certain() {
             unread: Some(Doubt::lasting("denied")),
             ..there()
         },
-        Fault::WrongPlatform,
+        InspectFault::WrongPlatform,
         false,
     );
-    check(&one("redis:7"), ImageSeen::only(Lookup::Absent), Fault::ImageAbsent, true);
+    check(&one("redis:7"), ImageSeen::only(Lookup::Absent), InspectFault::ImageAbsent, true);
     check(
         &one(ECR),
         ImageSeen {
-            leave: Lookup::Found(Leave::Refused(vec!["x".to_owned()])),
+            leave: Lookup::Found(PolicyVerdict::Refused(vec!["x".to_owned()])),
             ..there()
         },
-        Fault::PullDenied,
+        InspectFault::PullDenied,
         true,
     );
     check(
         &one(ECR),
         ImageSeen {
-            leave: Lookup::Found(Leave::Missing(vec!["x".to_owned()])),
+            leave: Lookup::Found(PolicyVerdict::Missing(vec!["x".to_owned()])),
             ..there()
         },
-        Fault::PullDenied,
+        InspectFault::PullDenied,
         false,
     );
-    check(&one(ECR), ImageSeen { leave: Lookup::Absent, ..there() }, Fault::PullDenied, true);
+    check(&one(ECR), ImageSeen { leave: Lookup::Absent, ..there() }, InspectFault::PullDenied, true);
     check(
         &one(ECR),
         ImageSeen { leave: Lookup::Unknown(Doubt::lasting("denied")), ..there() },
-        Fault::PullDenied,
+        InspectFault::PullDenied,
         false,
     );
 }
@@ -129,10 +139,10 @@ fn only_what_nothing_can_mend_is_certain() {
 fn the_tasks_own_credentials_may_see_more() {
     let container = json!([{ "name": "app", "image": "acme/private:1", "repositoryCredentials": { "credentialsParameter": "arn:aws:secretsmanager:eu-west-1:1:secret:x-AbCdEf" } }]);
     let definition = definition(container, Some("arn:aws:iam::123456789012:role/pull"));
-    let mut needs = Needs::of(&definition, Launch::Fargate, &BTreeMap::new());
+    let mut needs = Needs::of(&definition, LaunchPlatform::Fargate, &BTreeMap::new());
     assert_eq!(needs.secrets[0].action, "secretsmanager:GetSecretValue");
     needs.secrets.clear();
-    check(&needs, ImageSeen::only(Lookup::Absent), Fault::ImageAbsent, false);
+    check(&needs, ImageSeen::only(Lookup::Absent), InspectFault::ImageAbsent, false);
 }
 
 /// Instances bring their own processor and role.
@@ -140,12 +150,17 @@ fn the_tasks_own_credentials_may_see_more() {
 fn on_instances_less_is_certain_than_on_fargate() {
     let bare = definition(json!([{ "name": "app", "image": ECR }]), None);
     let seen = || ImageSeen { leave: Lookup::Absent, ..there() };
-    for (launch, certain) in [(Launch::Fargate, true), (Launch::Instances, false)] {
+    for (launch, certain) in [(LaunchPlatform::Fargate, true), (LaunchPlatform::Instances, false)] {
         let needs = Needs::of(&bare, launch, &BTreeMap::new());
-        check(&needs, seen(), Fault::PullDenied, certain);
+        check(&needs, seen(), InspectFault::PullDenied, certain);
         let mut needs = one(ECR);
-        needs.platform_is_certain = launch == Launch::Fargate;
-        check(&needs, ImageSeen { found: resolved(&["linux/arm64"]), ..there() }, Fault::WrongPlatform, certain);
+        needs.platform_is_certain = launch == LaunchPlatform::Fargate;
+        check(
+            &needs,
+            ImageSeen { found: resolved(&["linux/arm64"]), ..there() },
+            InspectFault::WrongPlatform,
+            certain,
+        );
     }
 }
 
@@ -153,7 +168,7 @@ fn on_instances_less_is_certain_than_on_fargate() {
 fn a_pinned_digest_is_what_is_pulled() {
     let digest = Digest::of(b"pinned");
     let definition = definition(json!([{ "name": "app", "image": ECR }]), None);
-    let needs = Needs::of(&definition, Launch::Fargate, &BTreeMap::from([("app".to_owned(), digest.clone())]));
+    let needs = Needs::of(&definition, LaunchPlatform::Fargate, &BTreeMap::from([("app".to_owned(), digest.clone())]));
     assert_eq!(needs.images[0].pulled().unwrap().digest(), Some(&digest));
 }
 
@@ -168,7 +183,10 @@ fn quota_and_mirror_are_risks() {
         ..ImageSeen::only(resolved(&[]))
     };
     let found = judged(&needs, seen);
-    assert_eq!(found.iter().map(|(fault, _)| *fault).collect::<Vec<_>>(), [Fault::NoCopy, Fault::QuotaTooSmall]);
+    assert_eq!(
+        found.iter().map(|(fault, _)| *fault).collect::<Vec<_>>(),
+        [InspectFault::NoCopy, InspectFault::QuotaTooSmall]
+    );
     assert!(found.iter().all(|(fault, _)| !fault.blocks()));
     assert_eq!(judged(&needs, ImageSeen { pulls_left: Some((2, 100)), ..ImageSeen::only(resolved(&[])) }), []);
 }
@@ -188,7 +206,7 @@ fn secrets_and_log_groups_are_read_as_ecs_writes_them() {
     }]);
     let needs = Needs::of(
         &definition(container, Some("arn:aws:iam::123456789012:role/pull")),
-        Launch::Fargate,
+        LaunchPlatform::Fargate,
         &BTreeMap::new(),
     );
     let arns: Vec<&str> = needs.secrets.iter().filter_map(|secret| secret.arn.as_deref()).collect();
@@ -206,7 +224,7 @@ fn secrets_and_log_groups_are_read_as_ecs_writes_them() {
         },
         1,
     );
-    let certain: Vec<Fault> =
+    let certain: Vec<InspectFault> =
         found.iter().filter(|finding| finding.is_certain_failure()).map(|finding| finding.fault).collect();
-    assert_eq!(certain, [Fault::LogGroupMissing], "what nobody looked at is not known: {found:?}");
+    assert_eq!(certain, [InspectFault::LogGroupMissing], "what nobody looked at is not known: {found:?}");
 }

@@ -10,7 +10,7 @@ use crate::policy::{Action, Count, Policy, Rule};
 
 /// What one run of a policy does with an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PolicyEffect {
     /// No rule selects it.
     Unselected,
     /// A rule selects it and leaves it, so that no later one may touch it.
@@ -41,7 +41,7 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
+impl PolicyEffect {
     /// What is done with the image in this run.
     pub const fn action(&self) -> Option<Action> {
         match self {
@@ -55,26 +55,26 @@ impl Verdict {
 ///
 /// All rules are evaluated at once, over all images: a rule counts those that another one marks. An image is marked by
 /// the first rule that selects it, or by none.
-pub fn evaluate(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Verdict> {
+pub fn evaluate(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<PolicyEffect> {
     let beyond = policy.rules().iter().map(|rule| (rule.priority, beyond(rule, images)));
     let beyond: BTreeMap<u32, BTreeSet<usize>> = beyond.collect();
     let indices = indices(images);
-    let mut verdicts: Vec<Verdict> = images
+    let mut verdicts: Vec<PolicyEffect> = images
         .iter()
         .enumerate()
         .map(|(place, image)| {
             let Some(rule) = policy.rule_for(image) else {
-                return Verdict::Unselected;
+                return PolicyEffect::Unselected;
             };
             let priority = rule.priority;
             let marked = rule.due(image).map_or_else(|| beyond[&priority].contains(&place), |due| now > due);
             if !marked {
-                return Verdict::Kept { rule: priority };
+                return PolicyEffect::Kept { rule: priority };
             }
             let action = rule.action;
             match holder(&indices, images, image, action) {
-                Some(index) => Verdict::Held { rule: priority, action, by: index.digest.clone() },
-                None => Verdict::Acted { rule: priority, action },
+                Some(index) => PolicyEffect::Held { rule: priority, action, by: index.digest.clone() },
+                None => PolicyEffect::Acted { rule: priority, action },
             }
         })
         .collect();
@@ -129,7 +129,7 @@ fn holder<'a>(
 }
 
 /// What is attached to an image goes with it, and what is attached to that. What an index names stays.
-fn follow(images: &[Image], indices: &BTreeMap<&Digest, Vec<usize>>, verdicts: &mut [Verdict]) {
+fn follow(images: &[Image], indices: &BTreeMap<&Digest, Vec<usize>>, verdicts: &mut [PolicyEffect]) {
     let mut attached: BTreeMap<&Digest, Vec<usize>> = BTreeMap::new();
     for (place, image) in images.iter().enumerate() {
         if let Some(subject) = &image.subject {
@@ -142,11 +142,13 @@ fn follow(images: &[Image], indices: &BTreeMap<&Digest, Vec<usize>>, verdicts: &
             continue;
         };
         for place in attached.get(&images[gone].digest).into_iter().flatten() {
-            let decided =
-                matches!(verdicts[*place], Verdict::Acted { .. } | Verdict::WithSubject { .. } | Verdict::Held { .. });
+            let decided = matches!(
+                verdicts[*place],
+                PolicyEffect::Acted { .. } | PolicyEffect::WithSubject { .. } | PolicyEffect::Held { .. }
+            );
             let is_there = action == Action::Archive && images[*place].class == StorageClass::Archive;
             if !decided && !is_there && !indices.contains_key(&images[*place].digest) {
-                verdicts[*place] = Verdict::WithSubject { action };
+                verdicts[*place] = PolicyEffect::WithSubject { action };
                 open.push(*place);
             }
         }

@@ -51,7 +51,7 @@ impl Fate {
 /// What becomes of each image, in their order, seen from this moment.
 pub fn fates(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Fate> {
     let places = images.iter().enumerate().map(|(place, image)| (&image.digest, place)).collect();
-    let (own, known) = (own(policy, images, now), vec![Known::Open; images.len()]);
+    let (own, known) = (own(policy, images, now), vec![FateSlot::Open; images.len()]);
     let mut seer = Seer {
         policy,
         images,
@@ -90,7 +90,7 @@ fn own(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Fate> {
 }
 
 #[derive(Clone, Copy)]
-enum Known {
+enum FateSlot {
     Open,
     Asked,
     Told(Fate),
@@ -103,16 +103,16 @@ struct Seer<'a> {
     indices: BTreeMap<&'a Digest, Vec<usize>>,
     places: BTreeMap<&'a Digest, usize>,
     own: Vec<Fate>,
-    known: Vec<Known>,
+    known: Vec<FateSlot>,
 }
 
 impl Seer<'_> {
     fn fate(&mut self, place: usize) -> Fate {
         match self.known[place] {
-            Known::Told(fate) => return fate,
+            FateSlot::Told(fate) => return fate,
             // Images that name each other in a circle hold each other, which no digests do.
-            Known::Asked => return Fate::Safe,
-            Known::Open => self.known[place] = Known::Asked,
+            FateSlot::Asked => return Fate::Safe,
+            FateSlot::Open => self.known[place] = FateSlot::Asked,
         }
         let image = &self.images[place];
         let fate = match image.subject.as_ref().and_then(|subject| self.places.get(subject)).copied() {
@@ -120,7 +120,7 @@ impl Seer<'_> {
             Some(subject) => self.with_subject(place, subject),
             None => self.own[place],
         };
-        self.known[place] = Known::Told(fate);
+        self.known[place] = FateSlot::Told(fate);
         fate
     }
 

@@ -20,8 +20,8 @@ pub mod keep;
 mod parse;
 mod policy;
 
-pub use evaluate::{Verdict, evaluate};
+pub use evaluate::{PolicyEffect, evaluate};
 pub use fate::{Fate, fates};
 pub use image::{Image, Repository, StorageClass};
-pub use parse::Fault;
+pub use parse::PolicyFault;
 pub use policy::{Action, Count, Policy, Rule, TagSelection};

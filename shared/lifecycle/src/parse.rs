@@ -18,14 +18,14 @@ const LEAST_DAYS_IN_ARCHIVE: u32 = 90;
 
 /// Something wrong with a policy, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct PolicyFault {
     /// The place, such as `rules[1].selection.countUnit`; empty for the document as a whole.
     pub place: String,
     /// What is wrong there.
     pub what: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for PolicyFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place.as_str() {
             "" => write!(formatter, "the policy {}", self.what),
@@ -34,14 +34,14 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for PolicyFault {}
 
 impl Policy {
     /// Reads the text of a policy.
     ///
     /// # Errors
     /// Every fault that it has.
-    pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
+    pub fn parse(text: &str) -> Result<Self, Vec<PolicyFault>> {
         let document: Value =
             serde_json::from_str(text).map_err(|error| vec![fault("", format!("is not JSON: {error}"))])?;
         let mut faults = Faults::default();
@@ -69,12 +69,12 @@ impl Policy {
     }
 }
 
-fn fault(place: &str, what: impl Into<String>) -> Fault {
-    Fault { place: place.to_owned(), what: what.into() }
+fn fault(place: &str, what: impl Into<String>) -> PolicyFault {
+    PolicyFault { place: place.to_owned(), what: what.into() }
 }
 
 #[derive(Default)]
-struct Faults(Vec<Fault>);
+struct Faults(Vec<PolicyFault>);
 
 impl Faults {
     fn add(&mut self, place: &str, what: impl Into<String>) {

@@ -148,7 +148,10 @@ fn archiving_what_nobody_pulls_and_deleting_what_lies_in_the_archive() {
     ];
     check(&[idle.clone(), rule(2, old.clone())], &images, "ACE");
     let policy = Policy::parse(&json!({ "rules": [idle, rule(2, old)] }).to_string()).unwrap();
-    let done: Vec<_> = evaluate(&policy, &images, NOW).iter().filter_map(pullsafe_lifecycle::Verdict::action).collect();
+    let done: Vec<_> = evaluate(&policy, &images, NOW)
+        .iter()
+        .filter_map(pullsafe_lifecycle::PolicyEffect::action)
+        .collect();
     assert_eq!(done, [Action::Archive, Action::Archive, Action::Expire]);
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use pullsafe::digest::Digest;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_lifecycle::keep::{self, Effect};
-use pullsafe_lifecycle::{Action, Count, Fate, Image, Policy, StorageClass, Verdict, evaluate, fates};
+use pullsafe_lifecycle::{Action, Count, Fate, Image, Policy, PolicyEffect, StorageClass, evaluate, fates};
 use serde_json::{Value, json};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_900_000_000);
@@ -127,10 +127,10 @@ fn parsed(rules: &[Value]) -> Policy {
     Policy::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}: {text}"))
 }
 
-fn marked(verdict: &Verdict) -> Option<u32> {
+fn marked(verdict: &PolicyEffect) -> Option<u32> {
     match verdict {
-        Verdict::Acted { rule, .. } | Verdict::Held { rule, .. } => Some(*rule),
-        Verdict::Unselected | Verdict::Kept { .. } | Verdict::WithSubject { .. } => None,
+        PolicyEffect::Acted { rule, .. } | PolicyEffect::Held { rule, .. } => Some(*rule),
+        PolicyEffect::Unselected | PolicyEffect::Kept { .. } | PolicyEffect::WithSubject { .. } => None,
     }
 }
 
@@ -186,7 +186,7 @@ fn check_run(policy: &Policy, images: &[Image]) {
         if let Some(rule) = marked(verdict) {
             assert_eq!(Some(rule), first, "{image:?}");
         }
-        if let Verdict::Kept { rule } = verdict {
+        if let PolicyEffect::Kept { rule } = verdict {
             assert_eq!(Some(*rule), first, "{image:?}");
         }
         // What a list refers to does not go while the list is there, and is not archived before it.
@@ -200,7 +200,7 @@ fn check_run(policy: &Policy, images: &[Image]) {
         }
     }
     for rule in policy.rules() {
-        let selected: Vec<(&Image, &Verdict)> =
+        let selected: Vec<(&Image, &PolicyEffect)> =
             images.iter().zip(&verdicts).filter(|(image, _)| rule.selects(image)).collect();
         let of_rule: Vec<_> = selected
             .iter()
@@ -233,7 +233,9 @@ fn check_run(policy: &Policy, images: &[Image]) {
                     let is_marked = marked(verdict) == Some(rule.priority);
                     assert!(!is_marked || as_new(image) > most as usize, "{image:?} is among the youngest {most}");
                     assert!(
-                        is_marked || matches!(verdict, Verdict::WithSubject { .. }) || newer(image) < most as usize,
+                        is_marked
+                            || matches!(verdict, PolicyEffect::WithSubject { .. })
+                            || newer(image) < most as usize,
                         "{image:?}"
                     );
                 }
@@ -243,7 +245,7 @@ fn check_run(policy: &Policy, images: &[Image]) {
                     let is_old = NOW.seconds_since(since(image)) >= i64::from(days) * DAY
                         && NOW > since(image).plus_seconds(i64::from(days) * DAY);
                     assert!(
-                        is_old == marked(verdict).is_some() || matches!(verdict, Verdict::WithSubject { .. }),
+                        is_old == marked(verdict).is_some() || matches!(verdict, PolicyEffect::WithSubject { .. }),
                         "{image:?} {verdict:?}"
                     );
                 }
@@ -253,7 +255,7 @@ fn check_run(policy: &Policy, images: &[Image]) {
 }
 
 fn check_order(rules: &[Value], images: &[Image]) {
-    let verdicts = |rules: &[Value], images: &[Image]| -> BTreeMap<Digest, Verdict> {
+    let verdicts = |rules: &[Value], images: &[Image]| -> BTreeMap<Digest, PolicyEffect> {
         images.iter().map(|image| image.digest.clone()).zip(evaluate(&parsed(rules), images, NOW)).collect()
     };
     let before = verdicts(rules, images);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pullsafe::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::history::{History, Reading, Step, pace, returned};
+use crate::history::{Interval, Reading, Readings, pace, returned};
 
 /// What is further away is not foretold: by then other things will have happened.
 pub const HORIZON_SECONDS: i64 = 15 * 60;
@@ -24,7 +24,7 @@ pub struct Demand {
     /// The service, such as `prod/web`.
     pub service: String,
     /// What its launches under way still pull.
-    pub due: Due,
+    pub due: PendingPulls,
     /// When they began so far, and what each has pulled; the oldest first.
     pub made: Vec<(Timestamp, u32)>,
     /// What it would pull besides, if it scaled out as far as it may.
@@ -33,7 +33,7 @@ pub struct Demand {
 
 /// What launches under way still pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
+pub enum PendingPulls {
     /// So much, and then it is done.
     Pulls(u32),
     /// It launches again and again, because its tasks fail.
@@ -61,14 +61,14 @@ pub enum Forecast {
 }
 
 /// What becomes of the limit of one source, seen from its newest reading.
-pub fn forecast(history: &History, demands: &[Demand]) -> Forecast {
+pub fn forecast(history: &Readings, demands: &[Demand]) -> Forecast {
     let Some(last) = history.last() else {
         return Forecast::Enough;
     };
     let by = || {
         ranked(demands)
             .into_iter()
-            .filter(|demand| demand.due != Due::Pulls(0))
+            .filter(|demand| demand.due != PendingPulls::Pulls(0))
             .map(|demand| demand.service.clone())
             .collect()
     };
@@ -85,11 +85,11 @@ pub fn forecast(history: &History, demands: &[Demand]) -> Forecast {
     }
 }
 
-fn exhausted_at(history: &History, last: &Reading, demands: &[Demand]) -> Option<Timestamp> {
+fn exhausted_at(history: &Readings, last: &Reading, demands: &[Demand]) -> Option<Timestamp> {
     let steps = history.used();
     let known =
-        |step: &Step| demands.iter().flat_map(|demand| &demand.made).map(|made| within(made, step)).sum::<f64>();
-    let strangers: Vec<Step> = steps.iter().map(|step| (step.0, step.1, step.2 - known(step))).collect();
+        |step: &Interval| demands.iter().flat_map(|demand| &demand.made).map(|made| within(made, step)).sum::<f64>();
+    let strangers: Vec<Interval> = steps.iter().map(|step| (step.0, step.1, step.2 - known(step))).collect();
     // Whoever is not known goes on as now. What is known ends where its launches do.
     let strangers = pace(&strangers).filter(|pace| pace.seen >= LEAST_SEEN).map_or(0.0, |pace| pace.rate);
     let mut launches: Vec<Launches> = demands.iter().filter_map(|demand| Launches::of(demand, last.at)).collect();
@@ -110,7 +110,7 @@ fn exhausted_at(history: &History, last: &Reading, demands: &[Demand]) -> Option
 }
 
 /// What of a launch lies in a step; its image is asked for a moment after it began.
-fn within((began, pulls): &(Timestamp, u32), (end, length, _): &Step) -> f64 {
+fn within((began, pulls): &(Timestamp, u32), (end, length, _): &Interval) -> f64 {
     let asked = began.plus_seconds(PULL_SECONDS);
     if (end.plus_seconds(-length)..*end).contains(&asked) {
         f64::from(*pulls)
@@ -140,8 +140,8 @@ impl Launches {
         let (every, each) =
             (seconds as f64 / gaps as f64, later.map(|(_, pulls)| f64::from(*pulls)).sum::<f64>() / gaps as f64);
         let due = match demand.due {
-            Due::Pulls(pulls) => f64::from(pulls),
-            Due::WithoutEnd => f64::INFINITY,
+            PendingPulls::Pulls(pulls) => f64::from(pulls),
+            PendingPulls::WithoutEnd => f64::INFINITY,
         };
         // One that is late comes at once.
         Some(Self {
@@ -167,8 +167,8 @@ impl Launches {
 
 fn bounded(demands: &[Demand]) -> u32 {
     demands.iter().fold(0, |sum, demand| match demand.due {
-        Due::Pulls(pulls) => sum.saturating_add(pulls),
-        Due::WithoutEnd => sum,
+        PendingPulls::Pulls(pulls) => sum.saturating_add(pulls),
+        PendingPulls::WithoutEnd => sum,
     })
 }
 
@@ -176,22 +176,22 @@ fn bounded(demands: &[Demand]) -> u32 {
 fn ranked(demands: &[Demand]) -> Vec<&Demand> {
     let mut ranked: Vec<&Demand> = demands.iter().collect();
     let weight = |demand: &Demand| match demand.due {
-        Due::WithoutEnd => u32::MAX,
-        Due::Pulls(pulls) => pulls,
+        PendingPulls::WithoutEnd => u32::MAX,
+        PendingPulls::Pulls(pulls) => pulls,
     };
     ranked.sort_by(|one, other| weight(other).cmp(&weight(one)).then_with(|| one.service.cmp(&other.service)));
     ranked
 }
 
 /// The fewest services, the greatest first, without whose pulls the limit lasts; none if it lasts anyway.
-pub fn to_move(history: &History, demands: &[Demand]) -> Vec<String> {
+pub fn to_move(history: &Readings, demands: &[Demand]) -> Vec<String> {
     let mut left: Vec<Demand> = ranked(demands).into_iter().cloned().collect();
     let mut moved = Vec::new();
     // What launches that have just begun still pull is certain, though nobody knows how fast.
     let short = |left: &[Demand]| history.last().is_some_and(|last| bounded(left) > last.remaining);
     while !left.is_empty() && (short(&left) || matches!(forecast(history, &left), Forecast::Exhausted { .. })) {
         let next = left.remove(0);
-        if next.due == Due::Pulls(0) {
+        if next.due == PendingPulls::Pulls(0) {
             break;
         }
         moved.push(next.service);

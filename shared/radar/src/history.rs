@@ -21,21 +21,21 @@ pub struct Reading {
 
 /// The readings of one source, the oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct History(Vec<Reading>);
+pub struct Readings(Vec<Reading>);
 
 /// The end of the time between two readings, its seconds, and the pulls in it.
-pub(crate) type Step = (Timestamp, i64, f64);
+pub(crate) type Interval = (Timestamp, i64, f64);
 
 /// How fast a limit is used.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Pace {
+pub(crate) struct UseRate {
     /// In pulls a second.
     pub rate: f64,
     /// By so many pulls.
     pub seen: f64,
 }
 
-impl FromIterator<Reading> for History {
+impl FromIterator<Reading> for Readings {
     fn from_iter<T: IntoIterator<Item = Reading>>(readings: T) -> Self {
         let mut history = Self::default();
         readings.into_iter().for_each(|reading| history.add(reading));
@@ -43,7 +43,7 @@ impl FromIterator<Reading> for History {
     }
 }
 
-impl History {
+impl Readings {
     /// Adds a reading. One that comes twice changes nothing, and one that comes late finds its place.
     pub fn add(&mut self, reading: Reading) {
         let place = self.0.partition_point(|known| known.at < reading.at);
@@ -70,8 +70,8 @@ impl History {
     ///
     /// What leaves the window at its end comes back, so that a rise hides pulls. Those that are known to come back are
     /// counted.
-    pub(crate) fn used(&self) -> Vec<Step> {
-        let mut steps: Vec<Step> = Vec::new();
+    pub(crate) fn used(&self) -> Vec<Interval> {
+        let mut steps: Vec<Interval> = Vec::new();
         for pair in self.0.windows(2) {
             let (one, other) = (pair[0], pair[1]);
             let seconds = other.at.seconds_since(one.at).max(1);
@@ -87,7 +87,7 @@ impl History {
 
 /// The pace of these steps: that of the newest, and of as many before it as agree with it; `None` where fewer than two
 /// do. What began in the middle of the newest step shows its pace with the next.
-pub(crate) fn pace(steps: &[Step]) -> Option<Pace> {
+pub(crate) fn pace(steps: &[Interval]) -> Option<UseRate> {
     let (mut seconds, mut pulls, mut agreeing) = (0i64, 0.0f64, 0);
     for (_, length, used) in steps.iter().rev() {
         if agreeing > 0 {
@@ -101,12 +101,12 @@ pub(crate) fn pace(steps: &[Step]) -> Option<Pace> {
         pulls += used;
         agreeing += 1;
     }
-    (agreeing > 1).then(|| Pace { rate: pulls / seconds as f64, seen: pulls })
+    (agreeing > 1).then(|| UseRate { rate: pulls / seconds as f64, seen: pulls })
 }
 
 /// The pulls that were made between two moments, as far as they were seen.
-pub(crate) fn returned(steps: &[Step], from: Timestamp, to: Timestamp) -> f64 {
-    let part = |(end, length, used): &Step| {
+pub(crate) fn returned(steps: &[Interval], from: Timestamp, to: Timestamp) -> f64 {
+    let part = |(end, length, used): &Interval| {
         let begin = end.plus_seconds(-length);
         let overlap = to.min(*end).seconds_since(from.max(begin));
         if overlap > 0 { used * overlap as f64 / *length as f64 } else { 0.0 }

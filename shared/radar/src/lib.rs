@@ -1,7 +1,7 @@
 //! When Docker Hub's pull limit of an address will be used up, and by whom.
 //!
 //! Docker Hub counts by address, and says with every answer how many pulls are left and whom it counts. [`Probed`] is
-//! one such answer, as it was had in the subnets that share the address. [`Source`] is whom; [`History`] is what was
+//! one such answer, as it was had in the subnets that share the address. [`Source`] is whom; [`Readings`] is what was
 //! read of one source over time; a [`Demand`] is what a service behind it is about to pull. [`forecast()`] puts them
 //! together, and [`to_move`] says which services are enough to move. Everything is a function of its arguments.
 //!
@@ -16,7 +16,7 @@ mod history;
 mod probed;
 mod source;
 
-pub use forecast::{Demand, Due, Forecast, HORIZON_SECONDS, forecast, to_move};
-pub use history::{History, Reading};
+pub use forecast::{Demand, Forecast, HORIZON_SECONDS, PendingPulls, forecast, to_move};
+pub use history::{Reading, Readings};
 pub use probed::Probed;
 pub use source::Source;

@@ -5,7 +5,7 @@
 //! minutes and what the launches under way still pull. The truth is the first pull that is refused.
 
 use pullsafe::timestamp::Timestamp;
-use pullsafe_radar::{Demand, Due, Forecast, History, Reading, forecast, to_move};
+use pullsafe_radar::{Demand, Forecast, PendingPulls, Reading, Readings, forecast, to_move};
 
 const WINDOW: i64 = 21_600;
 const NOW: i64 = 100_000;
@@ -164,7 +164,7 @@ fn judge(story: &Story, dice: &mut Dice) -> Judged {
             refused = refused.or(Some(at));
         }
     }
-    let mut history = History::default();
+    let mut history = Readings::default();
     let mut alarm = None;
     let mut at = NOW - WINDOW - 3600;
     while at < NOW + AFTER - 3600 && alarm.is_none() && refused.is_none_or(|refused| at < refused) {
@@ -180,8 +180,10 @@ fn judge(story: &Story, dice: &mut Dice) -> Judged {
         let demand = |puller: &Puller| Demand {
             service: puller.service.clone(),
             due: match puller.endless {
-                true => Due::WithoutEnd,
-                false => Due::Pulls(u32::try_from(puller.pulls.iter().filter(|pull| **pull > at).count()).unwrap()),
+                true => PendingPulls::WithoutEnd,
+                false => {
+                    PendingPulls::Pulls(u32::try_from(puller.pulls.iter().filter(|pull| **pull > at).count()).unwrap())
+                }
             },
             made: made(puller, at),
             spare: 0,
@@ -241,7 +243,7 @@ fn judge(story: &Story, dice: &mut Dice) -> Judged {
 #[test]
 fn the_loop_on_a_rate_limit_is_foretold_a_quarter_of_an_hour_ahead() {
     let begin = 19 * 3600 + 17 * 60;
-    let mut history = History::default();
+    let mut history = Readings::default();
     let mut foretold = None;
     for minute in (-60..40).step_by(5) {
         let at = begin + minute * 60;
@@ -258,7 +260,7 @@ fn the_loop_on_a_rate_limit_is_foretold_a_quarter_of_an_hour_ahead() {
             window_seconds: 21_600,
         };
         history.add(reading);
-        let due = Due::WithoutEnd;
+        let due = PendingPulls::WithoutEnd;
         let demands: Vec<Demand> = match launches.is_empty() {
             true => Vec::new(),
             false => vec![Demand {
@@ -282,7 +284,7 @@ fn the_loop_on_a_rate_limit_is_foretold_a_quarter_of_an_hour_ahead() {
 /// Two of three services are enough to move, and nothing is moved where the limit lasts.
 #[test]
 fn only_what_has_to_move_is_moved() {
-    let mut history = History::default();
+    let mut history = Readings::default();
     history.add(Reading {
         at: Timestamp::from_millis(1_000_000),
         remaining: 30,
@@ -303,14 +305,14 @@ fn only_what_has_to_move_is_moved() {
         spare: 0,
     };
     let demands = [
-        demand("small", 5, Due::Pulls(10)),
-        demand("great", 20, Due::Pulls(40)),
-        demand("loop", 7, Due::WithoutEnd),
+        demand("small", 5, PendingPulls::Pulls(10)),
+        demand("great", 20, PendingPulls::Pulls(40)),
+        demand("loop", 7, PendingPulls::WithoutEnd),
     ];
     assert!(matches!(forecast(&history, &demands), Forecast::Exhausted { .. }));
     assert_eq!(to_move(&history, &demands), ["loop", "great"]);
     assert_eq!(to_move(&history, &demands[..1]), Vec::<String>::new());
-    let scaled = [Demand { spare: 25, ..demand("small", 5, Due::Pulls(10)) }];
+    let scaled = [Demand { spare: 25, ..demand("small", 5, PendingPulls::Pulls(10)) }];
     assert_eq!(forecast(&history, &scaled), Forecast::Tight { missing: 5 }, "should it scale out");
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pullsafe::clock;
 use pullsafe_registry::endpoints::VARIABLE;
 use pullsafe_registry::sign_in::docker_config::DockerConfig;
-use pullsafe_registry::{Client, Config, Copier, CopyOptions, CopyRequest, Holder, Reach};
+use pullsafe_registry::{AllowedHosts, Client, Config, Copier, CopyOptions, CopyRequest, Holder};
 
 fn main() -> ExitCode {
     match run() {
@@ -28,7 +28,7 @@ fn run() -> Result<usize, Box<dyn std::error::Error>> {
     let client = Client::new(Config {
         endpoints,
         credentials,
-        reach: Reach::Anywhere,
+        reach: AllowedHosts::Anywhere,
         ..Config::new(clock::system())
     });
     let mut input = String::new();

@@ -5,7 +5,7 @@ use http::{HeaderMap, Uri};
 
 use super::error::RegistryError;
 use super::reach::not_followed;
-use super::request::Call;
+use super::request::RegistryRequest;
 
 /// Resolves a `Location` against the address that gave it.
 pub(crate) fn resolve_location(from: &Uri, location: &str) -> Option<Uri> {
@@ -31,7 +31,7 @@ pub(crate) fn same_origin(one: &Uri, other: &Uri) -> bool {
 
 /// Where a redirect leads.
 pub(crate) fn redirect_target(
-    call: &Call<'_>,
+    call: &RegistryRequest<'_>,
     registry: &Uri,
     from: &Uri,
     headers: &HeaderMap,
@@ -49,7 +49,7 @@ pub(crate) fn redirect_target(
 }
 
 /// The address of a call.
-pub(crate) fn parse_address(call: &Call<'_>, address: &str) -> Result<Uri, RegistryError> {
+pub(crate) fn parse_address(call: &RegistryRequest<'_>, address: &str) -> Result<Uri, RegistryError> {
     address
         .parse()
         .map_err(|error| RegistryError::Invalid(format!("{} of {} has no address: {error}", call.what, call.registry)))

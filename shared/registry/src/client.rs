@@ -16,13 +16,14 @@ use super::config::Config;
 use super::endpoints::Endpoints;
 use super::error::RegistryError;
 use super::http::{Http, host_of};
-use super::limits::{Limit, Quota, retry_after};
-use super::pace::{Pace, Permit};
-use super::reach::Reach;
-use super::request::{Answer, Call, request};
-use super::sign_in::auth::{Auth, Scope};
+use super::limits::{Limit, StatedQuota, retry_after};
+use super::pace::{Limiters, Permit};
+use super::reach::AllowedHosts;
+use super::request::{RegistryRequest, SuccessfulResponse, request};
+use super::sign_in::auth::{SignInState, TokenScope};
 use super::sign_in::credentials::Secret;
 use pullsafe::foreign;
+use pullsafe::host::TooManyRequests;
 use pullsafe::reference::{HostKind, Reference, kind_of_host};
 
 const MOST_REDIRECTS: usize = 5;
@@ -37,8 +38,8 @@ pub struct Client {
 pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) http: Http,
-    auth: Auth,
-    pace: Pace,
+    auth: SignInState,
+    pace: Limiters,
 }
 
 impl Client {
@@ -46,7 +47,12 @@ impl Client {
     pub fn new(config: Config) -> Self {
         let http = Http::new(config.timeouts, config.reach);
         Self {
-            inner: Arc::new(Inner { config, http, auth: Auth::default(), pace: Pace::default() }),
+            inner: Arc::new(Inner {
+                config,
+                http,
+                auth: SignInState::default(),
+                pace: Limiters::default(),
+            }),
         }
     }
 
@@ -67,13 +73,13 @@ impl Client {
 
     async fn expect(&self, references: &[Reference], push: bool) {
         for reference in references {
-            let scope = Scope { repository: reference.repository().to_owned(), push };
+            let scope = TokenScope { repository: reference.repository().to_owned(), push };
             self.inner.auth.expect(&self.inner.config, reference.registry(), [scope]).await;
         }
     }
 
     /// Sends a request until it succeeds, fails for good, or has failed often enough.
-    pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
+    pub(crate) async fn call(&self, call: &RegistryRequest<'_>) -> Result<SuccessfulResponse, RegistryError> {
         self.call_at_most(call, self.inner.config.attempts).await
     }
 
@@ -83,7 +89,11 @@ impl Client {
     }
 
     /// [`Self::call`], with another number of attempts.
-    pub(crate) async fn call_at_most(&self, call: &Call<'_>, attempts: u32) -> Result<Answer, RegistryError> {
+    pub(crate) async fn call_at_most(
+        &self,
+        call: &RegistryRequest<'_>,
+        attempts: u32,
+    ) -> Result<SuccessfulResponse, RegistryError> {
         let config = &self.inner.config;
         let mut attempt = 1;
         loop {
@@ -119,7 +129,7 @@ impl Client {
     }
 
     /// Waits until the host may be asked for this.
-    pub(crate) async fn permit(&self, call: &Call<'_>) -> Permit {
+    pub(crate) async fn permit(&self, call: &RegistryRequest<'_>) -> Permit {
         let permit = self.inner.pace.admit(call.registry, call.action()).await;
         if let Some(allowance) = &self.inner.config.allowance {
             allowance.admit(call.registry, call.action()).await;
@@ -127,7 +137,7 @@ impl Client {
         permit
     }
 
-    async fn attempt(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
+    async fn attempt(&self, call: &RegistryRequest<'_>) -> Result<SuccessfulResponse, RegistryError> {
         self.check_reach(call.registry)?;
         let base = self.inner.config.endpoints.of(call.registry);
         let address = parse_address(call, &format!("{base}/v2/{}", call.path))?;
@@ -162,7 +172,7 @@ impl Client {
         let host = host_of(&from);
         let redirected = host != host_of(&registry);
         if answer.status().is_success() || answer.status().is_redirection() && call.is_head_of_blob() {
-            Ok(Answer { response: answer, host })
+            Ok(SuccessfulResponse { response: answer, host })
         } else if redirected {
             // Whatever a storage host refuses, a signed address that has run out is the likely cause, and a new one
             // helps.
@@ -179,7 +189,10 @@ impl Client {
     /// Whether a registry may be asked at all.
     pub(super) fn check_reach(&self, registry: &str) -> Result<(), RegistryError> {
         let Config { reach, endpoints, .. } = &self.inner.config;
-        if *reach == Reach::Anywhere || endpoints.is_mapped(registry) || kind_of_host(registry) == HostKind::Public {
+        if *reach == AllowedHosts::Anywhere
+            || endpoints.is_mapped(registry)
+            || kind_of_host(registry) == HostKind::Public
+        {
             return Ok(());
         }
         Err(RegistryError::Invalid(format!(
@@ -190,7 +203,7 @@ impl Client {
     /// Sends to the registry itself; also gives the header that was sent, should it be refused.
     async fn send(
         &self,
-        call: &Call<'_>,
+        call: &RegistryRequest<'_>,
         address: &Uri,
     ) -> Result<(Response<Incoming>, Option<Secret>), RegistryError> {
         let authorization = self.authorization(call).await?;
@@ -200,22 +213,22 @@ impl Client {
         Ok((answer, authorization))
     }
 
-    pub(crate) async fn authorization(&self, call: &Call<'_>) -> Result<Option<Secret>, RegistryError> {
+    pub(crate) async fn authorization(&self, call: &RegistryRequest<'_>) -> Result<Option<Secret>, RegistryError> {
         self.inner.auth.header(&self.inner.http, &self.inner.config, call.registry, &call.scopes).await
     }
 
     pub(crate) async fn challenged(
         &self,
-        call: &Call<'_>,
+        call: &RegistryRequest<'_>,
         headers: &HeaderMap,
         refused: Option<&Secret>,
     ) -> Result<(), RegistryError> {
-        let Call { registry, scopes, what, .. } = call;
+        let RegistryRequest { registry, scopes, what, .. } = call;
         self.inner.auth.challenged(&self.inner.config, registry, scopes, headers, refused, what).await
     }
 
     /// The error that an answer stands for.
-    pub(crate) async fn failure(&self, call: &Call<'_>, answer: Response<Incoming>) -> RegistryError {
+    pub(crate) async fn failure(&self, call: &RegistryRequest<'_>, answer: Response<Incoming>) -> RegistryError {
         let (head, body) = answer.into_parts();
         let body = match self.inner.http.whole(body, call.registry, 64 * 1024).await {
             Ok(body) => body.unwrap_or_default(),
@@ -230,10 +243,10 @@ impl Client {
                 RegistryError::Denied { registry, what, why }
             }
             StatusCode::TOO_MANY_REQUESTS => {
-                let is_manifest = call.method == Method::GET && call.path.contains("/manifests/");
-                let quota = Quota::from_headers(&head.headers);
+                let is_manifest_get = call.method == Method::GET && call.path.contains("/manifests/");
+                let quota = StatedQuota::from_headers(&head.headers);
                 let remaining = quota.as_ref().map(|quota| quota.remaining);
-                let limit = Limit::of_429(call.registry, is_manifest, remaining, &why);
+                let limit = Limit::of_429(call.registry, TooManyRequests { is_manifest_get, remaining, text: &why });
                 let retry_after = retry_after(&head.headers, (self.inner.config.clock)());
                 RegistryError::Limited { registry, limit, quota, retry_after }
             }
@@ -259,17 +272,17 @@ pub(crate) fn settle(permit: Permit, error: Option<&RegistryError>, longest_paus
 /// What a registry's error says, short, harmless and on one line.
 fn words_of(body: &[u8]) -> String {
     #[derive(Deserialize)]
-    struct Answer {
-        errors: Vec<Entry>,
+    struct ErrorBody {
+        errors: Vec<ErrorEntry>,
     }
     #[derive(Deserialize)]
-    struct Entry {
+    struct ErrorEntry {
         #[serde(default)]
         code: String,
         #[serde(default)]
         message: String,
     }
-    let text = match serde_json::from_slice::<Answer>(body) {
+    let text = match serde_json::from_slice::<ErrorBody>(body) {
         Ok(answer) => {
             let entries: Vec<String> =
                 answer.errors.iter().map(|entry| format!("{}: {}", entry.code, entry.message)).collect();

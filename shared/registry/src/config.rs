@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::endpoints::Endpoints;
 use super::http::Timeouts;
 use super::pace::Allowance;
-use super::reach::Reach;
+use super::reach::AllowedHosts;
 use super::sign_in::credentials::{Anonymous, CredentialsProvider};
 use pullsafe::clock::Clock;
 
@@ -20,7 +20,7 @@ pub struct Config {
     /// Where registries answer.
     pub endpoints: Endpoints,
     /// Which hosts are asked.
-    pub reach: Reach,
+    pub reach: AllowedHosts,
     /// Who signs in.
     pub credentials: Arc<dyn CredentialsProvider>,
     /// What time it is, for limits that are given as a date.
@@ -42,7 +42,7 @@ impl Config {
     pub fn new(clock: Clock) -> Self {
         Self {
             endpoints: Endpoints::default(),
-            reach: Reach::Internet,
+            reach: AllowedHosts::Internet,
             credentials: Arc::new(Anonymous),
             clock,
             timeouts: Timeouts::default(),

@@ -4,12 +4,12 @@
 use pullsafe::lookup::Doubt;
 use std::time::Duration;
 
-use super::limits::{Limit, Quota};
+use super::limits::{Limit, StatedQuota};
 use pullsafe::reference::Digest;
 
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum ErrorSource {
     /// What was asked for cannot be: another reference, credential or setting is needed.
     Input,
     /// The service refused or failed.
@@ -64,7 +64,7 @@ pub enum RegistryError {
         /// Which limit.
         limit: Limit,
         /// The quota, where the answer states one.
-        quota: Option<Quota>,
+        quota: Option<StatedQuota>,
         /// When to come back, where the answer says so.
         retry_after: Option<Duration>,
     },
@@ -152,15 +152,17 @@ pub enum RegistryError {
 
 impl RegistryError {
     /// Whose fault this is.
-    pub const fn fault(&self) -> Fault {
+    pub const fn fault(&self) -> ErrorSource {
         match self {
-            Self::Invalid(_) | Self::NotFound { .. } | Self::Denied { .. } | Self::TagImmutable { .. } => Fault::Input,
-            Self::Credentials { .. } | Self::Limited { .. } | Self::Refused { .. } | Self::Unavailable { .. } => {
-                Fault::Refused
+            Self::Invalid(_) | Self::NotFound { .. } | Self::Denied { .. } | Self::TagImmutable { .. } => {
+                ErrorSource::Input
             }
-            Self::Connection { .. } | Self::Stalled { .. } | Self::TooSlow { .. } => Fault::Network,
-            Self::Content { .. } | Self::Answer { .. } => Fault::Content,
-            Self::OutOfTime { .. } => Fault::Time,
+            Self::Credentials { .. } | Self::Limited { .. } | Self::Refused { .. } | Self::Unavailable { .. } => {
+                ErrorSource::Refused
+            }
+            Self::Connection { .. } | Self::Stalled { .. } | Self::TooSlow { .. } => ErrorSource::Network,
+            Self::Content { .. } | Self::Answer { .. } => ErrorSource::Content,
+            Self::OutOfTime { .. } => ErrorSource::Time,
         }
     }
 
@@ -203,7 +205,7 @@ impl RegistryError {
     }
 }
 
-fn describe_limit(limit: Limit, quota: Option<&Quota>, retry_after: Option<Duration>) -> String {
+fn describe_limit(limit: Limit, quota: Option<&StatedQuota>, retry_after: Option<Duration>) -> String {
     let mut text = match limit {
         Limit::PullQuota => "its pull quota is used up".to_owned(),
         Limit::Burst => "too many requests in a short time".to_owned(),
@@ -239,7 +241,7 @@ mod tests {
         let error = RegistryError::Limited {
             registry: "docker.io".to_owned(),
             limit: Limit::PullQuota,
-            quota: Some(Quota {
+            quota: Some(StatedQuota {
                 limit: 100,
                 remaining: 0,
                 window_seconds: 21_600,
@@ -253,6 +255,6 @@ mod tests {
              in 60 s"
         );
         assert!(error.retryable() && error.is_pull_quota());
-        assert_eq!(error.fault(), Fault::Refused);
+        assert_eq!(error.fault(), ErrorSource::Refused);
     }
 }

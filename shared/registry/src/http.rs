@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::error::RegistryError;
-use super::reach::{Reach, Resolver};
+use super::reach::{AllowedHosts, Resolver};
 use super::wire::{Buffered, Filled, Wrapped};
 
 pub use super::reach::host_of;
@@ -69,23 +69,23 @@ impl Default for Timeouts {
 }
 
 /// A client that speaks TLS.
-type Encrypted = Client<Wrapped<HttpsConnector<Below>, MaybeHttpsStream<Socket>, Filled<Socket>>, Body>;
+type Encrypted = Client<Wrapped<HttpsConnector<Below>, MaybeHttpsStream<TcpConnection>, Filled<TcpConnection>>, Body>;
 /// What TLS is spoken over.
-type Below = Wrapped<HttpConnector<Resolver>, TokioIo<TcpStream>, Socket>;
-type Socket = Buffered<TokioIo<TcpStream>>;
+type Below = Wrapped<HttpConnector<Resolver>, TokioIo<TcpStream>, TcpConnection>;
+type TcpConnection = Buffered<TokioIo<TcpStream>>;
 
 /// The client. It keeps connections for reuse, so one serves a whole process.
 #[derive(Debug)]
 pub struct Http {
     timeouts: Timeouts,
-    reach: Reach,
+    reach: AllowedHosts,
     plain: Client<HttpConnector<Resolver>, Body>,
     tls: OnceLock<Result<Encrypted, String>>,
 }
 
 impl Http {
     /// A client with these limits that follows names to these addresses. Nothing is loaded or connected yet.
-    pub fn new(timeouts: Timeouts, reach: Reach) -> Self {
+    pub fn new(timeouts: Timeouts, reach: AllowedHosts) -> Self {
         let plain = builder().build(connector(&timeouts, reach));
         Self { timeouts, reach, plain, tls: OnceLock::new() }
     }
@@ -186,7 +186,7 @@ fn builder() -> hyper_util::client::legacy::Builder {
     builder
 }
 
-fn connector(timeouts: &Timeouts, reach: Reach) -> HttpConnector<Resolver> {
+fn connector(timeouts: &Timeouts, reach: AllowedHosts) -> HttpConnector<Resolver> {
     let mut connector = HttpConnector::new_with_resolver(Resolver::new(reach));
     connector.set_connect_timeout(Some(timeouts.connect));
     connector.set_nodelay(true);
@@ -194,7 +194,7 @@ fn connector(timeouts: &Timeouts, reach: Reach) -> HttpConnector<Resolver> {
     connector
 }
 
-fn tls_client(timeouts: &Timeouts, reach: Reach) -> Result<Encrypted, String> {
+fn tls_client(timeouts: &Timeouts, reach: AllowedHosts) -> Result<Encrypted, String> {
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
         .with_native_roots()
         .map_err(|error| format!("the system's certificates cannot be loaded: {error}"))?

@@ -11,7 +11,7 @@ use pullsafe::timestamp::Timestamp;
 
 /// A pull quota, as the headers of a manifest request state it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quota {
+pub struct StatedQuota {
     /// Pulls allowed in the window.
     pub limit: u64,
     /// Pulls left in the window.
@@ -26,7 +26,7 @@ pub struct Quota {
 const LARGEST_LIMIT: u64 = 1_000_000_000;
 const LONGEST_WINDOW_SECONDS: u64 = 31 * 86_400;
 
-impl Quota {
+impl StatedQuota {
     /// Reads `ratelimit-limit: 100;w=21600`, `ratelimit-remaining: 76;w=21600` and `docker-ratelimit-source`. `None`
     /// where the registry states no quota, which on Docker Hub means that none applies.
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
@@ -68,20 +68,23 @@ mod tests {
 
     #[test]
     fn reads_docker_hubs_quota() {
-        let quota = Quota::from_headers(&headers(&[
+        let quota = StatedQuota::from_headers(&headers(&[
             ("ratelimit-limit", "100;w=21600"),
             ("ratelimit-remaining", "76;w=21600"),
             ("docker-ratelimit-source", "203.0.113.7"),
         ]));
-        let expected = Quota {
+        let expected = StatedQuota {
             limit: 100,
             remaining: 76,
             window_seconds: 21_600,
             source: Some("203.0.113.7".to_owned()),
         };
         assert_eq!(quota, Some(expected));
-        assert_eq!(Quota::from_headers(&headers(&[("ratelimit-limit", "100")])), None);
-        assert_eq!(Quota::from_headers(&headers(&[("ratelimit-limit", "x"), ("ratelimit-remaining", "1")])), None);
+        assert_eq!(StatedQuota::from_headers(&headers(&[("ratelimit-limit", "100")])), None);
+        assert_eq!(
+            StatedQuota::from_headers(&headers(&[("ratelimit-limit", "x"), ("ratelimit-remaining", "1")])),
+            None
+        );
     }
 
     #[test]

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::error::RegistryError;
-use super::limits::Quota;
-use super::request::{Answer, Call};
-use super::sign_in::auth::Scope;
+use super::limits::StatedQuota;
+use super::request::{RegistryRequest, SuccessfulResponse};
+use super::sign_in::auth::TokenScope;
 use pullsafe::manifest::{ACCEPTED, Contents, DOCKER_MANIFEST, InvalidManifest, OCI_INDEX, OCI_MANIFEST, document};
 use pullsafe::reference::{Digest, Reference};
 
@@ -18,7 +18,7 @@ const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
 
 /// What a tag means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
+pub struct ResolvedTag {
     /// The manifest's digest.
     pub digest: Digest,
     /// Its media type, empty where the registry does not say.
@@ -26,7 +26,7 @@ pub struct Resolved {
     /// Its size in bytes, where the registry says.
     pub size: Option<u64>,
     /// The pull quota, where the registry states one.
-    pub quota: Option<Quota>,
+    pub quota: Option<StatedQuota>,
 }
 
 /// A manifest whose bytes belong to its digest.
@@ -55,7 +55,7 @@ impl Client {
     ///
     /// # Errors
     /// [`RegistryError::NotFound`] where it does not exist; any other where that is not known.
-    pub async fn resolve(&self, reference: &Reference) -> Result<Resolved, RegistryError> {
+    pub async fn resolve(&self, reference: &Reference) -> Result<ResolvedTag, RegistryError> {
         let call = manifest_call(Method::HEAD, reference, reference.tag_or_digest());
         let answer = self.call(&call).await?;
         let stated = answer
@@ -64,11 +64,11 @@ impl Client {
             .or_else(|| reference.digest().cloned());
         if let Some(digest) = stated {
             let size = answer.header(CONTENT_LENGTH).and_then(|size| size.parse().ok()).filter(|size| *size > 0);
-            return Ok(Resolved {
+            return Ok(ResolvedTag {
                 digest,
                 media_type: media_type_of(&answer),
                 size,
-                quota: Quota::from_headers(answer.response.headers()),
+                quota: StatedQuota::from_headers(answer.response.headers()),
             });
         }
         if reference.is_docker_hub() {
@@ -76,11 +76,11 @@ impl Client {
             let why = "it states no digest".to_owned();
             return Err(RegistryError::Answer { registry: call.registry.to_owned(), what: call.what, why });
         }
-        let answer = self.call(&Call { method: Method::GET, ..call.clone() }).await?;
+        let answer = self.call(&RegistryRequest { method: Method::GET, ..call.clone() }).await?;
         let media_type = media_type_of(&answer);
         let bytes = self.manifest_bytes(&call, answer).await?;
         let size = u64::try_from(bytes.len()).ok();
-        Ok(Resolved { digest: Digest::of(&bytes), media_type, size, quota: None })
+        Ok(ResolvedTag { digest: Digest::of(&bytes), media_type, size, quota: None })
     }
 
     /// The manifest with this digest from the repository of a reference, whose own tag and digest do not matter.
@@ -128,10 +128,10 @@ impl Client {
     /// [`RegistryError::TagImmutable`] where the tag holds something else for good.
     pub async fn put_manifest(&self, target: &Reference, manifest: &Manifest) -> Result<(), RegistryError> {
         let name = target.tag().unwrap_or(manifest.digest.as_str());
-        let call = Call {
+        let call = RegistryRequest {
             headers: vec![(CONTENT_TYPE, manifest.media_type.clone())],
             body: manifest.bytes.clone(),
-            scopes: vec![Scope { repository: target.repository().to_owned(), push: true }],
+            scopes: vec![TokenScope { repository: target.repository().to_owned(), push: true }],
             ..manifest_call(Method::PUT, target, name)
         };
         let answer = match self.call(&call).await {
@@ -153,7 +153,11 @@ impl Client {
         }
     }
 
-    async fn manifest_bytes(&self, call: &Call<'_>, answer: Answer) -> Result<Bytes, RegistryError> {
+    async fn manifest_bytes(
+        &self,
+        call: &RegistryRequest<'_>,
+        answer: SuccessfulResponse,
+    ) -> Result<Bytes, RegistryError> {
         let bytes = self.inner.http.whole(answer.response.into_body(), &answer.host, LARGEST_MANIFEST).await?;
         bytes.ok_or_else(|| RegistryError::Answer {
             registry: call.registry.to_owned(),
@@ -163,13 +167,13 @@ impl Client {
     }
 }
 
-fn manifest_call<'a>(method: Method, reference: &'a Reference, name: &str) -> Call<'a> {
+fn manifest_call<'a>(method: Method, reference: &'a Reference, name: &str) -> RegistryRequest<'a> {
     let repository = reference.repository();
-    Call {
+    RegistryRequest {
         method,
         registry: reference.registry(),
         path: format!("{repository}/manifests/{name}"),
-        scopes: vec![Scope { repository: repository.to_owned(), push: false }],
+        scopes: vec![TokenScope { repository: repository.to_owned(), push: false }],
         // Without the full list a registry may convert the manifest, and its digest is another.
         headers: vec![(ACCEPT, ACCEPTED.join(", "))],
         body: Bytes::new(),
@@ -177,7 +181,7 @@ fn manifest_call<'a>(method: Method, reference: &'a Reference, name: &str) -> Ca
     }
 }
 
-fn media_type_of(answer: &Answer) -> String {
+fn media_type_of(answer: &SuccessfulResponse) -> String {
     let value = answer.header(CONTENT_TYPE).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_owned()
 }

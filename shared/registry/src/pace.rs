@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::decide::limiter::{Action, Admission, Ended, Limiter, Rate};
+use crate::decide::limiter::{Admission, Ended, Limiter, Rate, RequestKind};
 
 /// Requests about names at once: a few warm connections.
 const METADATA_AT_ONCE: u32 = 16;
@@ -19,18 +19,18 @@ const TRANSFERS_AT_ONCE: u32 = 48;
 /// A quota that several processes share, beside what each keeps to by itself.
 pub trait Allowance: Send + Sync {
     /// Waits until one such request may go. Whoever waits may give up.
-    fn admit<'a>(&'a self, registry: &'a str, action: Action) -> BoxFuture<'a, ()>;
+    fn admit<'a>(&'a self, registry: &'a str, action: RequestKind) -> BoxFuture<'a, ()>;
 }
 
 /// All limiters of a client.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Limiters {
     started: Instant,
-    gates: Mutex<HashMap<(String, Action), Arc<Gate>>>,
+    gates: Mutex<HashMap<(String, RequestKind), Arc<HostGate>>>,
 }
 
 #[derive(Debug)]
-struct Gate {
+struct HostGate {
     limiter: Mutex<Limiter>,
     freed: Notify,
     started: Instant,
@@ -39,19 +39,19 @@ struct Gate {
 /// The right to send one request. Dropped, it ends as one that says nothing about rates.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    gate: Arc<Gate>,
+    gate: Arc<HostGate>,
     how: Ended,
 }
 
-impl Default for Pace {
+impl Default for Limiters {
     fn default() -> Self {
         Self { started: Instant::now(), gates: Mutex::default() }
     }
 }
 
-impl Pace {
+impl Limiters {
     /// Waits until a request may go.
-    pub(crate) async fn admit(&self, registry: &str, action: Action) -> Permit {
+    pub(crate) async fn admit(&self, registry: &str, action: RequestKind) -> Permit {
         let gate = self.gate(registry, action);
         loop {
             let admission = gate.limiter().admit(gate.started.elapsed());
@@ -64,22 +64,22 @@ impl Pace {
         }
     }
 
-    fn gate(&self, registry: &str, action: Action) -> Arc<Gate> {
+    fn gate(&self, registry: &str, action: RequestKind) -> Arc<HostGate> {
         // A panic elsewhere cannot leave the map half changed.
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             let largest = match action {
-                Action::ReadManifest | Action::WriteManifest | Action::OpenUpload => METADATA_AT_ONCE,
-                Action::ReadBlob | Action::WriteBlob => TRANSFERS_AT_ONCE,
+                RequestKind::ReadManifest | RequestKind::WriteManifest | RequestKind::OpenUpload => METADATA_AT_ONCE,
+                RequestKind::ReadBlob | RequestKind::WriteBlob => TRANSFERS_AT_ONCE,
             };
             let limiter = Mutex::new(Limiter::new(Rate::published(registry, action), largest));
-            Arc::new(Gate { limiter, freed: Notify::new(), started: self.started })
+            Arc::new(HostGate { limiter, freed: Notify::new(), started: self.started })
         };
         Arc::clone(gates.entry((registry.to_owned(), action)).or_insert_with(new))
     }
 }
 
-impl Gate {
+impl HostGate {
     fn limiter(&self) -> MutexGuard<'_, Limiter> {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }

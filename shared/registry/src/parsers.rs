@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::address::resolve_location;
-use super::limits::Quota;
+use super::limits::StatedQuota;
 use super::reach::not_followed;
 use super::sign_in::challenge::Challenge;
 use super::tags;
@@ -27,12 +27,12 @@ pub fn is_followed(registry: &str, from: &str, next: &str) -> Option<bool> {
 }
 
 /// The quota that these words state, as limit and as what is left.
-pub fn quota(header: &str) -> Option<Quota> {
+pub fn quota(header: &str) -> Option<StatedQuota> {
     let value = HeaderValue::from_str(header).ok()?;
     let mut headers = HeaderMap::new();
     headers.insert("ratelimit-limit", value.clone());
     headers.insert("ratelimit-remaining", value);
-    Quota::from_headers(&headers)
+    StatedQuota::from_headers(&headers)
 }
 
 /// The path of the next page, by the `Link` of a page with this path.

@@ -18,7 +18,7 @@ use pullsafe::reference::{HostKind, Region, ecr_host, is_public, kind_of_address
 
 /// Which hosts a client asks, beside those that its own settings map to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum AllowedHosts {
     /// Hosts of the internet, by name and by what the name leads to. For functions, which meet names that strangers
     /// wrote.
     Internet,
@@ -64,11 +64,11 @@ fn is_link_local(uri: &Uri) -> bool {
 #[derive(Debug, Clone)]
 pub(crate) struct Resolver {
     system: GaiResolver,
-    reach: Reach,
+    reach: AllowedHosts,
 }
 
 impl Resolver {
-    pub(crate) fn new(reach: Reach) -> Self {
+    pub(crate) fn new(reach: AllowedHosts) -> Self {
         Self { system: GaiResolver::new(), reach }
     }
 }
@@ -99,8 +99,8 @@ impl Service<Name> for Resolver {
     }
 }
 
-fn follows(reach: Reach, host: &str, address: SocketAddr) -> bool {
-    if reach == Reach::Anywhere {
+fn follows(reach: AllowedHosts, host: &str, address: SocketAddr) -> bool {
+    if reach == AllowedHosts::Anywhere {
         return true;
     }
     // Whatever it is called and whatever the settings let through: a function's own credentials lie there.
@@ -201,8 +201,8 @@ mod tests {
             ("ec2-1-2-3-4.eu-west-1.compute.amazonaws.com", "10.0.0.1:443", false),
             ("localhost", "127.0.0.1:5000", true),
         ] {
-            assert_eq!(follows(Reach::Internet, host, address.parse().unwrap()), followed, "{host}: {address}");
-            assert!(follows(Reach::Anywhere, host, address.parse().unwrap()));
+            assert_eq!(follows(AllowedHosts::Internet, host, address.parse().unwrap()), followed, "{host}: {address}");
+            assert!(follows(AllowedHosts::Anywhere, host, address.parse().unwrap()));
         }
     }
 }

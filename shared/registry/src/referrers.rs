@@ -6,8 +6,8 @@ use http::header::ACCEPT;
 
 use super::client::Client;
 use super::error::RegistryError;
-use super::request::Call;
-use super::sign_in::auth::Scope;
+use super::request::RegistryRequest;
+use super::sign_in::auth::TokenScope;
 use pullsafe::manifest::OCI_INDEX;
 use pullsafe::reference::{Digest, Reference};
 
@@ -44,11 +44,11 @@ impl Client {
 
     async fn referrers_by_api(&self, reference: &Reference, subject: &Digest) -> Result<Option<Bytes>, RegistryError> {
         let repository = reference.repository();
-        let call = Call {
+        let call = RegistryRequest {
             method: Method::GET,
             registry: reference.registry(),
             path: format!("{repository}/referrers/{subject}"),
-            scopes: vec![Scope { repository: repository.to_owned(), push: false }],
+            scopes: vec![TokenScope { repository: repository.to_owned(), push: false }],
             headers: vec![(ACCEPT, OCI_INDEX.to_owned())],
             body: Bytes::new(),
             what: format!("the referrers of {repository}@{subject}"),

@@ -8,39 +8,39 @@ use hyper::body::Incoming;
 use super::config::AGENT;
 use super::error::RegistryError;
 use super::http::{Body, full};
-use super::sign_in::auth::Scope;
+use super::sign_in::auth::TokenScope;
 use super::sign_in::credentials::Secret;
-use crate::decide::limiter::Action;
+use crate::decide::limiter::RequestKind;
 use pullsafe::reference::{Digest, Reference};
 
 /// One request, as its operation describes it.
 #[derive(Debug, Clone)]
-pub(crate) struct Call<'a> {
+pub(crate) struct RegistryRequest<'a> {
     pub(crate) method: Method,
     /// The registry's host.
     pub(crate) registry: &'a str,
     /// Below `/v2/`.
     pub(crate) path: String,
-    pub(crate) scopes: Vec<Scope>,
+    pub(crate) scopes: Vec<TokenScope>,
     pub(crate) headers: Vec<(HeaderName, String)>,
     pub(crate) body: Bytes,
     /// What is asked for, in the words of an error.
     pub(crate) what: String,
 }
 
-impl Call<'_> {
+impl RegistryRequest<'_> {
     pub(crate) fn follows_redirects(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD) && !self.is_head_of_blob()
     }
 
-    pub(crate) fn action(&self) -> Action {
+    pub(crate) fn action(&self) -> RequestKind {
         let is_manifest = self.path.contains("/manifests/") || self.path.contains("/referrers/");
         match (&self.method, is_manifest) {
-            (&Method::PUT, true) => Action::WriteManifest,
-            (_, true) => Action::ReadManifest,
-            (&Method::POST, false) => Action::OpenUpload,
-            (&Method::PUT, false) => Action::WriteBlob,
-            _ => Action::ReadBlob,
+            (&Method::PUT, true) => RequestKind::WriteManifest,
+            (_, true) => RequestKind::ReadManifest,
+            (&Method::POST, false) => RequestKind::OpenUpload,
+            (&Method::PUT, false) => RequestKind::WriteBlob,
+            _ => RequestKind::ReadBlob,
         }
     }
 
@@ -52,12 +52,12 @@ impl Call<'_> {
 
 /// An answer that is a success, with the host that gave it.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct SuccessfulResponse {
     pub(crate) response: Response<Incoming>,
     pub(crate) host: String,
 }
 
-impl Answer {
+impl SuccessfulResponse {
     pub(crate) fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok()
     }
@@ -65,7 +65,7 @@ impl Answer {
 
 /// A request to an address, with this authorization and no other.
 pub(crate) fn request(
-    call: &Call<'_>,
+    call: &RegistryRequest<'_>,
     address: &Uri,
     authorization: Option<&Secret>,
 ) -> Result<Request<Body>, RegistryError> {
@@ -81,13 +81,13 @@ pub(crate) fn request(
         .map_err(|error| RegistryError::Invalid(format!("{} cannot be asked for: {error}", call.what)))
 }
 
-pub(crate) fn blob_call<'a>(method: Method, reference: &'a Reference, digest: &Digest) -> Call<'a> {
+pub(crate) fn blob_call<'a>(method: Method, reference: &'a Reference, digest: &Digest) -> RegistryRequest<'a> {
     let repository = reference.repository();
-    Call {
+    RegistryRequest {
         method,
         registry: reference.registry(),
         path: format!("{repository}/blobs/{digest}"),
-        scopes: vec![Scope { repository: repository.to_owned(), push: false }],
+        scopes: vec![TokenScope { repository: repository.to_owned(), push: false }],
         headers: Vec::new(),
         body: Bytes::new(),
         what: format!("the blob {repository}@{digest}"),

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::client::Client;
 use super::error::RegistryError;
-use super::request::Call;
-use super::sign_in::auth::Scope;
+use super::request::RegistryRequest;
+use super::sign_in::auth::TokenScope;
 use pullsafe::manifest::Platform;
 use pullsafe::reference::{DOCKER_HUB, Digest, Reference};
 use pullsafe::tags::TagFacts;
@@ -43,19 +43,19 @@ struct HubTag {
     #[serde(default)]
     media_type: Option<String>,
     #[serde(default)]
-    images: Option<AtMost<HubImage, 200>>,
+    images: Option<AtMost<HubTagImage, 200>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct HubImage {
+struct HubTagImage {
     os: Option<String>,
     architecture: Option<String>,
     variant: Option<String>,
     digest: Option<String>,
 }
 
-impl HubImage {
+impl HubTagImage {
     fn facts(&self) -> Option<(Platform, Digest)> {
         let (os, architecture) = (self.os.clone()?, self.architecture.clone()?);
         let variant = self.variant.clone().filter(|variant| !variant.is_empty());
@@ -65,7 +65,7 @@ impl HubImage {
 
 /// A page of a registry's own list.
 #[derive(Deserialize)]
-struct Names {
+struct TagPage {
     tags: Option<AtMost<String, MOST_TAGS>>,
 }
 
@@ -80,7 +80,7 @@ impl HubTag {
     fn facts(self) -> TagFacts {
         let pushed = self.tag_last_pushed.or(self.last_updated);
         let is_index = self.media_type.as_deref().is_some_and(|kind| kind.contains("index") || kind.contains("list"));
-        let images = self.images.iter().flat_map(|images| &images.0).filter_map(HubImage::facts).collect();
+        let images = self.images.iter().flat_map(|images| &images.0).filter_map(HubTagImage::facts).collect();
         let children = match self.images {
             Some(images) if is_index || images.0.len() > 1 => u32::try_from(images.0.len()).ok(),
             Some(_) if self.media_type.is_some() => Some(0),
@@ -111,7 +111,7 @@ impl Client {
         let mut tags = Vec::new();
         let mut call = tags_call(repository);
         for _ in 0..MOST_PAGES {
-            let (page, link): (Names, Option<String>) = self.page(&call).await?;
+            let (page, link): (TagPage, Option<String>) = self.page(&call).await?;
             let names = page.tags.map(|names| names.0).unwrap_or_default();
             tags.extend(names.into_iter().filter(|name| name.len() <= LONGEST_TAG).map(TagFacts::named));
             check_count(&call, &tags)?;
@@ -130,7 +130,7 @@ impl Client {
 
     /// All tags of a repository by one request; `None` where they are more than a page.
     pub(crate) async fn tags_at_once(&self, repository: &Reference) -> Result<Option<HashSet<String>>, RegistryError> {
-        let (page, link): (Names, Option<String>) = self.page(&tags_call(repository)).await?;
+        let (page, link): (TagPage, Option<String>) = self.page(&tags_call(repository)).await?;
         Ok(link.is_none().then(|| page.tags.map(|names| names.0.into_iter().collect()).unwrap_or_default()))
     }
 
@@ -177,7 +177,7 @@ impl Client {
     /// One page, and the path of the next by its `Link` header.
     async fn page<T: serde::de::DeserializeOwned>(
         &self,
-        call: &Call<'_>,
+        call: &RegistryRequest<'_>,
     ) -> Result<(T, Option<String>), RegistryError> {
         let answer = self.call(call).await?;
         let next = answer.header("link").and_then(|link| next_path(link, &call.path));
@@ -194,7 +194,7 @@ impl Client {
 
 /// How many tags a page of either kind holds; `None` if it is none.
 pub(super) fn count(bytes: &[u8]) -> Option<usize> {
-    let names = serde_json::from_slice::<Names>(bytes).ok().map(|page| page.tags.map_or(0, |tags| tags.0.len()));
+    let names = serde_json::from_slice::<TagPage>(bytes).ok().map(|page| page.tags.map_or(0, |tags| tags.0.len()));
     names.or_else(|| {
         serde_json::from_slice::<HubPage>(bytes)
             .ok()
@@ -207,8 +207,8 @@ struct AtMost<T, const MOST: usize>(Vec<T>);
 
 impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for AtMost<T, MOST> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<T, const MOST: usize>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>, const MOST: usize> serde::de::Visitor<'de> for Entries<T, MOST> {
+        struct AtMostVisitor<T, const MOST: usize>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MOST: usize> serde::de::Visitor<'de> for AtMostVisitor<T, MOST> {
             type Value = Vec<T>;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -226,11 +226,11 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for AtMost<T,
                 Ok(list)
             }
         }
-        deserializer.deserialize_seq(Entries::<T, MOST>(std::marker::PhantomData)).map(Self)
+        deserializer.deserialize_seq(AtMostVisitor::<T, MOST>(std::marker::PhantomData)).map(Self)
     }
 }
 
-fn check_count(call: &Call<'_>, tags: &[TagFacts]) -> Result<(), RegistryError> {
+fn check_count(call: &RegistryRequest<'_>, tags: &[TagFacts]) -> Result<(), RegistryError> {
     if tags.len() <= MOST_TAGS {
         return Ok(());
     }
@@ -242,22 +242,22 @@ fn check_count(call: &Call<'_>, tags: &[TagFacts]) -> Result<(), RegistryError> 
     })
 }
 
-fn tags_call(repository: &Reference) -> Call<'_> {
+fn tags_call(repository: &Reference) -> RegistryRequest<'_> {
     let name = repository.repository();
-    Call {
+    RegistryRequest {
         method: Method::GET,
         registry: repository.registry(),
         path: format!("{name}/tags/list?n=1000"),
-        scopes: vec![Scope { repository: name.to_owned(), push: false }],
+        scopes: vec![TokenScope { repository: name.to_owned(), push: false }],
         headers: Vec::new(),
         body: Bytes::new(),
         what: format!("the tags of {name}"),
     }
 }
 
-fn hub_call<'a>(repository: &Reference, rest: &str) -> Option<Call<'a>> {
+fn hub_call<'a>(repository: &Reference, rest: &str) -> Option<RegistryRequest<'a>> {
     let (namespace, name) = repository.repository().split_once('/').filter(|_| repository.is_docker_hub())?;
-    Some(Call {
+    Some(RegistryRequest {
         method: Method::GET,
         registry: HUB_API,
         path: format!("namespaces/{namespace}/repositories/{name}/{rest}"),

@@ -23,8 +23,8 @@ use super::client::{Client, settle};
 use super::error::RegistryError;
 use super::http::{BodyError, host_of};
 use super::reach::not_followed;
-use super::request::{Call, request};
-use super::sign_in::auth::Scope;
+use super::request::{RegistryRequest, request};
+use super::sign_in::auth::TokenScope;
 use super::sign_in::token::push_encoded;
 use pullsafe::manifest::Descriptor;
 use pullsafe::reference::{Digest, Reference, Registry};
@@ -92,15 +92,15 @@ impl Client {
     pub async fn begin_upload(&self, target: &Reference, mount: Option<&Mount>) -> Result<Upload, RegistryError> {
         let repository = target.repository();
         let mut path = format!("{repository}/blobs/uploads/");
-        let mut scopes = vec![Scope { repository: repository.to_owned(), push: true }];
+        let mut scopes = vec![TokenScope { repository: repository.to_owned(), push: true }];
         if let Some(mount) = mount {
             path.push_str("?mount=");
             push_encoded(&mut path, mount.digest.as_str());
             path.push_str("&from=");
             push_encoded(&mut path, &mount.from);
-            scopes.push(Scope { repository: mount.from.clone(), push: false });
+            scopes.push(TokenScope { repository: mount.from.clone(), push: false });
         }
-        let call = Call {
+        let call = RegistryRequest {
             method: Method::POST,
             registry: target.registry(),
             path,
@@ -141,11 +141,11 @@ impl Client {
         }
         let base = self.endpoints().of(target.registry());
         let path = broken.address.to_string().strip_prefix(&format!("{base}/v2/"))?.to_owned();
-        let call = Call {
+        let call = RegistryRequest {
             method: Method::GET,
             registry: target.registry(),
             path,
-            scopes: vec![Scope { repository: target.repository().to_owned(), push: true }],
+            scopes: vec![TokenScope { repository: target.repository().to_owned(), push: true }],
             headers: Vec::new(),
             body: Bytes::new(),
             what: format!("an upload to {}", target.repository()),
@@ -228,7 +228,7 @@ impl Client {
 
     async fn send_upload(
         &self,
-        call: &Call<'_>,
+        call: &RegistryRequest<'_>,
         upload: OpenUpload,
         body: Chunks,
         blob: &Descriptor,
@@ -271,12 +271,12 @@ impl Client {
         }
     }
 
-    fn upload_call<'a>(&self, target: &'a Reference, blob: &Descriptor) -> Call<'a> {
-        Call {
+    fn upload_call<'a>(&self, target: &'a Reference, blob: &Descriptor) -> RegistryRequest<'a> {
+        RegistryRequest {
             method: Method::PUT,
             registry: target.registry(),
             path: String::new(),
-            scopes: vec![Scope { repository: target.repository().to_owned(), push: true }],
+            scopes: vec![TokenScope { repository: target.repository().to_owned(), push: true }],
             headers: vec![(CONTENT_TYPE, "application/octet-stream".to_owned())],
             body: Bytes::new(),
             what: format!("the blob {}@{}", target.repository(), blob.digest),
@@ -284,7 +284,7 @@ impl Client {
     }
 }
 
-fn stored_as(call: &Call<'_>, answer: &Response<Incoming>, digest: &Digest) -> Result<(), RegistryError> {
+fn stored_as(call: &RegistryRequest<'_>, answer: &Response<Incoming>, digest: &Digest) -> Result<(), RegistryError> {
     let stated = answer.headers().get("docker-content-digest").and_then(|stated| stated.to_str().ok());
     match stated.map(str::parse::<Digest>) {
         Some(Ok(stated)) if stated != *digest => {

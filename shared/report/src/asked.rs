@@ -16,7 +16,7 @@ const DIGITS: usize = 12;
 
 /// A question that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Asked {
+pub struct PendingQuestion {
     /// What a person types.
     pub code: String,
     /// What the service would be, with a yes.
@@ -32,7 +32,7 @@ pub struct Asked {
     pub registry: Option<&'static str>,
 }
 
-impl Asked {
+impl PendingQuestion {
     /// The question of an incident, if one can still be answered.
     pub(super) fn of(incident: &Incident, now: Timestamp) -> Option<Self> {
         let (act, question) = (incident.act.as_ref()?, incident.open_question()?);

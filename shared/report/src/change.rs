@@ -14,7 +14,7 @@ use pullsafe_diagnosis::build_facts::BaseImage;
 use pullsafe_diagnosis::cause::Cause;
 use pullsafe_events::Subject;
 use pullsafe_incident::incident::{ActState, CauseSeen, Incident};
-use pullsafe_incident::plan::{Move, Step};
+use pullsafe_incident::plan::{ImageMove, Step};
 
 use pullsafe_incident::line::line;
 
@@ -29,12 +29,12 @@ pub struct Change {
     /// Why it is safe, or what has to be done first, in a sentence.
     pub note: String,
     /// The lines, by the kind of file; make the change in the one that the service is deployed from.
-    pub edits: Vec<Edit>,
+    pub edits: Vec<LineChange>,
 }
 
 /// The lines of one kind of file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Edit {
+pub struct LineChange {
     /// The kind of file.
     pub file: String,
     /// The lines as they are.
@@ -86,7 +86,7 @@ fn planned(subject: &Subject, incident: &Incident) -> Vec<Change> {
     changes
 }
 
-fn moved(subject: &Subject, from: &str, request: &Value, image: &Move) -> Change {
+fn moved(subject: &Subject, from: &str, request: &Value, image: &ImageMove) -> Change {
     let mut change = image_change(
         subject,
         &line(&image.from),
@@ -137,7 +137,7 @@ fn diagnosed(subject: &Subject, blocker: &CauseSeen) -> Vec<Change> {
 /// The `FROM` line of a build's base image, with its flags and its stage.
 fn base_moved(subject: &Subject, base: &BaseImage) -> Option<Change> {
     let (target, note) = elsewhere(subject, &base.image)?;
-    let edit = Edit {
+    let edit = LineChange {
         file: "Dockerfile".to_owned(),
         before: vec![line(&base.line(&base.image))],
         after: vec![line(&base.line(&target))],
@@ -170,7 +170,7 @@ fn gate(written: &str, image: &Reference) -> Option<Change> {
     Some(Change {
         what: "Let the stack wait for the image".to_owned(),
         note: "In the import, put the name of pullsafe's own stack, which exports the gate.".to_owned(),
-        edits: vec![Edit {
+        edits: vec![LineChange {
             file: "CloudFormation or SAM template".to_owned(),
             before: vec![format!("Image: {}", line(written))],
             after: vec![
@@ -188,7 +188,7 @@ fn gate(written: &str, image: &Reference) -> Option<Change> {
 }
 
 fn image_change(subject: &Subject, before: &str, after: &str, note: String) -> Change {
-    let edit = |file: &str, head: &str, tail: &str| Edit {
+    let edit = |file: &str, head: &str, tail: &str| LineChange {
         file: file.to_owned(),
         before: vec![format!("{head}{before}{tail}")],
         after: vec![format!("{head}{after}{tail}")],

@@ -12,7 +12,7 @@ use super::story::story;
 use super::svg;
 use super::when::When;
 use super::{ActLine, CauseLine, Change, NO_CAUSE, Report, WAITS, left_out};
-use pullsafe_incident::quota::{CAVEAT, Quota};
+use pullsafe_incident::quota::{CAVEAT, QuotaWindow};
 
 /// The rules for everything under `.pullsafe`, in terms of the colours below.
 pub(super) const STYLE: &str = include_str!("style.css");
@@ -137,7 +137,7 @@ fn causes(report: &Report, when: &When) -> Markup {
     }
 }
 
-fn picture_in_words(quota: &Quota, when: &When) -> Markup {
+fn picture_in_words(quota: &QuotaWindow, when: &When) -> Markup {
     let back = quota.gives_back.iter().map(|back| [cell(when.at(back.at)), cell(back.pulls)]);
     html! {
         (list(quota.sentences().iter().map(|sentence| when.text(sentence))))

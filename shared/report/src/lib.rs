@@ -27,16 +27,16 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Evidence, RemedyName, Signature};
 use pullsafe_diagnosis::text::redact;
 use pullsafe_events::Subject;
-use pullsafe_incident::happened::{Entry, Happened};
+use pullsafe_incident::happened::{Happened, TimelineEntry};
 use pullsafe_incident::incident::{self, Act, ActState, CauseSeen, Incident};
 use pullsafe_incident::line::{LINE, SHORT_LINE, cut, entry_line, line};
 use pullsafe_incident::plan::{Declined, Step};
 use pullsafe_incident::question::Question;
-use pullsafe_incident::quota::Quota;
-use pullsafe_incident::waiting::Waiting;
+use pullsafe_incident::quota::QuotaWindow;
+use pullsafe_incident::waiting::WaitingIncident;
 
-pub use asked::Asked;
-pub use change::{Change, Edit};
+pub use asked::PendingQuestion;
+pub use change::{Change, LineChange};
 
 /// How many causes are shown; the oldest and the newest tell most.
 const CAUSES: usize = 20;
@@ -54,7 +54,7 @@ const STEPS: usize = 20;
 /// How far an incident has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum IncidentState {
     /// It goes on, and nothing was done about it.
     Open,
     /// It goes on, and pullsafe waits for something.
@@ -71,7 +71,7 @@ pub enum State {
     Closed,
 }
 
-impl State {
+impl IncidentState {
     /// The state in a few words.
     pub const fn words(self) -> &'static str {
         match self {
@@ -108,7 +108,7 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Timestamp>,
     /// How far it has come.
-    pub state: State,
+    pub state: IncidentState,
     /// What is in the way, or was last; the cause of the latest failure and not the root of it all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocker: Option<CauseLine>,
@@ -119,13 +119,13 @@ pub struct Report {
     pub causes_left_out: usize,
     /// Docker Hub's quota, where launches tried pulls of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub quota: Option<Quota>,
+    pub quota: Option<QuotaWindow>,
     /// What pullsafe decided to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<ActLine>,
     /// The question whether it may be done, while it can be answered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub asked: Option<Asked>,
+    pub asked: Option<PendingQuestion>,
     /// What pullsafe did, as the timeline has it, oldest first.
     pub done: Vec<Moment>,
     /// The remedies that were declined at the last look, with every reason.
@@ -240,7 +240,7 @@ impl Report {
             }
             None => format!("{subject_name}: {}", state.words()),
         };
-        let moment = |entry: &Entry| Moment { at: entry.at, what: entry_line(incident, &entry.what) };
+        let moment = |entry: &TimelineEntry| Moment { at: entry.at, what: entry_line(incident, &entry.what) };
         let done = incident.timeline.iter().filter(|entry| entry.what.is_doing());
         Self {
             title,
@@ -252,9 +252,9 @@ impl Report {
             state,
             causes: causes(incident),
             causes_left_out: incident.causes.len().saturating_sub(CAUSES),
-            quota: Quota::of(incident, as_of),
+            quota: QuotaWindow::of(incident, as_of),
             act: incident.act.as_ref().map(act_line),
-            asked: Asked::of(incident, as_of),
+            asked: PendingQuestion::of(incident, as_of),
             done: done.map(moment).collect(),
             declined: incident.declined.iter().take(DECLINED).map(declined).collect(),
             waiting: incident.waiting.as_ref().filter(|_| !state.is_over()).map(waiting),
@@ -272,23 +272,23 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-fn state_of(subject: &Subject, incident: &Incident) -> State {
+fn state_of(subject: &Subject, incident: &Incident) -> IncidentState {
     let over = match subject {
-        Subject::Service(_) => State::Resolved,
-        Subject::Family { .. } | Subject::Project { .. } => State::Closed,
+        Subject::Service(_) => IncidentState::Resolved,
+        Subject::Family { .. } | Subject::Project { .. } => IncidentState::Closed,
     };
     match (incident.resolved_at, incident.act.as_ref().map(|act| act.state), &incident.waiting) {
         (Some(_), _, _) => over,
-        (None, Some(ActState::Acting), _) => State::Acting,
-        (None, Some(ActState::Asked), _) => State::Asking,
-        (None, _, Some(_)) => State::Waiting,
-        (None, Some(ActState::Done), None) => State::Watching,
+        (None, Some(ActState::Acting), _) => IncidentState::Acting,
+        (None, Some(ActState::Asked), _) => IncidentState::Asking,
+        (None, _, Some(_)) => IncidentState::Waiting,
+        (None, Some(ActState::Done), None) => IncidentState::Watching,
         (None, None, None)
         | (
             None,
             Some(ActState::Observed | ActState::Declined | ActState::Expired | ActState::Abandoned | ActState::Refused),
             None,
-        ) => State::Open,
+        ) => IncidentState::Open,
     }
 }
 
@@ -337,7 +337,7 @@ fn declined(declined: &Declined) -> Declined {
     }
 }
 
-fn waiting(waiting: &Waiting) -> Moment {
+fn waiting(waiting: &WaitingIncident) -> Moment {
     Moment { at: waiting.since, what: line(&waiting.cause.describe()) }
 }
 
@@ -347,8 +347,8 @@ fn left_out(report: &Report) -> Option<String> {
 }
 
 /// The advice on the blocker as long as it is in the way, and what an act leaves to be done.
-fn advice(incident: &Incident, state: State) -> Vec<String> {
-    let blocker = incident.blocker().filter(|_| state != State::Resolved && !incident.is_settling());
+fn advice(incident: &Incident, state: IncidentState) -> Vec<String> {
+    let blocker = incident.blocker().filter(|_| state != IncidentState::Resolved && !incident.is_settling());
     let follow_up = incident
         .act
         .as_ref()

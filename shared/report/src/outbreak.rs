@@ -19,8 +19,8 @@ use pullsafe_incident::incident::{ActState, Incident};
 use pullsafe_incident::line::line;
 use pullsafe_incident::outbreak::digest::Story;
 use pullsafe_incident::outbreak::need::Need;
-use pullsafe_incident::outbreak::{Common, Member, Rules};
-use pullsafe_incident::quota::Quota;
+use pullsafe_incident::outbreak::{Common, Member, OutbreakRules};
+use pullsafe_incident::quota::QuotaWindow;
 
 /// Rows of what was done, and names in one.
 const DONE: usize = 40;
@@ -58,9 +58,9 @@ pub struct OutbreakReport {
     pub over_time: Vec<Failing>,
     /// The pulls of all of them against Docker Hub's quota.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub quota: Option<Quota>,
+    pub quota: Option<QuotaWindow>,
     /// What was done, in its order.
-    pub done: Vec<Done>,
+    pub done: Vec<RepeatedStep>,
     /// How many rows of that are left out.
     pub done_left_out: usize,
     /// What a person has to do.
@@ -80,7 +80,7 @@ pub struct Failing {
 
 /// The same thing, done to services one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Done {
+pub struct RepeatedStep {
     /// When it was decided for the first of them.
     pub from: Timestamp,
     /// When it was for the last.
@@ -94,7 +94,7 @@ pub struct Done {
 }
 
 /// The outbreaks among these incidents, the newest first.
-pub fn of(incidents: &[(Subject, Incident)], rules: Rules, now: Timestamp) -> Vec<OutbreakReport> {
+pub fn of(incidents: &[(Subject, Incident)], rules: OutbreakRules, now: Timestamp) -> Vec<OutbreakReport> {
     let mut hit: BTreeMap<Common, Vec<Hit<'_>>> = BTreeMap::new();
     for (subject, incident) in incidents.iter().filter(|(subject, _)| matches!(subject, Subject::Service(_))) {
         for seen in &incident.causes {
@@ -154,7 +154,7 @@ fn report(common: &Common, hits: &[Hit<'_>], now: Timestamp) -> OutbreakReport {
         incidents: hits.iter().map(|hit| line(&hit.incident.id)).collect(),
         stands: line(&story.in_a_line(until)),
         over_time: over_time(hits, since, until.unwrap_or(now)),
-        quota: Quota::of(&together(hits), until.unwrap_or(now)),
+        quota: QuotaWindow::of(&together(hits), until.unwrap_or(now)),
         done,
         done_left_out,
         needs: story.needs().iter().map(masked).collect(),
@@ -206,7 +206,7 @@ fn over_time(hits: &[Hit<'_>], since: Timestamp, until: Timestamp) -> Vec<Failin
 }
 
 /// What was done, by neighbours in time for which it was the same.
-fn done(hits: &[Hit<'_>]) -> (Vec<Done>, usize) {
+fn done(hits: &[Hit<'_>]) -> (Vec<RepeatedStep>, usize) {
     let mut acts: Vec<(Timestamp, String, String)> = hits
         .iter()
         .filter_map(|hit| {
@@ -220,7 +220,7 @@ fn done(hits: &[Hit<'_>]) -> (Vec<Done>, usize) {
     let rows = acts.chunk_by(|one, next| one.1 == next.1).filter_map(|same| {
         let ((from, what, _), (until, ..)) = (same.first()?, same.last()?);
         let first = same.iter().take(NAMES).map(|(_, _, name)| name.clone()).collect();
-        Some(Done {
+        Some(RepeatedStep {
             from: *from,
             until: *until,
             what: what.clone(),
@@ -228,13 +228,13 @@ fn done(hits: &[Hit<'_>]) -> (Vec<Done>, usize) {
             first,
         })
     });
-    let mut rows: Vec<Done> = rows.collect();
+    let mut rows: Vec<RepeatedStep> = rows.collect();
     let left_out = rows.len().saturating_sub(DONE);
     rows.truncate(DONE);
     (rows, left_out)
 }
 
-impl Done {
+impl RepeatedStep {
     fn line(&self) -> String {
         let span = if self.from == self.until {
             self.from.to_string()

@@ -1,7 +1,7 @@
 //! The quota's window as text: a curve of blocks, the limit, and the launches below it.
 
 use super::when::When;
-use pullsafe_incident::quota::Quota;
+use pullsafe_incident::quota::QuotaWindow;
 
 /// Columns of the curve.
 const COLUMNS: usize = 64;
@@ -10,7 +10,7 @@ const ROWS: u32 = 8;
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 /// The picture, as lines of equal meaning in any font of fixed width.
-pub(super) fn draw(quota: &Quota, when: &When) -> String {
+pub(super) fn draw(quota: &QuotaWindow, when: &When) -> String {
     let span = quota.until.seconds_since(quota.from).max(1);
     let columns = i64::try_from(COLUMNS).unwrap_or(1);
     let moment = |column: usize| quota.from.plus_seconds(span * i64::try_from(column).unwrap_or(0) / columns);

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::when::When;
 use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
-use pullsafe_incident::quota::{CAVEAT, Quota};
+use pullsafe_incident::quota::{CAVEAT, QuotaWindow};
 
 // As wide as a phone, so that the labels can be read there.
 const WIDTH: i64 = 400;
@@ -23,7 +23,7 @@ const WORDS: i64 = 130;
 const GAP: i64 = 6;
 
 /// Draws it; `id` makes the names in it unique on the page.
-pub(super) fn draw(quota: &Quota, when: &When, id: &str) -> Markup {
+pub(super) fn draw(quota: &QuotaWindow, when: &When, id: &str) -> Markup {
     let span = quota.until.seconds_since(quota.from).max(1);
     // Nothing reaches up to where the labels are.
     let top = i64::from(quota.height()) * 9 / 8 + 1;
@@ -100,7 +100,7 @@ fn refusal(
 }
 
 /// The tries in the window over time, in steps: up at a launch, down six hours later.
-fn curve(quota: &Quota, x: impl Fn(Timestamp) -> i64, y: impl Fn(u32) -> i64) -> String {
+fn curve(quota: &QuotaWindow, x: impl Fn(Timestamp) -> i64, y: impl Fn(u32) -> i64) -> String {
     let mut moments: Vec<Timestamp> = quota
         .launches
         .iter()

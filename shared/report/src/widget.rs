@@ -8,7 +8,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::asked::Asked;
+use super::asked::PendingQuestion;
 use super::html::{DARK, LIGHT, STYLE};
 use super::outbreak::OutbreakReport;
 use super::parts::{cell, list, prose, table, written};
@@ -17,9 +17,9 @@ use super::when::When;
 use super::{CauseLine, Change, NO_CAUSE, Report, left_out, svg};
 use pullsafe::count::{count, counted};
 use pullsafe::timestamp::Timestamp;
-use pullsafe_events::answer::{Answer, Verdict};
-use pullsafe_incident::outlook::{Outlook, Severity};
-use pullsafe_incident::quota::Quota;
+use pullsafe_events::answer::{Answer, YesOrNo};
+use pullsafe_incident::outlook::{Outlook, Urgency};
+use pullsafe_incident::quota::QuotaWindow;
 
 /// How many incidents are drawn; a dashboard is looked at, not read. Of more, and of those of an outbreak, there is a
 /// row each.
@@ -46,7 +46,7 @@ pub enum Theme {
 
 /// How the widget is looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
+pub struct WidgetView {
     /// The dashboard's ground.
     pub theme: Theme,
     /// Its width, in pixels, if that is known.
@@ -57,7 +57,7 @@ pub struct Look {
 
 /// What the widget shows.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Board<'a> {
+pub struct WidgetContent<'a> {
     /// The open incidents.
     pub reports: &'a [Report],
     /// The outbreaks among them.
@@ -78,7 +78,7 @@ pub const DESCRIPTION: &str = "### pullsafe: open incidents\n\nThe questions tha
                                fail within a week. It takes no parameters and changes nothing.\n";
 
 /// The widget.
-pub fn board(board: &Board<'_>, look: Look) -> String {
+pub fn board(board: &WidgetContent<'_>, look: WidgetView) -> String {
     let mut open: Vec<&Report> = board.reports.iter().collect();
     open.sort_by(|one, other| (one.opened_at, &one.incident).cmp(&(other.opened_at, &other.incident)));
     let of_outbreak =
@@ -131,9 +131,9 @@ fn fragment(theme: Theme, content: Markup) -> String {
 /// The questions that wait, those of one cause at one registry side by side, for one yes can answer them all.
 fn questions(open: &[&Report], function: Option<&str>, now: Timestamp) -> Markup {
     let when = &When::of(now);
-    let mut asked: Vec<(&Report, &Asked)> =
+    let mut asked: Vec<(&Report, &PendingQuestion)> =
         open.iter().filter_map(|report| Some((*report, report.asked.as_ref()?))).collect();
-    let alike = |asked: &Asked| (asked.cause, asked.registry);
+    let alike = |asked: &PendingQuestion| (asked.cause, asked.registry);
     asked.sort_by_key(|(report, asked)| (alike(asked), asked.until, report.subject.as_str()));
     let shown = &asked[..asked.len().min(QUESTIONS)];
     html! {
@@ -155,26 +155,33 @@ fn questions(open: &[&Report], function: Option<&str>, now: Timestamp) -> Markup
     }
 }
 
-fn question(report: &Report, asked: &Asked, function: Option<&str>, when: &When) -> Markup {
+fn question(report: &Report, asked: &PendingQuestion, function: Option<&str>, when: &When) -> Markup {
     html! {
         (asked.in_html(&report.subject, when))
         @if let Some(function) = function {
             p {
-                (button("Approve", "btn btn-primary", Verdict::Yes, report, asked, function))
+                (button("Approve", "btn btn-primary", YesOrNo::Yes, report, asked, function))
                 " "
-                (button("Decline for a week", "btn", Verdict::No(Some(NO_SECONDS)), report, asked, function))
+                (button("Decline for a week", "btn", YesOrNo::No(Some(NO_SECONDS)), report, asked, function))
             }
         }
     }
 }
 
 /// What the dashboard draws as a button: what it does stands behind it, and is confirmed first.
-fn button(label: &str, class: &str, verdict: Verdict, report: &Report, asked: &Asked, function: &str) -> Markup {
+fn button(
+    label: &str,
+    class: &str,
+    verdict: YesOrNo,
+    report: &Report,
+    asked: &PendingQuestion,
+    function: &str,
+) -> Markup {
     let confirmation = match verdict {
-        Verdict::Yes => {
+        YesOrNo::Yes => {
             format!("May {} be {}? It is looked at once more, and then done.", report.subject, asked.result)
         }
-        Verdict::No(_) => format!("{} stays as it is, and is not asked about again for a week?", report.subject),
+        YesOrNo::No(_) => format!("{} stays as it is, and is not asked about again for a week?", report.subject),
     };
     let answer = Answer { verdict, codes: vec![asked.code.clone()], proof: None };
     html! {
@@ -207,7 +214,7 @@ fn outbreak(report: &OutbreakReport, picture: Option<String>) -> Markup {
 /// What is known to fail within a week, the first to happen first. Nothing where nothing is known.
 fn outages(outlooks: &[Outlook], now: Timestamp) -> Markup {
     let findings = outlooks.iter().flat_map(|outlook| outlook.findings.iter().map(move |finding| (outlook, finding)));
-    let mut severe: Vec<_> = findings.filter(|(_, finding)| finding.severity(now) < Severity::Later).collect();
+    let mut severe: Vec<_> = findings.filter(|(_, finding)| finding.severity(now) < Urgency::Later).collect();
     severe.sort_by_key(|(outlook, finding)| {
         (finding.severity(now), finding.expected(), outlook.subject.as_str(), finding.key())
     });
@@ -243,7 +250,7 @@ fn incident(report: &Report, picture: Option<String>) -> Markup {
     }
 }
 
-fn quota(quota: &Quota, when: &When, picture: Option<String>) -> Markup {
+fn quota(quota: &QuotaWindow, when: &When, picture: Option<String>) -> Markup {
     html! {
         p { "Docker Hub's quota, an estimate from what failed launches tried:" }
         (list(quota.sentences().iter().take(2).map(|sentence| when.text(sentence))))

@@ -9,7 +9,7 @@
 use std::fmt;
 
 use crate::cause::{Phase, Why};
-use crate::registries::{self, CODES, Meaning, VOCABULARIES};
+use crate::registries::{self, CODES, ErrorMeaning, VOCABULARIES};
 
 /// What a link of the chain tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +19,11 @@ pub enum Tell<'a> {
     /// What was tried.
     Operation(Phase),
     /// A request, by its address.
-    Request(Address<'a>),
+    Request(RequestAddress<'a>),
     /// The status of an answer.
     Status(u16),
     /// A registry's own error.
-    Code(Meaning),
+    Code(ErrorMeaning),
     /// The network failed before there was an answer.
     Transport(Why),
     /// Somewhere in the chain a thing was not found, without a status or a code.
@@ -34,7 +34,7 @@ pub enum Tell<'a> {
 
 /// The address of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Address<'a> {
+pub struct RequestAddress<'a> {
     /// The host that was asked.
     pub host: &'a str,
     /// What was asked for.
@@ -45,7 +45,7 @@ pub struct Address<'a> {
 
 /// One link: its text as it stands, separators included, and what it tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link<'a> {
+pub struct ChainLink<'a> {
     /// The part of the text.
     pub text: &'a str,
     /// What it tells.
@@ -56,7 +56,7 @@ pub struct Link<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chain<'a> {
     /// The links in their order.
-    pub links: Vec<Link<'a>>,
+    pub links: Vec<ChainLink<'a>>,
 }
 
 impl fmt::Display for Chain<'_> {
@@ -72,29 +72,30 @@ impl<'a> Chain<'a> {
     /// Reads a text, which should be on one line.
     pub fn parse(text: &'a str) -> Self {
         let (read, rest) = text.split_at(text.floor_char_boundary(LONGEST));
-        let mut links: Vec<Link<'a>> = Vec::new();
+        let mut links: Vec<ChainLink<'a>> = Vec::new();
         for part in Parts(read) {
             let before = links.last().map_or("", |link| link.text);
             let tells = tell(part, before);
-            links.push(Link { text: part, tells });
+            links.push(ChainLink { text: part, tells });
         }
         if !rest.is_empty() {
-            links.push(Link { text: rest, tells: Tell::Words });
+            links.push(ChainLink { text: rest, tells: Tell::Words });
         }
         Self { links }
     }
 
     /// The last link that tells what came back, which is the most specific one.
-    pub fn answer(&self) -> Option<&Link<'a>> {
+    pub fn answer(&self) -> Option<&ChainLink<'a>> {
         let by_kind = |wanted: fn(&Tell<'_>) -> bool| self.links.iter().rev().find(|link| wanted(&link.tells));
         let last = by_kind(|tells| matches!(tells, Tell::Status(_) | Tell::Code(_) | Tell::Transport(_)));
         // The registry's word is more exact than the number before it, and a number more than a word that follows it
         // loosely.
         match last.map(|link| link.tells) {
-            Some(Tell::Code(Meaning::Denied | Meaning::Unauthorized)) => by_kind(|tells| {
+            Some(Tell::Code(ErrorMeaning::Denied | ErrorMeaning::Unauthorized)) => by_kind(|tells| {
                 matches!(
                     tells,
-                    Tell::Status(429) | Tell::Code(Meaning::TooManyRequests | Meaning::Blocked | Meaning::Archived)
+                    Tell::Status(429)
+                        | Tell::Code(ErrorMeaning::TooManyRequests | ErrorMeaning::Blocked | ErrorMeaning::Archived)
                 )
             })
             .or(last),
@@ -104,7 +105,7 @@ impl<'a> Chain<'a> {
     }
 
     /// The last address that was asked.
-    pub fn address(&self) -> Option<Address<'a>> {
+    pub fn address(&self) -> Option<RequestAddress<'a>> {
         self.links
             .iter()
             .rev()
@@ -376,10 +377,11 @@ fn is_word(byte: Option<&u8>) -> bool {
 }
 
 /// A code of the specification: the part begins with it, or a JSON body has it.
-fn code(lower: &str) -> Option<Meaning> {
+fn code(lower: &str) -> Option<ErrorMeaning> {
     let bare = lower.trim_start_matches(|character: char| !character.is_ascii_alphanumeric());
-    let begins =
-        |(word, _): &&(&str, Meaning)| bare.strip_prefix(word).is_some_and(|rest| !is_word(rest.as_bytes().first()));
+    let begins = |(word, _): &&(&str, ErrorMeaning)| {
+        bare.strip_prefix(word).is_some_and(|rest| !is_word(rest.as_bytes().first()))
+    };
     if let Some((_, meaning)) = CODES.iter().find(begins) {
         return Some(*meaning);
     }
@@ -389,7 +391,7 @@ fn code(lower: &str) -> Option<Meaning> {
 }
 
 /// The host of an address and what was asked of it. A page about a limit is no request.
-fn address(part: &str) -> Option<Address<'_>> {
+fn address(part: &str) -> Option<RequestAddress<'_>> {
     let (_, rest) = part.split_once("://")?;
     let host = rest
         .split(['/', '"', '\'', ' ', '?', ')', '\\', ':', ','])
@@ -409,5 +411,5 @@ fn address(part: &str) -> Option<Address<'_>> {
     } else {
         return None;
     };
-    Some(Address { host, of, by_digest: has(&["sha256:", "/sha256/"]) })
+    Some(RequestAddress { host, of, by_digest: has(&["sha256:", "/sha256/"]) })
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use crate::row::Row;
+use crate::row::SignatureRow;
 use pullsafe::reference::Registry;
 
 /// Room for this many different phrases in one matcher; a test watches that the tables stay below it.
@@ -24,7 +24,7 @@ pub struct Context {
 
 impl Context {
     /// Whether a row may be meant, by the registry and the image.
-    pub fn fits(self, row: &Row) -> bool {
+    pub fn fits(self, row: &SignatureRow) -> bool {
         let of_registry =
             row.hosts.is_empty() || self.registry.map_or(row.or_unknown_host, |registry| row.hosts.contains(&registry));
         of_registry && (self.official || !row.official_image)
@@ -33,9 +33,9 @@ impl Context {
 
 /// Which phrases a text contains.
 #[derive(Clone, Copy)]
-struct Found([u64; CAPACITY / 64]);
+struct PhraseSet([u64; CAPACITY / 64]);
 
-impl Found {
+impl PhraseSet {
     const NOTHING: Self = Self([0; CAPACITY / 64]);
 
     fn set(&mut self, phrase: usize) {
@@ -50,7 +50,7 @@ impl Found {
 }
 
 struct Compiled {
-    row: &'static Row,
+    row: &'static SignatureRow,
     all: Vec<Vec<usize>>,
     none: Vec<usize>,
 }
@@ -72,7 +72,7 @@ pub struct Matcher {
 
 impl Matcher {
     /// Compiles tables, whose order is the order of their rows' precedence.
-    pub fn new(tables: &[&'static [Row]]) -> Self {
+    pub fn new(tables: &[&'static [SignatureRow]]) -> Self {
         let mut intern = Interner::default();
         let rows: Vec<Compiled> = tables
             .iter()
@@ -104,9 +104,9 @@ impl Matcher {
     }
 
     /// The phrases in this text; `None` if there is not one.
-    fn scan(&self, text: &str) -> Option<Found> {
+    fn scan(&self, text: &str) -> Option<PhraseSet> {
         let automaton = self.automaton.as_ref()?;
-        let mut found = Found::NOTHING;
+        let mut found = PhraseSet::NOTHING;
         let mut any = false;
         for hit in automaton.find_overlapping_iter(text) {
             for (phrase, anchors) in self.phrases.get(hit.pattern().as_usize()).into_iter().flatten() {
@@ -120,7 +120,7 @@ impl Matcher {
     }
 
     /// The first row that matches this text, in this context.
-    pub fn first(&self, text: &str, context: Context) -> Option<&'static Row> {
+    pub fn first(&self, text: &str, context: Context) -> Option<&'static SignatureRow> {
         let found = self.scan(text)?;
         self.rows
             .iter()
@@ -129,7 +129,7 @@ impl Matcher {
     }
 
     /// Every row that matches this text, in the order of precedence.
-    pub fn matching(&self, text: &str, context: Context) -> Vec<&'static Row> {
+    pub fn matching(&self, text: &str, context: Context) -> Vec<&'static SignatureRow> {
         let Some(found) = self.scan(text) else {
             return Vec::new();
         };
@@ -141,7 +141,7 @@ impl Matcher {
     }
 
     /// The row of the greatest weight that matches this line of a log; of several the first in the tables.
-    pub fn heaviest(&self, line: &str) -> Option<&'static Row> {
+    pub fn heaviest(&self, line: &str) -> Option<&'static SignatureRow> {
         let found = self.scan(line)?;
         let matching = self
             .rows
@@ -153,7 +153,7 @@ impl Matcher {
 }
 
 impl Compiled {
-    fn matches(&self, found: &Found, text: &str, context: Context) -> bool {
+    fn matches(&self, found: &PhraseSet, text: &str, context: Context) -> bool {
         self.all.iter().all(|group| group.iter().any(|phrase| found.has(*phrase)))
             && !self.none.iter().any(|phrase| found.has(*phrase))
             && context.fits(self.row)
@@ -162,7 +162,7 @@ impl Compiled {
 }
 
 /// Whether a row's further condition holds, and the text was not cut within what would mean something else.
-pub fn holds(row: &Row, text: &str) -> bool {
+pub fn holds(row: &SignatureRow, text: &str) -> bool {
     row.also.is_none_or(|holds| holds(text)) && !row.cut_inside.iter().any(|other| ends_inside(text, other))
 }
 
@@ -211,25 +211,29 @@ impl Interner {
 mod tests {
     use super::*;
 
-    static ROWS: &[Row] = &[
-        Row { id: "anchored", all: &[&["^head"], &["tail$"]], ..Row::EMPTY },
-        Row {
+    static ROWS: &[SignatureRow] = &[
+        SignatureRow {
+            id: "anchored",
+            all: &[&["^head"], &["tail$"]],
+            ..SignatureRow::EMPTY
+        },
+        SignatureRow {
             id: "either",
             all: &[&["one", "two"]],
             none: &["three"],
-            ..Row::EMPTY
+            ..SignatureRow::EMPTY
         },
-        Row {
+        SignatureRow {
             id: "host",
             all: &[&["403"]],
             hosts: &[Registry::Ghcr],
-            ..Row::EMPTY
+            ..SignatureRow::EMPTY
         },
-        Row {
+        SignatureRow {
             id: "not-cut",
             all: &[&["toomany:"]],
             cut_inside: &["toomany: data limit"],
-            ..Row::EMPTY
+            ..SignatureRow::EMPTY
         },
     ];
 

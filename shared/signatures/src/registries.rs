@@ -8,7 +8,7 @@ use pullsafe::reference::Registry;
 
 /// What a registry means by its error, whatever it calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub enum ErrorMeaning {
     /// No credentials, or wrong ones.
     Unauthorized,
     /// The credentials are good, and may not do this.
@@ -34,33 +34,33 @@ pub enum Meaning {
 }
 
 /// A word of a registry's error and what it means. Case does not matter.
-pub type Code = (&'static str, Meaning);
+pub type ErrorWord = (&'static str, ErrorMeaning);
 
 /// The error codes of the OCI Distribution specification, and how Docker and containerd write them out.
-pub static CODES: &[Code] = &[
-    ("toomanyrequests", Meaning::TooManyRequests),
-    ("too many requests", Meaning::TooManyRequests),
-    ("manifest_blob_unknown", Meaning::BlobUnknown),
-    ("manifest blob unknown", Meaning::BlobUnknown),
-    ("manifest_unknown", Meaning::ManifestUnknown),
-    ("manifest unknown", Meaning::ManifestUnknown),
-    ("manifest_unverified", Meaning::Invalid),
-    ("manifest_invalid", Meaning::Invalid),
-    ("manifest invalid", Meaning::Invalid),
-    ("name_unknown", Meaning::NameUnknown),
-    ("name unknown", Meaning::NameUnknown),
-    ("name_invalid", Meaning::NameUnknown),
-    ("blob_unknown", Meaning::BlobUnknown),
-    ("blob unknown", Meaning::BlobUnknown),
-    ("digest_invalid", Meaning::Invalid),
-    ("size_invalid", Meaning::Invalid),
-    ("unauthorized", Meaning::Unauthorized),
-    ("authentication required", Meaning::Unauthorized),
-    ("denied", Meaning::Denied),
-    ("forbidden", Meaning::Denied),
-    ("unsupported", Meaning::Unsupported),
-    ("unavailable", Meaning::ServerError),
-    ("internal_error", Meaning::ServerError),
+pub static CODES: &[ErrorWord] = &[
+    ("toomanyrequests", ErrorMeaning::TooManyRequests),
+    ("too many requests", ErrorMeaning::TooManyRequests),
+    ("manifest_blob_unknown", ErrorMeaning::BlobUnknown),
+    ("manifest blob unknown", ErrorMeaning::BlobUnknown),
+    ("manifest_unknown", ErrorMeaning::ManifestUnknown),
+    ("manifest unknown", ErrorMeaning::ManifestUnknown),
+    ("manifest_unverified", ErrorMeaning::Invalid),
+    ("manifest_invalid", ErrorMeaning::Invalid),
+    ("manifest invalid", ErrorMeaning::Invalid),
+    ("name_unknown", ErrorMeaning::NameUnknown),
+    ("name unknown", ErrorMeaning::NameUnknown),
+    ("name_invalid", ErrorMeaning::NameUnknown),
+    ("blob_unknown", ErrorMeaning::BlobUnknown),
+    ("blob unknown", ErrorMeaning::BlobUnknown),
+    ("digest_invalid", ErrorMeaning::Invalid),
+    ("size_invalid", ErrorMeaning::Invalid),
+    ("unauthorized", ErrorMeaning::Unauthorized),
+    ("authentication required", ErrorMeaning::Unauthorized),
+    ("denied", ErrorMeaning::Denied),
+    ("forbidden", ErrorMeaning::Denied),
+    ("unsupported", ErrorMeaning::Unsupported),
+    ("unavailable", ErrorMeaning::ServerError),
+    ("internal_error", ErrorMeaning::ServerError),
 ];
 
 /// One registry's own vocabulary.
@@ -73,7 +73,7 @@ pub struct Vocabulary {
     /// The hosts it answers from: the whole host, or with a leading dot the end of one. Content hosts are among them.
     pub hosts: &'static [&'static str],
     /// What only this registry says.
-    pub codes: &'static [Code],
+    pub codes: &'static [ErrorWord],
     /// What its 429 means, for a person.
     pub limit: &'static str,
 }
@@ -95,12 +95,12 @@ pub static VOCABULARIES: &[Vocabulary] = &[
             "d2iks1dkcwqcbx.cloudfront.net",
         ],
         codes: &[
-            ("incorrect username or password", Meaning::Unauthorized),
-            ("insufficient_scope", Meaning::Denied),
-            ("access to the resource is denied", Meaning::Denied),
-            ("hap429", Meaning::TooManyRequests),
-            ("email must be verified", Meaning::Denied),
-            ("personal access token is expired", Meaning::Unauthorized),
+            ("incorrect username or password", ErrorMeaning::Unauthorized),
+            ("insufficient_scope", ErrorMeaning::Denied),
+            ("access to the resource is denied", ErrorMeaning::Denied),
+            ("hap429", ErrorMeaning::TooManyRequests),
+            ("email must be verified", ErrorMeaning::Denied),
+            ("personal access token is expired", ErrorMeaning::Unauthorized),
         ],
         limit: "the pull quota of the address or account, or the abuse limit on bursts; only the registry's own words \
             tell which",
@@ -116,8 +116,8 @@ pub static VOCABULARIES: &[Vocabulary] = &[
             "d2glxqk2uabbnd.cloudfront.net",
         ],
         codes: &[
-            ("rate exceeded", Meaning::TooManyRequests),
-            ("your authorization token has expired", Meaning::Unauthorized),
+            ("rate exceeded", ErrorMeaning::TooManyRequests),
+            ("your authorization token has expired", ErrorMeaning::Unauthorized),
         ],
         limit: "one pull a second for each anonymous address, ten for an account",
     },
@@ -126,19 +126,19 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         registry: Registry::EcrPrivate,
         hosts: &[],
         codes: &[
-            ("rate exceeded", Meaning::TooManyRequests),
-            ("throttlingexception", Meaning::TooManyRequests),
-            ("requested image not found", Meaning::ManifestUnknown),
-            ("repositorynotfoundexception", Meaning::NameUnknown),
-            ("imagenotfoundexception", Meaning::ManifestUnknown),
-            ("layersnotfoundexception", Meaning::BlobUnknown),
-            ("layerinaccessibleexception", Meaning::BlobUnknown),
-            ("your authorization token has expired", Meaning::Unauthorized),
-            ("no basic auth credentials", Meaning::Unauthorized),
-            ("imagearchivedexception", Meaning::Archived),
-            ("image is archived", Meaning::Archived),
-            ("storage class archive", Meaning::Archived),
-            ("upstreamimagenotfound", Meaning::ManifestUnknown),
+            ("rate exceeded", ErrorMeaning::TooManyRequests),
+            ("throttlingexception", ErrorMeaning::TooManyRequests),
+            ("requested image not found", ErrorMeaning::ManifestUnknown),
+            ("repositorynotfoundexception", ErrorMeaning::NameUnknown),
+            ("imagenotfoundexception", ErrorMeaning::ManifestUnknown),
+            ("layersnotfoundexception", ErrorMeaning::BlobUnknown),
+            ("layerinaccessibleexception", ErrorMeaning::BlobUnknown),
+            ("your authorization token has expired", ErrorMeaning::Unauthorized),
+            ("no basic auth credentials", ErrorMeaning::Unauthorized),
+            ("imagearchivedexception", ErrorMeaning::Archived),
+            ("image is archived", ErrorMeaning::Archived),
+            ("storage class archive", ErrorMeaning::Archived),
+            ("upstreamimagenotfound", ErrorMeaning::ManifestUnknown),
         ],
         limit: "the pull rate of the account in this region, a quota that can be raised",
     },
@@ -147,9 +147,9 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         registry: Registry::Ghcr,
         hosts: &["ghcr.io", ".ghcr.io", "docker.pkg.github.com", "pkg-containers.githubusercontent.com"],
         codes: &[
-            ("permission_denied", Meaning::Denied),
-            ("does not match expected scopes", Meaning::Denied),
-            ("unauthenticated", Meaning::Unauthorized),
+            ("permission_denied", ErrorMeaning::Denied),
+            ("does not match expected scopes", ErrorMeaning::Denied),
+            ("unauthenticated", ErrorMeaning::Unauthorized),
         ],
         limit: "a limit on requests a minute; it says how many and when to come back",
     },
@@ -158,8 +158,8 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         registry: Registry::Quay,
         hosts: &["quay.io", ".quay.io"],
         codes: &[
-            ("access to the requested resource is not authorized", Meaning::Unauthorized),
-            ("invalid_auth_token", Meaning::Unauthorized),
+            ("access to the requested resource is not authorized", ErrorMeaning::Unauthorized),
+            ("invalid_auth_token", ErrorMeaning::Unauthorized),
         ],
         limit: "a limit on requests a second for each address",
     },
@@ -167,7 +167,10 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         name: "GitLab",
         registry: Registry::Gitlab,
         hosts: &["registry.gitlab.com", ".gitlab.com", ".registry.gitlab-static.net"],
-        codes: &[("http basic: access denied", Meaning::Unauthorized), ("access forbidden", Meaning::Denied)],
+        codes: &[
+            ("http basic: access denied", ErrorMeaning::Unauthorized),
+            ("access forbidden", ErrorMeaning::Denied),
+        ],
         limit: "the instance's limit on requests of an address or user",
     },
     Vocabulary {
@@ -175,12 +178,12 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         registry: Registry::Other,
         hosts: &[".azurecr.io", ".azurecr.cn", ".azurecr.us"],
         codes: &[
-            ("client with ip", Meaning::Denied),
-            ("is not allowed access", Meaning::Denied),
-            ("connect_unauthorized", Meaning::Unauthorized),
-            ("tag_unknown", Meaning::ManifestUnknown),
-            ("registry is disabled", Meaning::Denied),
-            ("aad authentication failed", Meaning::Unauthorized),
+            ("client with ip", ErrorMeaning::Denied),
+            ("is not allowed access", ErrorMeaning::Denied),
+            ("connect_unauthorized", ErrorMeaning::Unauthorized),
+            ("tag_unknown", ErrorMeaning::ManifestUnknown),
+            ("registry is disabled", ErrorMeaning::Denied),
+            ("aad authentication failed", ErrorMeaning::Unauthorized),
         ],
         limit: "the read operations a minute of the registry's tier",
     },
@@ -188,7 +191,7 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         name: "Microsoft's registry",
         registry: Registry::Other,
         hosts: &["mcr.microsoft.com", ".data.mcr.microsoft.com", ".cdn.mscr.io", ".mcr.microsoft.com"],
-        codes: &[("manifest tagged by", Meaning::ManifestUnknown)],
+        codes: &[("manifest tagged by", ErrorMeaning::ManifestUnknown)],
         limit: "a limit on bursts from one address",
     },
     Vocabulary {
@@ -196,14 +199,14 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         registry: Registry::Other,
         hosts: &["gcr.io", ".gcr.io", ".pkg.dev", "registry.k8s.io", "k8s.gcr.io"],
         codes: &[
-            ("permission \"artifactregistry", Meaning::Denied),
-            ("permission 'artifactregistry", Meaning::Denied),
-            ("unauthenticated request", Meaning::Unauthorized),
-            ("failed to fetch \"", Meaning::ManifestUnknown),
-            ("quota exceeded for quota metric", Meaning::TooManyRequests),
-            ("caller does not have permission", Meaning::Denied),
-            ("does not exist in repository", Meaning::ManifestUnknown),
-            ("container registry is deprecated", Meaning::Denied),
+            ("permission \"artifactregistry", ErrorMeaning::Denied),
+            ("permission 'artifactregistry", ErrorMeaning::Denied),
+            ("unauthenticated request", ErrorMeaning::Unauthorized),
+            ("failed to fetch \"", ErrorMeaning::ManifestUnknown),
+            ("quota exceeded for quota metric", ErrorMeaning::TooManyRequests),
+            ("caller does not have permission", ErrorMeaning::Denied),
+            ("does not exist in repository", ErrorMeaning::ManifestUnknown),
+            ("container registry is deprecated", ErrorMeaning::Denied),
         ],
         limit: "the project's quota of requests a minute",
     },
@@ -212,14 +215,14 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         registry: Registry::Proxy,
         hosts: &[".jfrog.io"],
         codes: &[
-            ("the named manifest is not known to the registry", Meaning::ManifestUnknown),
-            ("unable to find docker repository", Meaning::NameUnknown),
-            ("download blocked", Meaning::Blocked),
-            ("blocked by xray", Meaning::Blocked),
-            ("blocked by policy", Meaning::Blocked),
-            ("bad props auth token", Meaning::Unauthorized),
-            ("forbidden request", Meaning::Denied),
-            ("the requested resource requires authentication", Meaning::Unauthorized),
+            ("the named manifest is not known to the registry", ErrorMeaning::ManifestUnknown),
+            ("unable to find docker repository", ErrorMeaning::NameUnknown),
+            ("download blocked", ErrorMeaning::Blocked),
+            ("blocked by xray", ErrorMeaning::Blocked),
+            ("blocked by policy", ErrorMeaning::Blocked),
+            ("bad props auth token", ErrorMeaning::Unauthorized),
+            ("forbidden request", ErrorMeaning::Denied),
+            ("the requested resource requires authentication", ErrorMeaning::Unauthorized),
         ],
         limit: "its own limit, or the one of the registry behind it, which it repeats",
     },
@@ -228,13 +231,13 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         registry: Registry::Proxy,
         hosts: &[],
         codes: &[
-            ("current image with", Meaning::Blocked),
-            ("projectpolicyviolation", Meaning::Blocked),
-            ("cannot be pulled due to configured policy", Meaning::Blocked),
-            ("the image is not signed", Meaning::Blocked),
-            ("project not found", Meaning::NameUnknown),
-            ("artifact not found", Meaning::ManifestUnknown),
-            ("unauthorized to access repository", Meaning::Denied),
+            ("current image with", ErrorMeaning::Blocked),
+            ("projectpolicyviolation", ErrorMeaning::Blocked),
+            ("cannot be pulled due to configured policy", ErrorMeaning::Blocked),
+            ("the image is not signed", ErrorMeaning::Blocked),
+            ("project not found", ErrorMeaning::NameUnknown),
+            ("artifact not found", ErrorMeaning::ManifestUnknown),
+            ("unauthorized to access repository", ErrorMeaning::Denied),
         ],
         limit: "the limit of the registry behind its proxy cache",
     },
@@ -243,8 +246,8 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         registry: Registry::Proxy,
         hosts: &[],
         codes: &[
-            ("manifest not found", Meaning::ManifestUnknown),
-            ("access denied by repository firewall", Meaning::Blocked),
+            ("manifest not found", ErrorMeaning::ManifestUnknown),
+            ("access denied by repository firewall", ErrorMeaning::Blocked),
         ],
         limit: "the limit of the registry behind its proxy repository",
     },
@@ -253,16 +256,16 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         registry: Registry::Other,
         hosts: &[],
         codes: &[
-            ("source image rejected", Meaning::Blocked),
-            ("signature was required", Meaning::Blocked),
-            ("signature verification failed", Meaning::Blocked),
-            ("no matching signatures", Meaning::Blocked),
-            ("no signatures found", Meaning::Blocked),
-            ("signatures can't be fetched", Meaning::Blocked),
-            ("invalid signature", Meaning::Blocked),
-            ("image verification failed", Meaning::Blocked),
-            ("denied the request", Meaning::Blocked),
-            ("blocked due to the following policies", Meaning::Blocked),
+            ("source image rejected", ErrorMeaning::Blocked),
+            ("signature was required", ErrorMeaning::Blocked),
+            ("signature verification failed", ErrorMeaning::Blocked),
+            ("no matching signatures", ErrorMeaning::Blocked),
+            ("no signatures found", ErrorMeaning::Blocked),
+            ("signatures can't be fetched", ErrorMeaning::Blocked),
+            ("invalid signature", ErrorMeaning::Blocked),
+            ("image verification failed", ErrorMeaning::Blocked),
+            ("denied the request", ErrorMeaning::Blocked),
+            ("blocked due to the following policies", ErrorMeaning::Blocked),
         ],
         limit: "nothing: it asks no registry",
     },
@@ -270,7 +273,10 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         name: "NVIDIA NGC",
         registry: Registry::Other,
         hosts: &["nvcr.io", ".nvcr.io", "authn.nvidia.com"],
-        codes: &[("payment required", Meaning::Denied), ("access token is not valid", Meaning::Unauthorized)],
+        codes: &[
+            ("payment required", ErrorMeaning::Denied),
+            ("access token is not valid", ErrorMeaning::Unauthorized),
+        ],
         limit: "a limit on bursts from one address or key",
     },
     Vocabulary {
@@ -282,7 +288,7 @@ pub static VOCABULARIES: &[Vocabulary] = &[
             "registry.connect.redhat.com",
             ".registry.redhat.io",
         ],
-        codes: &[("please login to the red hat registry", Meaning::Unauthorized)],
+        codes: &[("please login to the red hat registry", ErrorMeaning::Unauthorized)],
         limit: "a limit on bursts from one address",
     },
 ];
@@ -293,7 +299,7 @@ pub fn of_host(host: &str) -> Option<&'static Vocabulary> {
 }
 
 /// What the words of a part mean, in lower case, if a registry of the table has them.
-pub(crate) fn meaning_in(table: &[Vocabulary], lower: &str) -> Option<Meaning> {
+pub(crate) fn meaning_in(table: &[Vocabulary], lower: &str) -> Option<ErrorMeaning> {
     table
         .iter()
         .flat_map(|row| row.codes.iter())
@@ -330,7 +336,7 @@ mod tests {
             name: "Scaleway",
             registry: Registry::Other,
             hosts: &["rg.fr-par.scw.cloud", ".scw.cloud"],
-            codes: &[("namespace is locked by its owner", Meaning::Blocked)],
+            codes: &[("namespace is locked by its owner", ErrorMeaning::Blocked)],
             limit: "the namespace's limit on requests",
         };
         let said = "the namespace is locked by its owner";
@@ -338,6 +344,6 @@ mod tests {
         assert_eq!(meaning_in(VOCABULARIES, said), None);
         let table = [VOCABULARIES, &[added]].concat();
         assert_eq!(host_in(&table, "rg.fr-par.scw.cloud:443").map(|row| row.name), Some("Scaleway"));
-        assert_eq!(meaning_in(&table, said), Some(Meaning::Blocked));
+        assert_eq!(meaning_in(&table, said), Some(ErrorMeaning::Blocked));
     }
 }

@@ -5,8 +5,8 @@
 
 use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
 use crate::chain::Tell;
-use crate::registries::Meaning;
-use crate::shape::Shape;
+use crate::registries::ErrorMeaning;
+use crate::shape::NameShape;
 use pullsafe::reference::Registry;
 
 /// A real text that a row stands for, and where it is from.
@@ -22,9 +22,9 @@ pub struct Example {
 
 /// Where in a text its subject stands: the module, the variable, the missing action.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject {
+pub struct SubjectPosition {
     /// What it must look like.
-    pub shape: Shape,
+    pub shape: NameShape,
     /// The subject begins behind the first of these that occurs with something of that shape behind it.
     pub after: &'static [&'static str],
     /// It ends before the first of these characters, or with the text; behind a quote it ends with the same quote.
@@ -37,7 +37,7 @@ pub enum Reads {
     /// A status from the first to the last number.
     Status(u16, u16),
     /// A registry's own error of this meaning.
-    Code(Meaning),
+    Code(ErrorMeaning),
     /// The network failed before there was an answer.
     Transport,
     /// Not found, in words only.
@@ -58,7 +58,7 @@ impl Reads {
 
 /// A signature.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
+pub struct SignatureRow {
     /// The row's name, unique over all tables.
     pub id: &'static str,
     /// What it means.
@@ -103,14 +103,14 @@ pub struct Row {
     /// What would settle it, where it is ambiguous.
     pub settled_by: Option<&'static str>,
     /// Where its subject stands.
-    pub subject: Option<Subject>,
+    pub subject: Option<SubjectPosition>,
     /// What to do; `{image}` and other names in braces are filled in (see `advice.rs`).
     pub advice: &'static str,
     /// The text that it was written for.
     pub example: Example,
 }
 
-impl Row {
+impl SignatureRow {
     /// A row that says nothing yet; tables fill in what they need.
     pub const EMPTY: Self = Self {
         id: "",
@@ -141,8 +141,12 @@ impl Row {
 }
 
 /// A subject of this shape, behind one of these and before one of those.
-pub const fn named(shape: Shape, after: &'static [&'static str], until: &'static [char]) -> Option<Subject> {
-    Some(Subject { shape, after, until })
+pub const fn named(
+    shape: NameShape,
+    after: &'static [&'static str],
+    until: &'static [char],
+) -> Option<SubjectPosition> {
+    Some(SubjectPosition { shape, after, until })
 }
 
 /// An example without an image.

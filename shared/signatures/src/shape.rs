@@ -5,7 +5,7 @@
 
 /// The shape of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum NameShape {
     /// `DATABASE_URL`, `spring.datasource.url`.
     Variable,
     /// A module, package, class or gem: `core.aws`, `@scope/pkg`, `Acme\Kernel`.
@@ -97,7 +97,7 @@ const WORDS: &[&str] = &[
 
 const LONGEST: usize = 200;
 
-impl Shape {
+impl NameShape {
     /// Whether a text has this shape.
     pub fn fits(self, text: &str) -> bool {
         if text.is_empty() || text.len() > LONGEST || WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) {
@@ -162,42 +162,46 @@ mod tests {
     fn a_name_has_its_shape_and_a_word_of_a_sentence_has_none() {
         for (shape, fitting, others) in [
             (
-                Shape::Variable,
+                NameShape::Variable,
                 &["DATABASE_URL", "PORT", "db.url", "SOME_KEY2"][..],
                 &["is", "missing", "the key", "2X", "$(id)"][..],
             ),
             (
-                Shape::Module,
+                NameShape::Module,
                 &["core.aws_service", "@scope/pkg", "Acme\\Kernel", "flask"],
                 &["module", "a b", "1.2", "`x`"],
             ),
             (
-                Shape::Path,
+                NameShape::Path,
                 &["/etc/app.conf", "appsettings.json", "C:\\app\\x"],
                 &["file", "x", "/a b", "/a;rm", "..."],
             ),
-            (Shape::Command, &["./run.sh", "npm", "python3.11"], &["127", "the", "sh -c", "a|b"]),
+            (NameShape::Command, &["./run.sh", "npm", "python3.11"], &["127", "the", "sh -c", "a|b"]),
             (
-                Shape::Action,
+                NameShape::Action,
                 &["ecr:BatchGetImage", "logs:CreateLogGroup", "ecr:*"],
                 &["ecr", "this action", "Ecr:x", "a:b c"],
             ),
             (
-                Shape::Host,
+                NameShape::Host,
                 &["db.internal", "10.0.0.7:5432", "[::1]:80", "redis"],
                 &["server", "the database", "x y", "a/b"],
             ),
             (
-                Shape::Arn,
+                NameShape::Arn,
                 &["arn:aws:iam::123456789012:role/team/app", "app", "/prod/db/password"],
                 &["of the task", "a'b", "the"],
             ),
-            (Shape::Platform, &["linux/arm64/v8", "windows/amd64"], &["linux", "the/host", "linux/amd64 10.0"]),
-            (Shape::Option, &["awslogs-region", "splunk-token"], &["option", "a-B", "x y"]),
+            (
+                NameShape::Platform,
+                &["linux/arm64/v8", "windows/amd64"],
+                &["linux", "the/host", "linux/amd64 10.0"],
+            ),
+            (NameShape::Option, &["awslogs-region", "splunk-token"], &["option", "a-B", "x y"]),
         ] {
             fitting.iter().for_each(|text| assert!(shape.fits(text), "{shape:?}: {text}"));
             others.iter().for_each(|text| assert!(!shape.fits(text), "{shape:?}: {text}"));
         }
-        assert!(!Shape::Path.fits(&"a/".repeat(LONGEST)));
+        assert!(!NameShape::Path.fits(&"a/".repeat(LONGEST)));
     }
 }

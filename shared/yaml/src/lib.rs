@@ -32,7 +32,7 @@ pub struct Position {
 
 /// Why a text is not YAML, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct YamlError {
     /// Where, for a person.
     pub at: Position,
     /// The same in bytes.
@@ -44,18 +44,18 @@ pub struct Broken {
 /// Every document of a text, and the text as its reader wants to keep it.
 pub struct Tree<T> {
     text: T,
-    nodes: Vec<Stored>,
+    nodes: Vec<StoredNode>,
     roots: Vec<usize>,
 }
 
-struct Stored {
+struct StoredNode {
     at: Position,
     span: Range<usize>,
     tag: Option<String>,
-    kind: Kind,
+    kind: StoredKind,
 }
 
-enum Kind {
+enum StoredKind {
     Scalar { value: String, style: Style },
     Sequence(Vec<usize>),
     Mapping(Vec<(usize, usize)>),
@@ -76,7 +76,7 @@ impl<T> Tree<T> {
     /// Every mapping that is written in a document, wherever it stands, once.
     pub fn mappings(&self) -> impl Iterator<Item = Node<'_, T>> {
         (0..self.nodes.len())
-            .filter(|&id| matches!(self.nodes[id].kind, Kind::Mapping(_)))
+            .filter(|&id| matches!(self.nodes[id].kind, StoredKind::Mapping(_)))
             .map(|id| Node { tree: self, id })
     }
 }
@@ -113,7 +113,7 @@ impl<'t, T> Node<'t, T> {
         Self { tree, id }
     }
 
-    fn stored(self) -> &'t Stored {
+    fn stored(self) -> &'t StoredNode {
         &self.tree.nodes[self.id()]
     }
 
@@ -121,8 +121,8 @@ impl<'t, T> Node<'t, T> {
     pub fn id(self) -> usize {
         match self.tree.nodes[self.id].kind {
             // An anchor is never itself an alias.
-            Kind::Alias(target) => target,
-            Kind::Scalar { .. } | Kind::Sequence(_) | Kind::Mapping(_) => self.id,
+            StoredKind::Alias(target) => target,
+            StoredKind::Scalar { .. } | StoredKind::Sequence(_) | StoredKind::Mapping(_) => self.id,
         }
     }
 
@@ -145,13 +145,13 @@ impl<'t, T> Node<'t, T> {
     pub fn shape(self) -> Shape<'t, T> {
         let node = |id: usize| Self::of(self.tree, id);
         match &self.stored().kind {
-            Kind::Scalar { value, style } if is_null(value, *style) => Shape::Null,
-            Kind::Scalar { value, style } => Shape::Scalar(value, *style),
-            Kind::Sequence(items) => Shape::Sequence(items.iter().copied().map(node).collect()),
-            Kind::Mapping(entries) => {
+            StoredKind::Scalar { value, style } if is_null(value, *style) => Shape::Null,
+            StoredKind::Scalar { value, style } => Shape::Scalar(value, *style),
+            StoredKind::Sequence(items) => Shape::Sequence(items.iter().copied().map(node).collect()),
+            StoredKind::Mapping(entries) => {
                 Shape::Mapping(entries.iter().map(|&(key, value)| (node(key), node(value))).collect())
             }
-            Kind::Alias(_) => Shape::Null,
+            StoredKind::Alias(_) => Shape::Null,
         }
     }
 
@@ -163,34 +163,34 @@ impl<'t, T> Node<'t, T> {
     /// The value of a scalar that is not null.
     pub fn scalar(self) -> Option<&'t str> {
         match &self.stored().kind {
-            Kind::Scalar { value, style } if !is_null(value, *style) => Some(value),
-            Kind::Scalar { .. } | Kind::Sequence(_) | Kind::Mapping(_) | Kind::Alias(_) => None,
+            StoredKind::Scalar { value, style } if !is_null(value, *style) => Some(value),
+            StoredKind::Scalar { .. } | StoredKind::Sequence(_) | StoredKind::Mapping(_) | StoredKind::Alias(_) => None,
         }
     }
 
     /// How a scalar was written.
     pub fn style(self) -> Option<Style> {
         match self.stored().kind {
-            Kind::Scalar { style, .. } => Some(style),
-            Kind::Sequence(_) | Kind::Mapping(_) | Kind::Alias(_) => None,
+            StoredKind::Scalar { style, .. } => Some(style),
+            StoredKind::Sequence(_) | StoredKind::Mapping(_) | StoredKind::Alias(_) => None,
         }
     }
 
     /// Whether this is a mapping.
     pub fn is_mapping(self) -> bool {
-        matches!(self.stored().kind, Kind::Mapping(_))
+        matches!(self.stored().kind, StoredKind::Mapping(_))
     }
 
     /// Whether this is a sequence.
     pub fn is_sequence(self) -> bool {
-        matches!(self.stored().kind, Kind::Sequence(_))
+        matches!(self.stored().kind, StoredKind::Sequence(_))
     }
 
     /// The items of a sequence; of anything else none.
     pub fn items(self) -> Vec<Self> {
         match &self.stored().kind {
-            Kind::Sequence(items) => items.iter().map(|&id| Self::of(self.tree, id)).collect(),
-            Kind::Scalar { .. } | Kind::Mapping(_) | Kind::Alias(_) => Vec::new(),
+            StoredKind::Sequence(items) => items.iter().map(|&id| Self::of(self.tree, id)).collect(),
+            StoredKind::Scalar { .. } | StoredKind::Mapping(_) | StoredKind::Alias(_) => Vec::new(),
         }
     }
 
@@ -228,8 +228,8 @@ impl<'t, T> Node<'t, T> {
 
     fn pairs(self) -> &'t [(usize, usize)] {
         match &self.stored().kind {
-            Kind::Mapping(entries) => entries,
-            Kind::Scalar { .. } | Kind::Sequence(_) | Kind::Alias(_) => &[],
+            StoredKind::Mapping(entries) => entries,
+            StoredKind::Scalar { .. } | StoredKind::Sequence(_) | StoredKind::Alias(_) => &[],
         }
     }
 
@@ -254,16 +254,16 @@ impl<'t, T> Node<'t, T> {
                 continue;
             }
             match &node.stored().kind {
-                Kind::Mapping(entries) if entries.len() <= left => {
+                StoredKind::Mapping(entries) if entries.len() <= left => {
                     left -= entries.len();
                     found.push(node);
                     waiting.extend(node.own("<<"));
                 }
                 // More of them could not be looked at.
-                Kind::Sequence(items) => {
+                StoredKind::Sequence(items) => {
                     waiting.extend(items.iter().take(left).rev().map(|&id| Self::of(self.tree, id)))
                 }
-                Kind::Scalar { .. } | Kind::Mapping(_) | Kind::Alias(_) => {}
+                StoredKind::Scalar { .. } | StoredKind::Mapping(_) | StoredKind::Alias(_) => {}
             }
         }
         found

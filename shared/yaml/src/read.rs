@@ -5,14 +5,14 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, Span};
 
-use super::{Broken, Kind, Position, Stored, Tree};
+use super::{Position, StoredKind, StoredNode, Tree, YamlError};
 
 /// A container that is open: the node, and for a mapping the key that waits for its value.
 type Open = (usize, Option<usize>);
 
 impl<T: AsRef<str>> Tree<T> {
     /// Reads a text. What comes before a fault is in the tree all the same.
-    pub fn read(text: T) -> (Self, Option<Broken>) {
+    pub fn read(text: T) -> (Self, Option<YamlError>) {
         let mut nodes = Nodes::default();
         let broken = nodes.read(text.as_ref()).err();
         (Self { text, nodes: nodes.stored, roots: nodes.roots }, broken)
@@ -21,14 +21,14 @@ impl<T: AsRef<str>> Tree<T> {
 
 #[derive(Default)]
 struct Nodes {
-    stored: Vec<Stored>,
+    stored: Vec<StoredNode>,
     roots: Vec<usize>,
     anchors: HashMap<usize, usize>,
     open: Vec<Open>,
 }
 
 impl Nodes {
-    fn read(&mut self, text: &str) -> Result<(), Broken> {
+    fn read(&mut self, text: &str) -> Result<(), YamlError> {
         let bytes = Bytes::of(text);
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| bytes.broken(error.marker(), error.info()))?;
@@ -37,17 +37,17 @@ impl Nodes {
         Ok(())
     }
 
-    fn take(&mut self, event: Event<'_>, span: Span, bytes: &Bytes) -> Result<(), Broken> {
+    fn take(&mut self, event: Event<'_>, span: Span, bytes: &Bytes) -> Result<(), YamlError> {
         let (anchor, tag, kind) = match event {
             Event::Scalar(value, style, anchor, tag) => {
-                (anchor, tag, Kind::Scalar { value: value.into_owned(), style })
+                (anchor, tag, StoredKind::Scalar { value: value.into_owned(), style })
             }
-            Event::SequenceStart(anchor, tag) => (anchor, tag, Kind::Sequence(Vec::new())),
-            Event::MappingStart(anchor, tag) => (anchor, tag, Kind::Mapping(Vec::new())),
+            Event::SequenceStart(anchor, tag) => (anchor, tag, StoredKind::Sequence(Vec::new())),
+            Event::MappingStart(anchor, tag) => (anchor, tag, StoredKind::Mapping(Vec::new())),
             Event::Alias(anchor) => {
                 let target =
                     self.anchors.get(&anchor).ok_or_else(|| bytes.broken(&span.start, "an alias without an anchor"))?;
-                (0, None, Kind::Alias(*target))
+                (0, None, StoredKind::Alias(*target))
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some((closed, _)) = self.open.pop() {
@@ -60,9 +60,9 @@ impl Nodes {
             }
         };
         let node = self.stored.len();
-        let opens = matches!(kind, Kind::Sequence(_) | Kind::Mapping(_));
+        let opens = matches!(kind, StoredKind::Sequence(_) | StoredKind::Mapping(_));
         let tag = tag.filter(|tag| !tag.is_yaml_core_schema()).map(|tag| tag.suffix.clone());
-        self.stored.push(Stored {
+        self.stored.push(StoredNode {
             at: Position::of(&span.start),
             span: bytes.range(&span),
             tag,
@@ -84,12 +84,12 @@ impl Nodes {
             return;
         };
         match &mut self.stored[*parent].kind {
-            Kind::Sequence(items) => items.push(node),
-            Kind::Mapping(entries) => match key.take() {
+            StoredKind::Sequence(items) => items.push(node),
+            StoredKind::Mapping(entries) => match key.take() {
                 Some(key) => entries.push((key, node)),
                 None => *key = Some(node),
             },
-            Kind::Scalar { .. } | Kind::Alias(_) => {}
+            StoredKind::Scalar { .. } | StoredKind::Alias(_) => {}
         }
     }
 }
@@ -128,8 +128,8 @@ impl Bytes {
         self.offset(span.start.index())..self.offset(span.end.index())
     }
 
-    fn broken(&self, at: &Marker, message: &str) -> Broken {
-        Broken {
+    fn broken(&self, at: &Marker, message: &str) -> YamlError {
+        YamlError {
             at: Position::of(at),
             offset: self.offset(at.index()),
             message: message.to_owned(),

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The logs of a task, by container.
-pub(crate) type Logs = BTreeMap<String, Vec<String>>;
+pub(crate) type TaskLogs = BTreeMap<String, Vec<String>>;
 
 /// The label of a row.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Expected {
+pub(crate) struct Label {
     pub(crate) cause: Cause,
     pub(crate) signature: Option<Signature>,
     pub(crate) docker_hub_quota: Option<bool>,
@@ -25,8 +25,8 @@ pub(crate) struct Stop {
     pub(crate) id: String,
     pub(crate) event: Value,
     #[serde(default)]
-    pub(crate) logs: Logs,
-    pub(crate) expect: Expected,
+    pub(crate) logs: TaskLogs,
+    pub(crate) expect: Label,
     /// The thread or site that the text is from.
     #[serde(default)]
     source: String,
@@ -42,7 +42,7 @@ impl Stop {
     }
 
     /// A labelled stop from another corpus.
-    pub(crate) const fn new(id: String, event: Value, logs: Logs, expect: Expected, source: String) -> Self {
+    pub(crate) const fn new(id: String, event: Value, logs: TaskLogs, expect: Label, source: String) -> Self {
         Self { id, event, logs, expect, source }
     }
 
@@ -58,6 +58,6 @@ impl Stop {
 }
 
 /// pullsafe's diagnosis of the task in this event.
-pub(crate) fn of_event(event: &Value, logs: &Logs) -> Diagnosis {
+pub(crate) fn of_event(event: &Value, logs: &TaskLogs) -> Diagnosis {
     diagnose(&StoppedTask::from_json(&event["detail"]), logs)
 }

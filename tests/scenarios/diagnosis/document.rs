@@ -8,14 +8,14 @@ use std::path::PathBuf;
 
 use pullsafe_diagnosis::cause::{Cause, Confidence};
 use pullsafe_diagnosis::registries::VOCABULARIES;
-use pullsafe_diagnosis::row::Row;
+use pullsafe_diagnosis::row::SignatureRow;
 use pullsafe_diagnosis::tables;
 use remediator_decide::probe::PROBES;
 
 use crate::corpus::Stop;
-use crate::field::{Seen, leave_one_out};
+use crate::field::{FieldText, leave_one_out};
 use crate::labels::ARGUED;
-use crate::left_out::{Count, Sums};
+use crate::left_out::{AnswerCount, Sums};
 
 #[test]
 fn the_document_is_up_to_date() {
@@ -110,7 +110,7 @@ fn registries(out: &mut String) {
 /// The texts from the field by part, the confidence, and the nearest known message.
 fn measured(out: &mut String) {
     let mut parts: BTreeMap<String, (usize, usize, usize, usize, usize)> = BTreeMap::new();
-    for seen in Seen::all() {
+    for seen in FieldText::all() {
         let found = seen.diagnosis();
         let part = parts.entry(seen.part.clone()).or_default();
         part.0 += usize::from(seen.is_right(&found));
@@ -150,7 +150,7 @@ fn left_out(out: &mut String) {
         source, meant the right cause.\n\n| part | sources | causes | unknown | wrong with high confidence | wrongly \
         quota | high | medium | low | hints |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
-    let shown = |count: Count| format!("{} of {}", count.right, count.all);
+    let shown = |count: AnswerCount| format!("{} of {}", count.right, count.all);
     for (part, sums) in Sums::by_part() {
         let by = |confidence| shown(sums.by_confidence.get(&confidence).copied().unwrap_or_default());
         let _ = writeln!(
@@ -249,7 +249,7 @@ fn confusion(out: &mut String) {
     }
 }
 
-fn signatures(out: &mut String, table: &[Row]) {
+fn signatures(out: &mut String, table: &[SignatureRow]) {
     out.push_str("\n| signature | means | matches | example | settled by |\n|---|---|---|---|---|\n");
     for row in table {
         let example = if row.example.image.is_empty() {
@@ -269,7 +269,7 @@ fn signatures(out: &mut String, table: &[Row]) {
     }
 }
 
-fn meaning(row: &Row) -> String {
+fn meaning(row: &SignatureRow) -> String {
     let fields = [
         row.registry.map(|registry| registry.as_str()),
         row.kind.map(|kind| kind.as_str()),
@@ -287,7 +287,7 @@ fn meaning(row: &Row) -> String {
     format!("{}{detail}; {}{weight}", row.cause, row.confidence)
 }
 
-fn matches(row: &Row) -> String {
+fn matches(row: &SignatureRow) -> String {
     let group = |phrases: &[&str]| {
         let shown: Vec<String> = phrases.iter().take(6).map(|phrase| code(phrase)).collect();
         let more = if phrases.len() > 6 {

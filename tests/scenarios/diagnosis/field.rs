@@ -12,12 +12,12 @@ use pullsafe_events::stopped_task::StoppedTask;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::corpus::{Logs, Stop};
+use crate::corpus::{Stop, TaskLogs};
 
 /// A text from the field, and what it means.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Seen {
+pub(crate) struct FieldText {
     pub(crate) id: String,
     /// The part of the corpus that it belongs to.
     pub(crate) part: String,
@@ -38,7 +38,7 @@ pub(crate) struct Seen {
     build: Vec<String>,
 }
 
-impl Seen {
+impl FieldText {
     pub(crate) fn all() -> Vec<Self> {
         let lines = include_str!("../../corpus/field.jsonl").lines();
         lines.map(|line| serde_json::from_str(line).expect("a row is a text of the field")).collect()
@@ -47,7 +47,7 @@ impl Seen {
     pub(crate) fn diagnosis(&self) -> Diagnosis {
         if !self.build.is_empty() {
             let detail = json!({"build-status": "FAILED", "current-phase": "BUILD", "current-phase-context": "COMMAND_EXECUTION_ERROR: exit status 1"});
-            return diagnose_build(&detail, &Logs::from([("build".to_owned(), self.build.clone())])).diagnosis;
+            return diagnose_build(&detail, &TaskLogs::from([("build".to_owned(), self.build.clone())])).diagnosis;
         }
         let ran = self.exit_code.is_some();
         let detail = json!({
@@ -56,9 +56,9 @@ impl Seen {
             "containers": [{"name": "app", "image": self.image, "exitCode": self.exit_code}],
         });
         let logs = if self.log.is_empty() {
-            Logs::new()
+            TaskLogs::new()
         } else {
-            Logs::from([("app".to_owned(), self.log.clone())])
+            TaskLogs::from([("app".to_owned(), self.log.clone())])
         };
         diagnose(&StoppedTask::from_json(&detail), &logs)
     }
@@ -81,7 +81,7 @@ impl Seen {
 #[test]
 fn every_text_of_the_field_means_what_it_says() {
     let mut wrong = Vec::new();
-    for seen in Seen::all() {
+    for seen in FieldText::all() {
         let found = seen.diagnosis();
         if !seen.is_right(&found) {
             wrong.push(format!("{}: {} rather than {}", seen.id, found.cause, seen.cause));
@@ -108,7 +108,7 @@ pub(crate) fn labelled() -> Vec<(Cause, String, String)> {
         stop.logs.is_empty().then(|| (stop.expect.cause, stop.group(), longest))
     };
     let further = crate::further::reasons();
-    let field = Seen::all().into_iter().filter_map(|seen| Some((seen.cause, seen.group, seen.reason?)));
+    let field = FieldText::all().into_iter().filter_map(|seen| Some((seen.cause, seen.group, seen.reason?)));
     Stop::all().iter().filter_map(of_stop).chain(further).chain(field).collect()
 }
 

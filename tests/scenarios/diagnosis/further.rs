@@ -7,12 +7,12 @@ use pullsafe_events::stopped_task::StoppedTask;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::corpus::{Expected, Logs, Stop};
+use crate::corpus::{Label, Stop, TaskLogs};
 
 /// A message and what it means: the reason of a stop, or the log of a container that exited.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Message {
+struct FurtherMessage {
     id: String,
     source: String,
     cause: Cause,
@@ -29,7 +29,7 @@ struct Message {
     log: Vec<String>,
 }
 
-impl Message {
+impl FurtherMessage {
     fn all() -> Vec<Self> {
         let lines = include_str!("../../corpus/further.jsonl").lines();
         lines.map(|line| serde_json::from_str(line).expect("a row is a message")).collect()
@@ -64,9 +64,9 @@ impl Message {
 
     fn diagnosis(&self) -> Diagnosis {
         let logs = if self.log.is_empty() {
-            Logs::new()
+            TaskLogs::new()
         } else {
-            Logs::from([("app".to_owned(), self.log.clone())])
+            TaskLogs::from([("app".to_owned(), self.log.clone())])
         };
         diagnose(&StoppedTask::from_json(&self.event()), &logs)
     }
@@ -74,26 +74,26 @@ impl Message {
 
 /// The messages as stops, for tests that change them.
 pub(crate) fn stops() -> Vec<Stop> {
-    let stop = |message: Message| {
+    let stop = |message: FurtherMessage| {
         let event = json!({ "detail-type": "ECS Task State Change", "detail": message.event() });
         let logs = if message.log.is_empty() {
-            Logs::new()
+            TaskLogs::new()
         } else {
-            Logs::from([("app".to_owned(), message.log.clone())])
+            TaskLogs::from([("app".to_owned(), message.log.clone())])
         };
-        let expect = Expected {
+        let expect = Label {
             cause: message.cause,
             signature: message.signature,
             docker_hub_quota: message.docker_hub_quota,
         };
         Stop::new(message.id, event, logs, expect, message.source)
     };
-    Message::all().into_iter().map(stop).collect()
+    FurtherMessage::all().into_iter().map(stop).collect()
 }
 
 /// The reasons, as `(cause, source, text)`.
 pub(crate) fn reasons() -> Vec<(Cause, String, String)> {
-    Message::all()
+    FurtherMessage::all()
         .into_iter()
         .filter_map(|message| Some((message.cause, message.source, message.reason?)))
         .collect()
@@ -101,7 +101,7 @@ pub(crate) fn reasons() -> Vec<(Cause, String, String)> {
 
 #[test]
 fn every_message_means_what_it_says() {
-    let all = Message::all();
+    let all = FurtherMessage::all();
     assert!(all.len() >= 260, "{} messages", all.len());
     let mut wrong = Vec::new();
     for message in &all {
@@ -124,7 +124,7 @@ fn every_message_means_what_it_says() {
 /// The line that tells is found among many that do not, with or without colours, in a log of JSON lines or of text.
 #[test]
 fn a_crash_is_found_in_a_long_log() {
-    for message in Message::all().iter().filter(|message| !message.log.is_empty()) {
+    for message in FurtherMessage::all().iter().filter(|message| !message.log.is_empty()) {
         let before = message.diagnosis();
         let chatter = (0..300).map(|number| match number % 4 {
             0 => format!("2026-01-15 20:00:{:02} INFO  request {number} served in 3 ms", number % 60),
@@ -134,7 +134,7 @@ fn a_crash_is_found_in_a_long_log() {
         });
         let coloured = message.log.iter().map(|line| format!("\u{1b}[31m{line}\u{1b}[0m"));
         for log in [chatter.clone().chain(message.log.clone()).collect::<Vec<_>>(), chatter.chain(coloured).collect()] {
-            let long = Message {
+            let long = FurtherMessage {
                 log,
                 id: message.id.clone(),
                 source: String::new(),

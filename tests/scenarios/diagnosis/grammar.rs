@@ -8,7 +8,7 @@ use pullsafe_diagnosis::chain::Chain;
 use pullsafe_diagnosis::diagnose_text;
 use serde_json::json;
 
-use crate::corpus::{Logs, of_event};
+use crate::corpus::{TaskLogs, of_event};
 use crate::field::labelled;
 
 #[test]
@@ -38,8 +38,8 @@ fn where_a_text_stands_changes_nothing() {
             json!({"detail-type": "ECS Task State Change", "detail": {"lastStatus": "STOPPED", "stopCode": "TaskFailedToStart",
                 "stoppedReason": task, "containers": [{"name": "app", "reason": container}]}})
         };
-        let of_task = of_event(&event(&text, None), &Logs::new());
-        let of_container = of_event(&event("Task failed to start", Some(&text)), &Logs::new());
+        let of_task = of_event(&event(&text, None), &TaskLogs::new());
+        let of_container = of_event(&event("Task failed to start", Some(&text)), &TaskLogs::new());
         if of_task.cause != of_container.cause {
             wrong.push(format!(
                 "{group}: {} as the task's, {} as the container's: {text}",
@@ -54,7 +54,7 @@ fn where_a_text_stands_changes_nothing() {
 fn of_reason(text: &str) -> Diagnosis {
     let event = json!({"detail": {"lastStatus": "STOPPED", "stopCode": "TaskFailedToStart", "stoppedReason": text,
         "containers": [{"name": "app"}]}});
-    of_event(&event, &Logs::new())
+    of_event(&event, &TaskLogs::new())
 }
 
 /// A text that is cut gives the same cause with no more confidence, or none, or another cause with less confidence:

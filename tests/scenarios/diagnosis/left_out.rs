@@ -12,10 +12,10 @@ use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
 use pullsafe_diagnosis::nearest::nearest;
 
 use crate::corpus::Stop;
-use crate::field::Seen;
+use crate::field::FieldText;
 
 /// What the diagnosis says of one labelled text while its source is left out.
-pub(crate) struct Answer {
+pub(crate) struct LeftOutAnswer {
     part: String,
     group: String,
     id: String,
@@ -29,7 +29,7 @@ pub(crate) struct Answer {
     hint: Option<bool>,
 }
 
-impl Answer {
+impl LeftOutAnswer {
     /// Makes the answer from a diagnosis. `accepts` says whether a cause is right for this text.
     fn new(
         part: &str,
@@ -63,7 +63,7 @@ impl Answer {
         };
         let stops: Vec<Self> = Stop::all().iter().map(|stop| of_stop("stops", stop)).collect();
         let further: Vec<Self> = crate::further::stops().iter().map(|stop| of_stop("further", stop)).collect();
-        let seen = Seen::all().into_iter().map(|seen| {
+        let seen = FieldText::all().into_iter().map(|seen| {
             let part = format!("field, {}", seen.part);
             Self::new(
                 &part,
@@ -81,12 +81,12 @@ impl Answer {
 
 /// How many were right, of how many.
 #[derive(Default, Clone, Copy)]
-pub(crate) struct Count {
+pub(crate) struct AnswerCount {
     pub(crate) right: usize,
     pub(crate) all: usize,
 }
 
-impl Count {
+impl AnswerCount {
     fn add(&mut self, right: bool) {
         self.right += usize::from(right);
         self.all += 1;
@@ -101,16 +101,16 @@ impl Count {
 #[derive(Default)]
 pub(crate) struct Sums {
     pub(crate) groups: usize,
-    pub(crate) causes: Count,
+    pub(crate) causes: AnswerCount,
     pub(crate) unknown: usize,
     pub(crate) wrong_and_high: Vec<String>,
     pub(crate) wrongly_quota: Vec<String>,
-    pub(crate) hints: Count,
-    pub(crate) by_confidence: BTreeMap<Confidence, Count>,
+    pub(crate) hints: AnswerCount,
+    pub(crate) by_confidence: BTreeMap<Confidence, AnswerCount>,
 }
 
 impl Sums {
-    fn of<'a>(answers: impl Iterator<Item = &'a Answer>) -> Self {
+    fn of<'a>(answers: impl Iterator<Item = &'a LeftOutAnswer>) -> Self {
         let mut sums = Self::default();
         let mut groups = BTreeSet::new();
         for answer in answers {
@@ -136,7 +136,7 @@ impl Sums {
 
     /// The sums of each part, and of all parts.
     pub(crate) fn by_part() -> Vec<(String, Self)> {
-        let answers = Answer::all();
+        let answers = LeftOutAnswer::all();
         let parts: BTreeSet<String> = answers.iter().map(|answer| answer.part.clone()).collect();
         let of_part = |part: &String| (part.clone(), Self::of(answers.iter().filter(|answer| answer.part == *part)));
         parts.iter().map(of_part).chain([("all".to_owned(), Self::of(answers.iter()))]).collect()
@@ -146,7 +146,7 @@ impl Sums {
 #[test]
 fn each_source_left_out_the_causes_hold() {
     for (part, sums) in Sums::by_part() {
-        let Count { right, all } = sums.causes;
+        let AnswerCount { right, all } = sums.causes;
         assert!(sums.causes.holds(93), "{part}: {right} of {all}");
         assert!(sums.unknown * 100 <= 6 * all, "{part}: {} of {all} unknown", sums.unknown);
         assert!(sums.wrong_and_high.is_empty(), "{part}: wrong with high confidence: {:?}", sums.wrong_and_high);

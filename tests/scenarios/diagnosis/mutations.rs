@@ -7,7 +7,7 @@
 use pullsafe_diagnosis::cause::Cause;
 use serde_json::{Value, json};
 
-use crate::corpus::{Logs, Stop, of_event};
+use crate::corpus::{Stop, TaskLogs, of_event};
 
 /// The labelled stops, and the further messages.
 fn every() -> Vec<Stop> {
@@ -15,10 +15,10 @@ fn every() -> Vec<Stop> {
 }
 
 /// A change of an event.
-type Change = fn(&mut Value);
+type EventChange = fn(&mut Value);
 
 /// Changes that take nothing away: the cause stays the same.
-const HARMLESS: &[(&str, Change)] = &[
+const HARMLESS: &[(&str, EventChange)] = &[
     ("wrapped lines", |event| in_texts(event, |text| text.replace(' ', "\n   "))),
     ("wrapped at colons", |event| in_texts(event, |text| text.replace(": ", ":\r\n\t"))),
     ("upper case", |event| in_reasons(event, |text| text.to_uppercase())),
@@ -88,7 +88,7 @@ const HARMLESS: &[(&str, Change)] = &[
 ];
 
 /// Changes that may take the telling part away: the result is the cause, `unknown`, or what the rest still says.
-const HARMFUL: &[(&str, Change)] = &[
+const HARMFUL: &[(&str, EventChange)] = &[
     ("no stop code", |event| remove(event, &["stopCode"])),
     ("no reason", |event| remove(event, &["stoppedReason"])),
     ("no containers", |event| remove(event, &["containers"])),
@@ -149,7 +149,7 @@ fn changed(stop: &Stop, change: impl Fn(&mut Value)) -> Value {
 
 /// Checks that Docker Hub's quota is found only where our own diagnosis of the unchanged stop has it. Returns the
 /// cause.
-fn check_quota(stop: &Stop, event: &Value, logs: &Logs, what: &str) -> Cause {
+fn check_quota(stop: &Stop, event: &Value, logs: &TaskLogs, what: &str) -> Cause {
     let found = of_event(event, logs);
     assert!(
         !found.docker_hub_quota() || stop.diagnosis().docker_hub_quota(),
@@ -184,10 +184,11 @@ fn harmful_changes_never_panic_and_never_make_a_quota() {
         for (what, change) in HARMFUL {
             let event = changed(&stop, change);
             check_quota(&stop, &event, &stop.logs, what);
-            check_quota(&stop, &event, &Logs::new(), what);
+            check_quota(&stop, &event, &TaskLogs::new(), what);
         }
-        check_quota(&stop, &stop.event, &Logs::new(), "no logs");
-        let foreign: Logs = stop.logs.iter().map(|(name, lines)| (format!("{name}-other"), lines.clone())).collect();
+        check_quota(&stop, &stop.event, &TaskLogs::new(), "no logs");
+        let foreign: TaskLogs =
+            stop.logs.iter().map(|(name, lines)| (format!("{name}-other"), lines.clone())).collect();
         check_quota(&stop, &stop.event, &foreign, "logs under another name");
     }
 }

@@ -7,26 +7,26 @@ use pullsafe::reference::Reference;
 use pullsafe_diagnosis::build::diagnose_build;
 use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_diagnosis::diagnose;
-use pullsafe_diagnosis::shape::Shape;
+use pullsafe_diagnosis::shape::NameShape;
 use pullsafe_diagnosis::tables;
 use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::json;
 
-use crate::corpus::{Logs, Stop};
-use crate::field::{Seen, labelled};
+use crate::corpus::{Stop, TaskLogs};
+use crate::field::{FieldText, labelled};
 
 /// Every shape that a name can have.
-const SHAPES: &[Shape] = &[
-    Shape::Variable,
-    Shape::Module,
-    Shape::Path,
-    Shape::Command,
-    Shape::Action,
-    Shape::Host,
-    Shape::Name,
-    Shape::Arn,
-    Shape::Platform,
-    Shape::Option,
+const SHAPES: &[NameShape] = &[
+    NameShape::Variable,
+    NameShape::Module,
+    NameShape::Path,
+    NameShape::Command,
+    NameShape::Action,
+    NameShape::Host,
+    NameShape::Name,
+    NameShape::Arn,
+    NameShape::Platform,
+    NameShape::Option,
 ];
 
 /// What an advice has between backticks.
@@ -39,19 +39,19 @@ fn logs() -> Vec<(String, Vec<String>)> {
     let stops = Stop::all().into_iter().chain(crate::further::stops());
     let of_stops = stops.flat_map(|stop| stop.logs.into_values().map(move |lines| (stop.id.clone(), lines)));
     of_stops
-        .chain(Seen::all().into_iter().map(|seen| (seen.id, seen.log)))
+        .chain(FieldText::all().into_iter().map(|seen| (seen.id, seen.log)))
         .filter(|(_, lines)| !lines.is_empty())
         .collect()
 }
 
 fn of_reason(text: &str) -> Diagnosis {
     let detail = json!({"lastStatus": "STOPPED", "stopCode": "TaskFailedToStart", "stoppedReason": text, "containers": [{"name": "app"}]});
-    diagnose(&StoppedTask::from_json(&detail), &Logs::new())
+    diagnose(&StoppedTask::from_json(&detail), &TaskLogs::new())
 }
 
 fn of_log(lines: &[String]) -> Diagnosis {
     let detail = json!({"lastStatus": "STOPPED", "stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 1}]});
-    diagnose(&StoppedTask::from_json(&detail), &Logs::from([("app".to_owned(), lines.to_vec())]))
+    diagnose(&StoppedTask::from_json(&detail), &TaskLogs::from([("app".to_owned(), lines.to_vec())]))
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn no_output_has_a_docker_token_or_the_name_of_an_account() {
             lines.insert(lines.len() / 2, (*secret).to_owned());
             check(&of_log(&lines), &id);
             let detail = json!({"build-status": "FAILED", "current-phase": "BUILD", "current-phase-context": secret});
-            check(&diagnose_build(&detail, &Logs::from([("build".to_owned(), lines)])).diagnosis, &id);
+            check(&diagnose_build(&detail, &TaskLogs::from([("build".to_owned(), lines)])).diagnosis, &id);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use scenarios::gate::Stage;
+use scenarios::gate::GateStage;
 use serde_json::json;
 
 /// The next event in a history.
@@ -35,7 +35,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 /// Plays a history and then what always follows: Lambda's retry, and the sweeps until CloudFormation would give up.
 async fn play(happenings: &[Happening]) {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     let request = stage.request("Create", "app", "1");
     let (mut asked, mut seed, mut deleted) = (false, 0, false);
     let begin = stage.clock.now();
@@ -79,7 +79,7 @@ async fn play(happenings: &[Happening]) {
     if !asked {
         stage.invoke_as("request", &request).await;
     }
-    let answered_by = |stage: &Stage| stage.is_answered("Create", "app");
+    let answered_by = |stage: &GateStage| stage.is_answered("Create", "app");
     while stage.clock.now().seconds_since(begin) < 3600 + 400 * 20 && !answered_by(&stage) {
         stage.pass(60).await;
         stage.invoke(&json!({"pullsafe": "sweep"})).await;

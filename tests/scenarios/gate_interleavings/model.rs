@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use image_gate::decide::look::{Look, WhyNot};
-use image_gate::decide::place::Place;
+use image_gate::decide::look::{ImageLook, WhyNot};
+use image_gate::decide::place::RepositoryPlace;
 use image_gate::decide::properties::Properties;
 use image_gate::decide::request::Envelope;
-use image_gate::decide::verdict::{Verdict, verdict};
-use image_gate::decide::wait::{Claim, Delivery, State, Wait};
+use image_gate::decide::verdict::{GateVerdict, verdict};
+use image_gate::decide::wait::{AnswerClaim, Delivery, Wait, WaitState};
 use pullsafe::timestamp::Timestamp;
 use serde_json::json;
 
@@ -28,7 +28,7 @@ pub(super) fn at(tick: i64) -> Timestamp {
 
 /// The next step of a process, with what the process knows so far.
 #[derive(Debug, Clone)]
-enum Step {
+enum ModelStep {
     /// The gate's first look.
     Look,
     /// The gate stores the request; if it has an answer at once, the row is claimed for that.
@@ -50,10 +50,10 @@ enum Step {
 }
 
 #[derive(Debug, Clone)]
-struct Process {
+struct ModelProcess {
     name: char,
     begun: i64,
-    step: Step,
+    step: ModelStep,
     /// Only a gate that dies is started again.
     is_gate: bool,
 }
@@ -67,7 +67,7 @@ pub(super) struct Model {
     /// The different answers that CloudFormation got, in order.
     got: Vec<String>,
     in_time: bool,
-    processes: Vec<Process>,
+    processes: Vec<ModelProcess>,
     names: u8,
     may_push: bool,
     may_duplicate: bool,
@@ -92,14 +92,14 @@ impl Model {
             deleted: false,
             deaths,
         };
-        model.start(Step::Look, true);
+        model.start(ModelStep::Look, true);
         model
     }
 
-    fn start(&mut self, step: Step, is_gate: bool) {
+    fn start(&mut self, step: ModelStep, is_gate: bool) {
         let name = char::from(b'a' + self.names);
         self.names += 1;
-        self.processes.push(Process { name, begun: self.tick, step, is_gate });
+        self.processes.push(ModelProcess { name, begun: self.tick, step, is_gate });
     }
 
     /// Every possible next state.
@@ -129,19 +129,19 @@ impl Model {
             for heard in [true, false] {
                 let mut pushed = Self { may_push: false, image: true, ..self.clone() };
                 if heard {
-                    pushed.start(Step::Read, false);
+                    pushed.start(ModelStep::Read, false);
                 }
                 states.push(pushed);
             }
         }
         if self.may_duplicate {
             let mut twice = Self { may_duplicate: false, ..self.clone() };
-            twice.start(Step::Look, true);
+            twice.start(ModelStep::Look, true);
             states.push(twice);
         }
         if self.may_delete {
             let mut deleted = Self { may_delete: false, deleted: true, ..self.clone() };
-            deleted.start(Step::Cancel, false);
+            deleted.start(ModelStep::Cancel, false);
             states.push(deleted);
         }
         if let Some(later) = self.later() {
@@ -155,15 +155,16 @@ impl Model {
     fn later(&self) -> Option<Self> {
         let next = if self.tick == SKIPPED.start { SKIPPED.end } else { self.tick + 1 };
         let life = if self.tick >= END - 2 { 1 } else { LIFE };
-        let holds =
-            |process: &Process| process.is_gate || matches!(process.step, Step::Put(_)) || next - process.begun >= life;
+        let holds = |process: &ModelProcess| {
+            process.is_gate || matches!(process.step, ModelStep::Put(_)) || next - process.begun >= life
+        };
         if self.tick == END || self.processes.iter().any(holds) {
             return None;
         }
         let mut later = Self { tick: next, ..self.clone() };
         // The timers that the sweeps have set follow after them.
         if later.tick == SWEEP || later.tick == END - 2 || later.tick == END - 1 {
-            later.start(Step::Read, false);
+            later.start(ModelStep::Read, false);
         }
         Some(later)
     }
@@ -172,7 +173,7 @@ impl Model {
         let process = self.processes.remove(index);
         if process.is_gate {
             // Lambda tries again.
-            self.processes.push(Process { begun: self.tick, step: Step::Look, ..process });
+            self.processes.push(ModelProcess { begun: self.tick, step: ModelStep::Look, ..process });
         }
     }
 
@@ -180,11 +181,11 @@ impl Model {
         format!("{success} by {name} at {}", self.tick)
     }
 
-    fn look(&self) -> Look {
+    fn look(&self) -> ImageLook {
         if self.image {
-            Look::Present(Box::default())
+            ImageLook::Present(Box::default())
         } else {
-            Look::NotYet(WhyNot::NoImage)
+            ImageLook::NotYet(WhyNot::NoImage)
         }
     }
 
@@ -199,53 +200,53 @@ impl Model {
 
     /// Runs one step of one process, which may be its last.
     fn run(&mut self, index: usize) {
-        let Process { name, step, .. } = self.processes[index].clone();
+        let ModelProcess { name, step, .. } = self.processes[index].clone();
         let owner = name.to_string();
         let follow = match step {
-            Step::Look => match verdict(&fresh(), self.look(), at(self.tick)) {
-                Verdict::Succeed(_) => Some(Step::Insert(Some(self.body(name, true)))),
-                Verdict::Fail(_) | Verdict::GiveUp(_) | Verdict::Wait => Some(Step::Insert(None)),
+            ModelStep::Look => match verdict(&fresh(), self.look(), at(self.tick)) {
+                GateVerdict::Succeed(_) => Some(ModelStep::Insert(Some(self.body(name, true)))),
+                GateVerdict::Fail(_) | GateVerdict::GiveUp(_) | GateVerdict::Wait => Some(ModelStep::Insert(None)),
             },
-            Step::Insert(body) => {
+            ModelStep::Insert(body) => {
                 let wait = match &body {
                     Some(body) => match fresh().claim(&owner, || body.clone(), at(self.tick)) {
-                        Claim::Take(claimed) => *claimed,
-                        Claim::Busy(_) | Claim::Over => unreachable!("nobody knows it yet"),
+                        AnswerClaim::Take(claimed) => *claimed,
+                        AnswerClaim::Busy(_) | AnswerClaim::Over => unreachable!("nobody knows it yet"),
                     },
                     None => fresh(),
                 };
                 match (&self.row, body) {
                     (None, Some(_)) => {
                         self.row = Some(wait.clone());
-                        Some(Step::Put(wait))
+                        Some(ModelStep::Put(wait))
                     }
                     (None, None) => {
                         self.row = Some(wait.clone());
-                        Some(Step::LookAgain(wait))
+                        Some(ModelStep::LookAgain(wait))
                     }
-                    (Some(row), Some(body)) => Some(Step::Claim(row.clone(), body)),
-                    (Some(row), None) if row.is_undecided() => Some(Step::LookAgain(row.clone())),
-                    (Some(row), None) => Some(Step::Claim(row.clone(), "unused".to_owned())),
+                    (Some(row), Some(body)) => Some(ModelStep::Claim(row.clone(), body)),
+                    (Some(row), None) if row.is_undecided() => Some(ModelStep::LookAgain(row.clone())),
+                    (Some(row), None) => Some(ModelStep::Claim(row.clone(), "unused".to_owned())),
                 }
             }
-            Step::Read => self.row.clone().filter(Wait::is_open).map(|row| {
+            ModelStep::Read => self.row.clone().filter(Wait::is_open).map(|row| {
                 if row.is_undecided() {
-                    Step::LookFor(row)
+                    ModelStep::LookFor(row)
                 } else {
-                    Step::Claim(row, "unused".to_owned())
+                    ModelStep::Claim(row, "unused".to_owned())
                 }
             }),
-            Step::LookAgain(row) | Step::LookFor(row) => match verdict(&row, self.look(), at(self.tick)) {
-                Verdict::Succeed(_) => Some(Step::Claim(row, self.body(name, true))),
-                Verdict::GiveUp(_) | Verdict::Fail(_) => Some(Step::Claim(row, self.body(name, false))),
-                Verdict::Wait => None,
+            ModelStep::LookAgain(row) | ModelStep::LookFor(row) => match verdict(&row, self.look(), at(self.tick)) {
+                GateVerdict::Succeed(_) => Some(ModelStep::Claim(row, self.body(name, true))),
+                GateVerdict::GiveUp(_) | GateVerdict::Fail(_) => Some(ModelStep::Claim(row, self.body(name, false))),
+                GateVerdict::Wait => None,
             },
-            Step::Claim(row, body) => match row.claim(&owner, || body, at(self.tick)) {
-                Claim::Take(claimed) if self.replace(&claimed) => Some(Step::Put(*claimed)),
-                Claim::Take(_) | Claim::Busy(_) | Claim::Over => None,
+            ModelStep::Claim(row, body) => match row.claim(&owner, || body, at(self.tick)) {
+                AnswerClaim::Take(claimed) if self.replace(&claimed) => Some(ModelStep::Put(*claimed)),
+                AnswerClaim::Take(_) | AnswerClaim::Busy(_) | AnswerClaim::Over => None,
             },
-            Step::Put(row) => {
-                let State::Answering { body, .. } = &row.state else {
+            ModelStep::Put(row) => {
+                let WaitState::Answering { body, .. } = &row.state else {
                     unreachable!("only a claimed row is sent")
                 };
                 if self.got.is_empty() {
@@ -254,13 +255,13 @@ impl Model {
                 if self.got.last() != Some(body) {
                     self.got.push(body.clone());
                 }
-                Some(Step::Mark(row))
+                Some(ModelStep::Mark(row))
             }
-            Step::Mark(row) => {
+            ModelStep::Mark(row) => {
                 self.replace(&row.answered(Delivery::Taken, at(self.tick)));
                 None
             }
-            Step::Cancel => {
+            ModelStep::Cancel => {
                 if let Some(cancelled) = self.row.as_ref().and_then(|row| row.cancelled(at(self.tick))) {
                     self.replace(&cancelled);
                 }
@@ -281,15 +282,15 @@ impl Model {
             .iter()
             .map(|process| {
                 let step = match &process.step {
-                    Step::Look => "L".to_owned(),
-                    Step::Insert(body) => format!("I{body:?}"),
-                    Step::LookAgain(wait) => format!("A{}", row(wait)),
-                    Step::Read => "R".to_owned(),
-                    Step::LookFor(wait) => format!("F{}", row(wait)),
-                    Step::Claim(wait, body) => format!("C{}{body}", row(wait)),
-                    Step::Put(wait) => format!("P{}", row(wait)),
-                    Step::Mark(wait) => format!("M{}", row(wait)),
-                    Step::Cancel => "D".to_owned(),
+                    ModelStep::Look => "L".to_owned(),
+                    ModelStep::Insert(body) => format!("I{body:?}"),
+                    ModelStep::LookAgain(wait) => format!("A{}", row(wait)),
+                    ModelStep::Read => "R".to_owned(),
+                    ModelStep::LookFor(wait) => format!("F{}", row(wait)),
+                    ModelStep::Claim(wait, body) => format!("C{}{body}", row(wait)),
+                    ModelStep::Put(wait) => format!("P{}", row(wait)),
+                    ModelStep::Mark(wait) => format!("M{}", row(wait)),
+                    ModelStep::Cancel => "D".to_owned(),
                 };
                 format!("{}{}{}{step}", process.name, process.begun, process.is_gate)
             })
@@ -342,6 +343,6 @@ pub(super) fn fresh() -> Wait {
     });
     let envelope = Envelope::find(&request).pop().expect("a request");
     let asked = Properties::parse(&envelope.properties).expect("properties");
-    let place = Place::of(&asked, &envelope.requester, None);
+    let place = RepositoryPlace::of(&asked, &envelope.requester, None);
     Wait::new(&envelope, asked, place, at(0))
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::project;
 
 /// The sources that are checked.
-const SOURCES: &[&str] = &[
+pub(crate) const SOURCES: &[&str] = &[
     "shared/common",
     "shared/events",
     "shared/registry",
@@ -38,10 +38,10 @@ const SOURCES: &[&str] = &[
 /// How many lines a package may have, tests aside. A larger one has more than one purpose.
 const LARGEST: usize = 8_000;
 
-type Module = Vec<String>;
+pub(crate) type Module = Vec<String>;
 
 /// Collects every module below a folder, with its text without the tests.
-fn modules(folder: &Path, path: &Module, found: &mut BTreeMap<Module, String>) {
+pub(crate) fn modules(folder: &Path, path: &Module, found: &mut BTreeMap<Module, String>) {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     for entry in entries.map(|entry| entry.expect("an entry can be read").path()) {
         let name = entry.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();

@@ -1,15 +1,15 @@
 //! The built function behind Lambda's Runtime API, with a fake AWS on a real socket.
 
 use pullsafe::settings::WidgetSettings;
-use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
+use pullsafe_incident::outlook::{NextLaunch, Outlook, OutlookCause, OutlookFinding};
 use scenarios::reported;
 use scenarios::world::{Setup, TABLE, World};
 use serde_json::{Value, json};
 use testkit::aws::server::Served;
-use testkit::runtime_api::{Config, Outcome, Runtime, RuntimeError};
+use testkit::runtime_api::{FunctionConfig, FunctionOutcome, Runtime, RuntimeError};
 
 async fn start(served: &Served, table: &str) -> Runtime {
-    let config = Config::new(env!("CARGO_BIN_EXE_widget-program"))
+    let config = FunctionConfig::new(env!("CARGO_BIN_EXE_widget-program"))
         .with("AWS_ENDPOINT_URL", served.url())
         .with("PULLSAFE_TABLE", table);
     Runtime::start(&config).await.expect("it starts")
@@ -17,8 +17,8 @@ async fn start(served: &Served, table: &str) -> Runtime {
 
 async fn html(runtime: &mut Runtime, event: &Value) -> String {
     match runtime.invoke(event).await.expect("it answers") {
-        Outcome::Response(Value::String(html)) => html,
-        other @ (Outcome::Response(_) | Outcome::Error(_)) => panic!("{other:?}"),
+        FunctionOutcome::Response(Value::String(html)) => html,
+        other @ (FunctionOutcome::Response(_) | FunctionOutcome::Error(_)) => panic!("{other:?}"),
     }
 }
 
@@ -70,8 +70,8 @@ async fn the_open_incident_is_shown_with_its_quota() {
 #[tokio::test]
 async fn what_will_fail_is_shown_before_it_does() {
     let world = Setup::new().build();
-    let trouble = Trouble::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
-    let finding = Finding {
+    let trouble = OutlookCause::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
+    let finding = OutlookFinding {
         container: "app".to_owned(),
         image: "<b>app:1".to_owned(),
         trouble,
@@ -108,7 +108,8 @@ async fn nothing_open_is_said_and_the_widget_describes_itself() {
     let served = world.aws.serve().await.expect("it listens");
     let mut runtime = start(&served, TABLE).await;
     assert!(html(&mut runtime, &look("light", 1200)).await.contains("No incident is open"));
-    let Outcome::Response(described) = runtime.invoke(&json!({ "describe": true })).await.expect("it answers") else {
+    let FunctionOutcome::Response(described) = runtime.invoke(&json!({ "describe": true })).await.expect("it answers")
+    else {
         panic!("no answer")
     };
     assert!(described["markdown"].as_str().is_some_and(|text| text.contains("pullsafe")), "{described}");
@@ -137,7 +138,7 @@ async fn what_is_wrong_is_shown_and_is_no_failure_of_the_function() {
 
 #[tokio::test]
 async fn without_its_table_it_does_not_start_and_says_why() {
-    let started = Runtime::start(&Config::new(env!("CARGO_BIN_EXE_widget-program"))).await;
+    let started = Runtime::start(&FunctionConfig::new(env!("CARGO_BIN_EXE_widget-program"))).await;
     assert!(matches!(started, Err(RuntimeError::Ended { status, .. }) if !status.success()));
     let faults = WidgetSettings::read(|_| None).unwrap_err();
     assert!(faults[0].to_string().starts_with("PULLSAFE_TABLE: must be set"), "{faults:?}");

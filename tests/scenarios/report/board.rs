@@ -2,12 +2,12 @@
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
-use pullsafe_events::answer::{Spoken, Verdict, spoken};
+use pullsafe_events::answer::{Spoken, YesOrNo, spoken};
 use pullsafe_incident::incident::{ActState, Incident};
-use pullsafe_incident::outbreak::Rules;
+use pullsafe_incident::outbreak::OutbreakRules;
 use pullsafe_incident::question::Question;
 use pullsafe_report::outbreak::{self, OutbreakReport};
-use pullsafe_report::widget::{self, Board, Look, Theme};
+use pullsafe_report::widget::{self, Theme, WidgetContent, WidgetView};
 use pullsafe_report::{Report, html, markdown};
 use scenarios::reported;
 use serde_json::Value;
@@ -19,12 +19,12 @@ const FUNCTION: &str = "arn:aws:lambda:eu-west-1:123456789012:function:pullsafe-
 
 fn told(incidents: &[(Subject, Incident)], now: Timestamp) -> (Vec<OutbreakReport>, Vec<Report>) {
     let reports = incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
-    (outbreak::of(incidents, Rules::USUAL, now), reports)
+    (outbreak::of(incidents, OutbreakRules::USUAL, now), reports)
 }
 
 /// The widget without its style sheet, with a line for each element.
-fn shown(board: &Board<'_>, now: Timestamp, width: u32) -> String {
-    let fragment = widget::board(board, Look { theme: Theme::Light, width: Some(width), now });
+fn shown(board: &WidgetContent<'_>, now: Timestamp, width: u32) -> String {
+    let fragment = widget::board(board, WidgetView { theme: Theme::Light, width: Some(width), now });
     check(&fragment);
     let (_, body) = fragment.split_once("</style>").expect("a style");
     body.replace("><", ">\n<")
@@ -64,18 +64,29 @@ async fn an_outbreak_that_is_over_looks_over() {
 async fn the_widget_shows_what_waits_for_a_person_first() {
     let (incidents, now) = open().await;
     let (outbreaks, reports) = told(&incidents, now);
-    let board = Board { reports: &reports, outbreaks: &outbreaks, ..Board::default() };
+    let board = WidgetContent {
+        reports: &reports,
+        outbreaks: &outbreaks,
+        ..WidgetContent::default()
+    };
     let plain = shown(&board, now, 1200);
     insta::assert_snapshot!("widget", plain);
     let places = ["questions wait for an answer", "Outbreak: ", "4 open incidents"].map(|part| plain.find(part));
     assert!(places.is_sorted() && places[0].is_some(), "{places:?}");
     assert!(!plain.contains("cwdb-action") && !plain.contains("<a "), "no button unless the stack says so");
     assert!(!shown(&board, now, 580).contains("<svg"), "no picture where there is no room");
-    insta::assert_snapshot!("widget_with_buttons", shown(&Board { answers: Some(FUNCTION), ..board }, now, 580));
+    insta::assert_snapshot!(
+        "widget_with_buttons",
+        shown(&WidgetContent { answers: Some(FUNCTION), ..board }, now, 580)
+    );
     // A question that is over is not shown.
     let later = now.plus_seconds(7200);
     let (outbreaks, reports) = told(&incidents, later);
-    let board = Board { reports: &reports, outbreaks: &outbreaks, ..Board::default() };
+    let board = WidgetContent {
+        reports: &reports,
+        outbreaks: &outbreaks,
+        ..WidgetContent::default()
+    };
     assert!(!shown(&board, later, 1200).contains("wait for an answer"));
 }
 
@@ -84,11 +95,11 @@ async fn the_widget_shows_what_waits_for_a_person_first() {
 async fn a_button_says_what_the_function_hears() {
     let (incidents, now) = open().await;
     let (outbreaks, reports) = told(&incidents, now);
-    let board = Board {
+    let board = WidgetContent {
         reports: &reports,
         outbreaks: &outbreaks,
         answers: Some(FUNCTION),
-        ..Board::default()
+        ..WidgetContent::default()
     };
     let widget = shown(&board, now, 1200);
     let actions: Vec<&str> = widget.split("<cwdb-action ").skip(1).collect();
@@ -105,7 +116,7 @@ async fn a_button_says_what_the_function_hears() {
             panic!("{event}")
         };
         assert!(codes.contains(&answer.codes[0].as_str()) && answer.proof.is_none(), "{answer:?}");
-        assert!(matches!(answer.verdict, Verdict::Yes | Verdict::No(Some(604_800))), "{answer:?}");
+        assert!(matches!(answer.verdict, YesOrNo::Yes | YesOrNo::No(Some(604_800))), "{answer:?}");
     }
 }
 
@@ -118,7 +129,7 @@ fn what_is_not_drawn_has_a_row_and_what_has_none_is_counted() {
             Report::of(&reported::subject(), &one, START)
         })
         .collect();
-    let shown = shown(&Board { reports: &reports, ..Board::default() }, START, 1200);
+    let shown = shown(&WidgetContent { reports: &reports, ..WidgetContent::default() }, START, 1200);
     assert!(shown.contains("300 open incidents") && shown.contains("180 more: pullsafe report"), "{shown}");
     assert_eq!(shown.matches("<article").count(), 20);
     assert_eq!(shown.matches("<th scope=\"row\">").count(), 100);
@@ -150,12 +161,12 @@ fn hostile_texts_stay_texts_in_questions_and_outbreaks() {
         })
         .collect();
     let (outbreaks, reports) = told(&incidents, START.plus_seconds(60));
-    let board = Board {
+    let board = WidgetContent {
         reports: &reports,
         outbreaks: &outbreaks,
         warning: Some(HOSTILE[0]),
         answers: Some(HOSTILE[2]),
-        ..Board::default()
+        ..WidgetContent::default()
     };
     let page = html::page_with(HOSTILE[1], &outbreaks, &reports);
     check(&page);

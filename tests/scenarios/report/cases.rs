@@ -11,7 +11,7 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_incident::brief;
 use pullsafe_incident::incident::Incident;
 use pullsafe_incident::record::Record;
-use pullsafe_report::{Report, State, html, markdown};
+use pullsafe_report::{IncidentState, Report, html, markdown};
 use scenarios::reported::{self, IMAGE};
 use serde_json::json;
 
@@ -39,7 +39,7 @@ async fn case_a_is_told_from_the_first_429_to_the_steady_service() {
     let (subject, incident) = reported::case_a().await;
     assert!(incident.resolved_at.is_some());
     let report = Report::of(&subject, &incident, at("2026-01-16T08:00:00Z"));
-    assert_eq!(report.state, State::Resolved);
+    assert_eq!(report.state, IncidentState::Resolved);
     golden("case_a_resolved", &report);
     insta::assert_snapshot!("case_a_html", html::page("Incidents", std::slice::from_ref(&report)));
     insta::assert_json_snapshot!("case_a_json", report);
@@ -49,7 +49,7 @@ async fn case_a_is_told_from_the_first_429_to_the_steady_service() {
 async fn case_a_in_observe_mode_says_what_would_have_been_done() {
     let (subject, incident, now) = reported::case_a_observed().await;
     let report = Report::of(&subject, &incident, now);
-    assert_eq!((report.state, report.resolved_at), (State::Open, None));
+    assert_eq!((report.state, report.resolved_at), (IncidentState::Open, None));
     assert!(report.changes[0].edits[0].before[0].contains(IMAGE), "{:?}", report.changes);
     golden("case_a_observed", &report);
 }
@@ -128,7 +128,7 @@ async fn case_c_shows_what_was_hidden_and_is_not_resolved_by_silence() {
 async fn case_d_waits_for_its_image_and_shows_the_gate() {
     let (subject, incident, now) = reported::case_d().await;
     let report = Report::of(&subject, &incident, now);
-    assert_eq!(report.state, State::Waiting);
+    assert_eq!(report.state, IncidentState::Waiting);
     assert!(report.changes[0].edits[0].after.iter().any(|line| line.contains("Custom::PullsafeImage")));
     golden("case_d", &report);
 }

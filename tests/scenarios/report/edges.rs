@@ -2,8 +2,8 @@
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
-use pullsafe_incident::incident::{CauseSeen, Incident, Launch};
-use pullsafe_report::widget::{self, Board, Look, Theme};
+use pullsafe_incident::incident::{CauseSeen, FailedLaunch, Incident};
+use pullsafe_report::widget::{self, Theme, WidgetContent, WidgetView};
 use pullsafe_report::{Report, html, markdown};
 use scenarios::reported;
 
@@ -14,8 +14,11 @@ use crate::properties::{START, incident};
 fn forms(incident: &Incident, now: Timestamp) -> [String; 3] {
     let report = Report::of(&reported::subject(), incident, now);
     let page = html::page("Incidents", std::slice::from_ref(&report));
-    let board = Board { reports: std::slice::from_ref(&report), ..Board::default() };
-    let fragment = widget::board(&board, Look { theme: Theme::Light, width: None, now });
+    let board = WidgetContent {
+        reports: std::slice::from_ref(&report),
+        ..WidgetContent::default()
+    };
+    let fragment = widget::board(&board, WidgetView { theme: Theme::Light, width: None, now });
     check(&page);
     check(&fragment);
     [page, fragment, markdown::report(&report)]
@@ -62,13 +65,13 @@ fn a_moment_before_1970_or_beyond_all_calendars_is_a_moment() {
     ] {
         let mut early = Incident::open("prod/web", start);
         early.say(start, "x");
-        early.launches = (0..3).map(|launch| Launch::one(start.plus_seconds(launch * 60), 7)).collect();
+        early.launches = (0..3).map(|launch| FailedLaunch::one(start.plus_seconds(launch * 60), 7)).collect();
         for now in [start, start.plus_seconds(600), START] {
             forms(&early, now);
         }
     }
     let mut early = Incident::open("prod/web", Timestamp::from_millis(-86_400_000));
-    early.launches = vec![Launch::one(early.opened_at, 7)];
+    early.launches = vec![FailedLaunch::one(early.opened_at, 7)];
     let [page, ..] = forms(&early, early.opened_at);
     assert!(page.contains("1969-12-31, 00:00:00 UTC"), "{page}");
 }

@@ -7,10 +7,10 @@ use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, Re
 use pullsafe_events::Subject;
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_incident::brief;
-use pullsafe_incident::incident::{Act, ActState, Incident, Launch};
-use pullsafe_incident::plan::{Declined, Move, Plan, Step};
+use pullsafe_incident::incident::{Act, ActState, FailedLaunch, Incident};
+use pullsafe_incident::plan::{Declined, ImageMove, Plan, Step};
 use pullsafe_incident::record::Record;
-use pullsafe_report::widget::{self, Board, Look, Theme};
+use pullsafe_report::widget::{self, Theme, WidgetContent, WidgetView};
 use pullsafe_report::{Report, html, markdown};
 use scenarios::reported;
 use serde_json::json;
@@ -64,10 +64,12 @@ pub(crate) fn incident(texts: &[String], launches: &[(i64, u32)]) -> Incident {
     record.add_failure("prod/web", &task, diagnosis, START);
     let mut incident = record.open.expect("an incident");
     texts.iter().for_each(|text| incident.say(START, text.clone()));
-    incident.launches =
-        launches.iter().map(|(seconds, pulls)| Launch::one(START.plus_seconds(*seconds), *pulls)).collect();
+    incident.launches = launches
+        .iter()
+        .map(|(seconds, pulls)| FailedLaunch::one(START.plus_seconds(*seconds), *pulls))
+        .collect();
     incident.declined = vec![Declined { remedy: RemedyName::PauseAndRestore, reasons: texts.to_vec() }];
-    let moves = vec![Move { from: text(6), to: text(7), digest: Digest::of(b"x") }];
+    let moves = vec![ImageMove { from: text(6), to: text(7), digest: Digest::of(b"x") }];
     let request = json!({ "containerDefinitions": [{ "name": text(8), "image": text(7) }] });
     let Subject::Service(service) = reported::subject() else {
         panic!("a service")
@@ -94,8 +96,11 @@ fn holds(subject: &Subject, incident: &Incident, now: Timestamp) {
     let report = Report::of(subject, incident, now);
     let page = html::page("Incidents", &[report.clone(), report.clone()]);
     check(&page);
-    let board = Board { reports: std::slice::from_ref(&report), ..Board::default() };
-    let fragment = widget::board(&board, Look { theme: Theme::Dark, width: Some(900), now });
+    let board = WidgetContent {
+        reports: std::slice::from_ref(&report),
+        ..WidgetContent::default()
+    };
+    let fragment = widget::board(&board, WidgetView { theme: Theme::Dark, width: Some(900), now });
     check(&fragment);
     let text = markdown::report(&report);
     let json = serde_json::to_string(&report).expect("JSON");

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::template::{Template, events, refers_to};
+use crate::template::{TemplateTree, events, refers_to};
 
 /// The resources that an alarm on this metric watches.
-fn watched<'a>(template: &'a Template, metric: &str) -> BTreeSet<&'a str> {
+fn watched<'a>(template: &'a TemplateTree, metric: &str) -> BTreeSet<&'a str> {
     let alarms = template
         .resources("AWS::CloudWatch::Alarm")
         .into_iter()
@@ -15,7 +15,7 @@ fn watched<'a>(template: &'a Template, metric: &str) -> BTreeSet<&'a str> {
 
 #[test]
 fn every_alarm_reaches_the_topic_and_says_what_is_wrong() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for (id, alarm) in template.resources("AWS::CloudWatch::Alarm") {
         assert_eq!(refers_to(&alarm["AlarmActions"][0]), "Topic", "{id}");
         assert!(alarm["AlarmDescription"].as_str().is_some_and(|text| text.ends_with('.')), "{id}");
@@ -25,7 +25,7 @@ fn every_alarm_reaches_the_topic_and_says_what_is_wrong() {
 
 #[test]
 fn every_function_and_every_queue_is_watched() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let functions: BTreeSet<&str> = template.functions().into_iter().map(|(id, _)| id).collect();
     assert_eq!(watched(&template, "Errors"), functions);
     assert_eq!(watched(&template, "Throttles"), functions);
@@ -53,7 +53,7 @@ fn every_function_and_every_queue_is_watched() {
 /// Two stacks in one region have separate counts.
 #[test]
 fn every_alarm_on_a_metric_of_our_own_is_about_this_stack() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for (id, alarm) in template.resources("AWS::CloudWatch::Alarm") {
         let metrics = alarm["Metrics"].as_array().into_iter().flatten().map(|metric| &metric["MetricStat"]["Metric"]);
         for metric in metrics.chain([alarm]).filter(|metric| metric["Namespace"] == "Pullsafe") {
@@ -71,7 +71,7 @@ fn every_alarm_on_a_metric_of_our_own_is_about_this_stack() {
 /// CloudFormation accepts any text. A dashboard that is not JSON fails only when it is deployed.
 #[test]
 fn the_dashboard_is_json() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let body = template.resource("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().expect("a text");
     let dashboard: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let widgets = dashboard["widgets"].as_array().expect("widgets");

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::template::Template;
+use crate::template::TemplateTree;
 
 /// The template with a value for every parameter.
-pub(crate) struct Chosen<'a> {
-    template: &'a Template,
+pub(crate) struct ChosenParameters<'a> {
+    template: &'a TemplateTree,
     parameters: BTreeMap<String, String>,
 }
 
-impl<'a> Chosen<'a> {
+impl<'a> ChosenParameters<'a> {
     /// The defaults, except for these parameters.
-    pub(crate) fn new(template: &'a Template, instead: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(template: &'a TemplateTree, instead: &[(&str, &str)]) -> Self {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let defaults = template
             .section("Parameters")
@@ -84,9 +84,9 @@ impl<'a> Chosen<'a> {
 
 #[test]
 fn choices_are_made_as_cloudformation_makes_them() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let value = json!({"a": {"Fn::If": ["ActingAllowed", "yes", {"Ref": "AWS::NoValue"}]}, "b": [{"Fn::If": ["ActingAllowed", 1, 2]}]});
-    let chosen = |instead: &[(&str, &str)]| Chosen::new(&template, instead).resolve(&value).expect("a value");
+    let chosen = |instead: &[(&str, &str)]| ChosenParameters::new(&template, instead).resolve(&value).expect("a value");
     assert_eq!(chosen(&[]), json!({"b": [2]}));
     for instead in [("Mode", "act"), ("AllowTagToAct", "true")] {
         assert_eq!(chosen(&[instead]), json!({"a": "yes", "b": [1]}));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::template::{Template, events, refers_to, strings};
+use crate::template::{TemplateTree, events, refers_to, strings};
 
 fn seconds(value: &Value) -> i64 {
     value.as_i64().unwrap_or_else(|| panic!("not a number of seconds: {value}"))
@@ -18,7 +18,7 @@ const LONGEST_GATE: i64 = 3600;
 
 #[test]
 fn a_message_stays_hidden_for_six_times_as_long_as_a_run_may_take() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for (id, function) in template.functions() {
         let timeout = seconds(&function["Timeout"]);
         assert!((1..=LONGEST_RUN).contains(&timeout), "{id}");
@@ -37,7 +37,7 @@ fn a_message_stays_hidden_for_six_times_as_long_as_a_run_may_take() {
 
 #[test]
 fn as_many_workers_of_the_mirror_run_as_share_the_quota_of_ecr() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let sources = events(template.resource("MirrorFunction"));
     let queues = sources.iter().filter(|(_, kind, _)| *kind == "SQS");
     let workers: i64 = queues
@@ -48,7 +48,7 @@ fn as_many_workers_of_the_mirror_run_as_share_the_quota_of_ecr() {
 
 #[test]
 fn a_failed_message_has_time_for_every_try_and_then_a_place_to_go() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for (id, function) in template.functions() {
         for (name, _, source) in events(function).into_iter().filter(|(_, kind, _)| *kind == "SQS") {
             let queue = template.resource(refers_to(&source["Queue"]));
@@ -81,7 +81,7 @@ fn a_failed_message_has_time_for_every_try_and_then_a_place_to_go() {
 
 #[test]
 fn every_function_that_is_invoked_asynchronously_has_a_failure_destination() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for (id, function) in template.functions() {
         // Rules and schedules invoke asynchronously. So does CloudFormation, which is not an event source in the
         // template. The dashboard waits for its widget's answer.
@@ -108,7 +108,7 @@ fn every_function_that_is_invoked_asynchronously_has_a_failure_destination() {
 
 #[test]
 fn failed_and_undelivered_events_come_back_to_the_remediator() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let remediator = template.resource("RemediatorFunction");
     let redrive = refers_to(&remediator["Events"]["Redrive"]["Properties"]["Queue"]);
     assert_eq!(
@@ -139,7 +139,7 @@ fn failed_and_undelivered_events_come_back_to_the_remediator() {
 
 #[test]
 fn every_function_logs_into_a_group_of_its_own_that_forgets() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for (id, function) in template.functions() {
         let group = template.resource(refers_to(&function["LoggingConfig"]["LogGroup"]));
         assert_eq!(group["RetentionInDays"]["Ref"], "LogRetentionDays", "{id}");
@@ -159,7 +159,7 @@ fn every_function_logs_into_a_group_of_its_own_that_forgets() {
 
 #[test]
 fn the_table_outlives_the_stack_and_has_the_keys_that_the_code_uses() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let table = template.resource("Table");
     // If the first deployment fails, the table is deleted with it: it is still empty, and the next attempt needs no
     // clean-up.

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use pullsafe::settings::{ALL, Settings};
 
-use crate::conditions::Chosen;
+use crate::conditions::ChosenParameters;
 use crate::declared::FUNCTIONS;
-use crate::template::Template;
+use crate::template::TemplateTree;
 
 #[test]
 fn every_function_gets_the_variables_that_it_reads_and_no_other() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let functions: BTreeSet<&str> = template.functions().into_iter().map(|(id, _)| id).collect();
     assert_eq!(
         functions,
@@ -28,7 +28,7 @@ fn every_function_gets_the_variables_that_it_reads_and_no_other() {
 /// A stack that deploys with a function that refuses to start would be worse than a stack that does not deploy.
 #[test]
 fn whatever_a_parameter_allows_the_remediator_takes() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let variables = template.resource("RemediatorFunction")["Environment"]["Variables"].as_object().expect("variables");
     let parameters = template.section("Parameters");
     let mut tried = 0;
@@ -57,7 +57,7 @@ fn sensible(name: &str) -> Option<String> {
 
 #[test]
 fn every_parameter_is_explained_grouped_and_used() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let parameters = template.section("Parameters");
     let text = template.text();
     for (name, parameter) in parameters {
@@ -76,7 +76,7 @@ fn every_parameter_is_explained_grouped_and_used() {
 
 #[test]
 fn the_safe_value_is_the_default() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let parameters = template.section("Parameters");
     assert_eq!(parameters["Mode"]["Default"], "observe");
     assert_eq!(parameters["AllowTagToAct"]["Default"], "false");
@@ -88,9 +88,9 @@ fn the_safe_value_is_the_default() {
 /// A button makes its call with the credentials of the person who looks: the widget's role gets no permission for it.
 #[test]
 fn the_widget_has_buttons_only_where_the_stack_says_so() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let chosen = |choice: &str| {
-        let chosen = Chosen::new(&template, &[("AnswersInWidget", choice)]);
+        let chosen = ChosenParameters::new(&template, &[("AnswersInWidget", choice)]);
         let variables = &template.resource("WidgetFunction")["Environment"]["Variables"];
         let function = chosen.resolve(&variables["PULLSAFE_ANSWERS_FUNCTION"]).expect("a value");
         (function, chosen.resolve(template.resource("WidgetRole")).expect("a role").to_string())
@@ -104,7 +104,7 @@ fn the_widget_has_buttons_only_where_the_stack_says_so() {
 
 #[test]
 fn every_function_is_where_cargo_lambda_puts_it() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for (id, function) in template.functions() {
         let name = function["CodeUri"].as_str().and_then(|uri| uri.strip_prefix("target/lambda/")?.strip_suffix('/'));
         let name = name.unwrap_or_else(|| panic!("{id}: CodeUri"));

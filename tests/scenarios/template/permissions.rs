@@ -9,7 +9,7 @@ use remediator_decide::service::marks;
 use serde_json::Value;
 
 use crate::declared::FUNCTIONS;
-use crate::template::{Template, events, refers_to, strings};
+use crate::template::{TemplateTree, events, refers_to, strings};
 
 /// The only actions that are granted on `*`, and why. The Service Authorization Reference of each service says that AWS
 /// authorises them on no narrower resource.
@@ -57,12 +57,12 @@ const CONDITIONED: &[(&str, &[&str])] = &[
 ];
 
 /// Every role of the template: logical id and properties.
-pub(crate) fn roles(template: &Template) -> Vec<(&str, &Value)> {
+pub(crate) fn roles(template: &TemplateTree) -> Vec<(&str, &Value)> {
     template.resources("AWS::IAM::Role")
 }
 
 /// The statements of a function's role, including those that a condition adds: the most that the role can have.
-fn statements<'a>(template: &'a Template, function: &Value) -> Vec<&'a Value> {
+fn statements<'a>(template: &'a TemplateTree, function: &Value) -> Vec<&'a Value> {
     let role = template.resource(refers_to(&function["Role"]));
     assert!(role.get("ManagedPolicyArns").is_none(), "managed policies grant more than we name");
     let policies = role["Policies"].as_array().expect("policies");
@@ -133,7 +133,7 @@ pub(crate) fn render_all(statement: &Value) -> Vec<String> {
 
 #[test]
 fn granted_actions_are_declared_actions_both_ways() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for declared in FUNCTIONS {
         let function = template.resource(declared.function);
         let granted: BTreeSet<&str> = statements(&template, function)
@@ -157,7 +157,7 @@ fn granted_actions_are_declared_actions_both_ways() {
 /// same kind of resource.
 #[test]
 fn the_statement_that_a_denied_act_calls_for_would_help() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let service = ServiceId {
         cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(),
         name: "web".to_owned(),
@@ -195,7 +195,7 @@ fn the_statement_that_a_denied_act_calls_for_would_help() {
 
 #[test]
 fn nothing_is_granted_by_wildcard_beyond_the_list() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let mut on_everything = BTreeSet::new();
     for (id, function) in template.functions() {
         for statement in statements(&template, function) {
@@ -228,7 +228,7 @@ fn nothing_is_granted_by_wildcard_beyond_the_list() {
 
 #[test]
 fn what_can_reach_further_is_held_by_a_condition() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let mut seen = BTreeSet::new();
     for (id, function) in template.functions() {
         for statement in statements(&template, function) {
@@ -253,7 +253,7 @@ fn what_can_reach_further_is_held_by_a_condition() {
 /// `ForAllValues` also holds for a request without tag keys, so the condition has to require one.
 #[test]
 fn services_get_only_our_own_tags() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let function = template.resource("RemediatorFunction");
     let tagging = statements(&template, function).into_iter().filter(|statement| {
         strings(&statement["Action"]).iter().any(|action| action.ends_with("agResource"))
@@ -281,7 +281,7 @@ fn services_get_only_our_own_tags() {
 
 #[test]
 fn the_mirror_deletes_and_reads_secrets_only_where_a_parameter_says_so() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let role = template.resource("MirrorRole");
     let statements = role["Policies"][0]["PolicyDocument"]["Statement"].as_array().expect("statements");
     let conditions = |action: &str| {
@@ -302,7 +302,7 @@ fn the_mirror_deletes_and_reads_secrets_only_where_a_parameter_says_so() {
 /// addresses of answers.
 #[test]
 fn each_function_sees_only_its_own_rows() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let gate = ["gate", "gate#*", "gate-memory#*"].as_slice();
     for (function, keys) in [
         ("MirrorFunction", ["mirror", "mirror-copy#*"].as_slice()),
@@ -325,7 +325,7 @@ fn each_function_sees_only_its_own_rows() {
 
 #[test]
 fn what_looks_ahead_is_granted_by_its_parameters() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let role = template.resource("RemediatorRole");
     let conditions = |action: &str| {
         let policies = role["Policies"].as_array().expect("policies").iter();
@@ -372,7 +372,7 @@ fn condition(of: &Value) -> Option<&str> {
 /// condition on that parameter.
 #[test]
 fn what_comes_with_a_parameter_is_granted_by_it() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let meaning = template.section("Conditions");
     let mut held = 0;
     for declared in FUNCTIONS {
@@ -405,7 +405,7 @@ fn what_comes_with_a_parameter_is_granted_by_it() {
 /// Without subnets for the probe, nothing of it is created.
 #[test]
 fn everything_of_the_probe_stands_under_its_condition() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let resources = template.section("Resources");
     let of_probe: Vec<_> = resources.iter().filter(|(id, _)| id.starts_with("Probe")).collect();
     assert!(of_probe.len() >= 5, "{}", of_probe.len());
@@ -416,7 +416,7 @@ fn everything_of_the_probe_stands_under_its_condition() {
 
 #[test]
 fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for (id, function) in template.functions() {
         for statement in statements(&template, function) {
             let writes = strings(&statement["Action"])

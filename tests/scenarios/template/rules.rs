@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::pattern::matches;
-use crate::template::{Template, events, project};
+use crate::template::{TemplateTree, events, project};
 
 /// Each file of `events/`, and the rules that pass it on. No rule passes on what comes by a schedule, by a queue, or
 /// from CloudFormation, which invokes by itself or through the topic. `tests/judges` checks the same file with another
@@ -35,7 +35,7 @@ fn files() -> BTreeMap<String, Value> {
 }
 
 /// The patterns of the rules that invoke functions, by the rule's name, which is unique over all functions.
-fn patterns(template: &Template) -> BTreeMap<&str, &Value> {
+fn patterns(template: &TemplateTree) -> BTreeMap<&str, &Value> {
     let mut patterns = BTreeMap::new();
     for (_, function) in template.functions() {
         for (name, kind, properties) in events(function) {
@@ -49,7 +49,7 @@ fn patterns(template: &Template) -> BTreeMap<&str, &Value> {
 
 #[test]
 fn every_event_is_passed_on_by_the_claimed_rules_and_no_other() {
-    let (template, files) = (Template::load(), files());
+    let (template, files) = (TemplateTree::load(), files());
     let patterns = patterns(&template);
     let claimed = claims();
     assert_eq!(
@@ -74,7 +74,7 @@ fn woken(patterns: &BTreeMap<&str, &Value>, event: &Value) -> BTreeSet<String> {
 
 #[test]
 fn every_published_event_is_passed_on_by_the_claimed_rules_and_no_other() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let patterns = patterns(&template);
     let published: Vec<Value> = PUBLISHED.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(published.len() > 20);
@@ -87,7 +87,7 @@ fn every_published_event_is_passed_on_by_the_claimed_rules_and_no_other() {
 
 #[test]
 fn deployments_wake_once_even_if_they_come_as_service_actions() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for name in ["SERVICE_DEPLOYMENT_IN_PROGRESS", "SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"] {
         for kind in ["INFO", "ERROR"] {
             let event = json!({"source": "aws.ecs", "detail-type": "ECS Service Action", "detail": {"eventType": kind, "eventName": name}});
@@ -98,7 +98,7 @@ fn deployments_wake_once_even_if_they_come_as_service_actions() {
 
 #[test]
 fn the_schedule_sends_the_sweep() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let remediator = template.resource("RemediatorFunction");
     let sweep = &remediator["Events"]["Sweep"]["Properties"];
     let input: Value = serde_json::from_str(sweep["Input"].as_str().expect("an input")).expect("JSON");

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use pullsafe::permission;
 use serde_json::Value;
 
-use crate::conditions::Chosen;
+use crate::conditions::ChosenParameters;
 use crate::permissions::{render_all, roles};
-use crate::template::{Template, strings};
+use crate::template::{TemplateTree, strings};
 
 /// Every action that changes something. `tests/judges` checks them against AWS's own access levels.
 fn writing() -> BTreeSet<&'static str> {
@@ -29,8 +29,8 @@ fn writing() -> BTreeSet<&'static str> {
 }
 
 /// The writing actions that the roles of a stack may call, each with its resources.
-fn granted(template: &Template, instead: &[(&str, &str)]) -> Vec<(String, String)> {
-    let (chosen, writing) = (Chosen::new(template, instead), writing());
+fn granted(template: &TemplateTree, instead: &[(&str, &str)]) -> Vec<(String, String)> {
+    let (chosen, writing) = (ChosenParameters::new(template, instead), writing());
     let mut found = Vec::new();
     for (role, properties) in roles(template) {
         let policies = chosen.resolve(&properties["Policies"]).expect("policies");
@@ -51,7 +51,7 @@ fn granted(template: &Template, instead: &[(&str, &str)]) -> Vec<(String, String
 /// `cargo test -p scenarios --test template observing -- --nocapture` prints how many writing actions are granted.
 #[test]
 fn an_observing_stack_can_change_nothing() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let found = granted(&template, &[]);
     println!("writing actions of an observing stack: {}", found.len());
     assert_eq!(found, []);
@@ -69,7 +69,7 @@ fn an_observing_stack_can_change_nothing() {
 /// nowhere else.
 #[test]
 fn an_observing_stack_with_a_mirror_changes_only_the_mirror() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let found = granted(&template, &[("MirrorConfigParameter", "/pullsafe/mirror"), ("MirrorMayDelete", "true")]);
     for (grant, resources) in &found {
         println!("{grant} on {resources}");
@@ -81,13 +81,13 @@ fn an_observing_stack_with_a_mirror_changes_only_the_mirror() {
 
 #[test]
 fn the_gate_asks_a_mirror_that_can_be_filled_and_no_other() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for function in ["ImageGateFunction", "GateWakerFunction"] {
         let queue = &template.resource(function)["Environment"]["Variables"]["PULLSAFE_MIRROR_QUEUE_URL"];
-        assert_eq!(Chosen::new(&template, &[]).resolve(queue), Some("".into()), "{function}");
+        assert_eq!(ChosenParameters::new(&template, &[]).resolve(queue), Some("".into()), "{function}");
         for instead in [("Mode", "act"), ("MirrorConfigParameter", "/p")] {
             assert_eq!(
-                Chosen::new(&template, &[instead]).resolve(queue).expect("a queue")["Ref"],
+                ChosenParameters::new(&template, &[instead]).resolve(queue).expect("a queue")["Ref"],
                 "MirrorQueue",
                 "{function}"
             );
@@ -98,7 +98,7 @@ fn the_gate_asks_a_mirror_that_can_be_filled_and_no_other() {
 /// A stack that acts, that asks first, or that a tag may let act has every permission that its steps declare.
 #[test]
 fn an_acting_stack_can_do_what_its_steps_declare() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for instead in [("Mode", "ask"), ("Mode", "act"), ("AllowTagToAct", "true")] {
         let found = granted(&template, &[instead]);
         let actions: BTreeSet<&str> = found.iter().filter_map(|(grant, _)| grant.split(": ").nth(1)).collect();
@@ -115,7 +115,7 @@ fn an_acting_stack_can_do_what_its_steps_declare() {
 /// go on.
 #[test]
 fn hooks_are_answered_only_where_the_parameter_says_so() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let answers = [("AnswerHooks", "true"), ("ServicePattern", "prod/*")];
     let found = granted(&template, &answers);
     let place = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service-deployment/${ServicePattern}/*";
@@ -124,7 +124,7 @@ fn hooks_are_answered_only_where_the_parameter_says_so() {
     let own: Vec<&str> = own.flat_map(|permission| permission.actions).copied().collect();
     assert!(own.len() > 4, "{own:?}");
     for (instead, are) in [(&answers[..1], true), (&[("Mode", "act")], false)] {
-        let policies = Chosen::new(&template, instead)
+        let policies = ChosenParameters::new(&template, instead)
             .resolve(&template.resource("RemediatorRole")["Policies"])
             .expect("policies")
             .to_string();
@@ -133,20 +133,20 @@ fn hooks_are_answered_only_where_the_parameter_says_so() {
         }
     }
     let rule = &template.resource("RemediatorFunction")["Events"]["DeploymentWaits"]["Properties"]["State"];
-    assert_eq!(Chosen::new(&template, &[]).resolve(rule), Some("DISABLED".into()));
-    assert_eq!(Chosen::new(&template, &answers).resolve(rule), Some("ENABLED".into()));
+    assert_eq!(ChosenParameters::new(&template, &[]).resolve(rule), Some("DISABLED".into()));
+    assert_eq!(ChosenParameters::new(&template, &answers).resolve(rule), Some("ENABLED".into()));
 }
 
 #[test]
 fn what_may_be_changed_can_be_narrowed_by_parameters() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let role = template.resource("RemediatorRole").to_string();
     for narrowed in [":service/${ServicePattern}", ":role/${TaskRolePattern}"] {
         assert!(role.contains(narrowed), "{narrowed}");
     }
     assert!(!role.contains(":role/*\"},\"Sid\":\"Keep"));
     let statement = |instead: &[(&str, &str)]| -> Value {
-        let policies = Chosen::new(&template, instead)
+        let policies = ChosenParameters::new(&template, instead)
             .resolve(&template.resource("RemediatorRole")["Policies"])
             .expect("policies");
         let statements = policies
@@ -168,10 +168,11 @@ fn what_may_be_changed_can_be_narrowed_by_parameters() {
 /// The topic accepts the whole organization, or these accounts of it.
 #[test]
 fn the_gates_topic_takes_a_list_of_accounts() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let document = &template.resource("ImageGateTopicPolicy")["PolicyDocument"]["Statement"][0]["Condition"];
     let condition = |accounts: &str| {
-        let chosen = Chosen::new(&template, &[("OrganizationId", "o-a1b2c3d4e5"), ("OrganizationAccounts", accounts)]);
+        let chosen =
+            ChosenParameters::new(&template, &[("OrganizationId", "o-a1b2c3d4e5"), ("OrganizationAccounts", accounts)]);
         chosen.resolve(document).expect("a condition")["StringEquals"].clone()
     };
     assert_eq!(condition("").get("aws:PrincipalAccount"), None);
@@ -182,21 +183,24 @@ fn the_gates_topic_takes_a_list_of_accounts() {
 /// A new account has ten concurrent executions and cannot reserve any of them.
 #[test]
 fn nothing_is_reserved_unless_a_parameter_says_so() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     for (id, function) in template.functions() {
         let reserved = &function["ReservedConcurrentExecutions"];
-        assert_eq!(Chosen::new(&template, &[]).resolve(reserved), None, "{id}");
+        assert_eq!(ChosenParameters::new(&template, &[]).resolve(reserved), None, "{id}");
         let parameter = format!("{}ReservedConcurrency", id.strip_suffix("Function").expect("a function"));
-        let chosen = Chosen::new(&template, &[(&parameter, "5")]);
+        let chosen = ChosenParameters::new(&template, &[(&parameter, "5")]);
         assert_eq!(chosen.resolve(reserved).expect("a number")["Ref"], parameter, "{id}");
     }
 }
 
 #[test]
 fn one_key_of_the_customer_is_used_for_everything_that_is_kept() {
-    let template = Template::load();
+    let template = TemplateTree::load();
     let key = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d";
-    let (without, with) = (Chosen::new(&template, &[]), Chosen::new(&template, &[("EncryptionKeyArn", key)]));
+    let (without, with) = (
+        ChosenParameters::new(&template, &[]),
+        ChosenParameters::new(&template, &[("EncryptionKeyArn", key)]),
+    );
     let kept = [("AWS::SQS::Queue", "KmsMasterKeyId"), ("AWS::Logs::LogGroup", "KmsKeyId")];
     for (kind, property) in kept {
         for (id, properties) in template.resources(kind) {

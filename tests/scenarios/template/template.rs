@@ -15,9 +15,9 @@ pub(crate) fn project() -> PathBuf {
 }
 
 /// The template as one tree.
-pub(crate) struct Template(Value);
+pub(crate) struct TemplateTree(Value);
 
-impl Template {
+impl TemplateTree {
     /// Reads the project's template.
     pub(crate) fn load() -> Self {
         let text = std::fs::read_to_string(project().join("template.yaml")).expect("template.yaml");
@@ -118,7 +118,7 @@ fn intrinsic(name: &str, value: Value) -> Value {
 
 #[test]
 fn short_forms_are_written_out() {
-    let template = Template::parse("a: [!Ref B, !GetAtt C.Arn, !Sub \"x-${D}\", !If [E, 1, yes]]");
+    let template = TemplateTree::parse("a: [!Ref B, !GetAtt C.Arn, !Sub \"x-${D}\", !If [E, 1, yes]]");
     let expected =
         json!([{"Ref": "B"}, {"Fn::GetAtt": ["C", "Arn"]}, {"Fn::Sub": "x-${D}"}, {"Fn::If": ["E", 1, "yes"]}]);
     assert_eq!(template.0["a"], expected);

@@ -10,11 +10,11 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Rounds {
     latency: Duration,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<RoundsState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct RoundsState {
     answered: usize,
     calls: Vec<(String, usize)>,
 }

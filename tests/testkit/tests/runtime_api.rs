@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::runtime_api::{Config, Outcome, Runtime, RuntimeError};
+use testkit::runtime_api::{FunctionConfig, FunctionOutcome, Runtime, RuntimeError};
 
-fn bare() -> Config {
-    Config::new(env!("CARGO_BIN_EXE_bare"))
+fn bare() -> FunctionConfig {
+    FunctionConfig::new(env!("CARGO_BIN_EXE_bare"))
 }
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn events_are_answered_one_after_the_other() {
     assert!(runtime.time_to_first_next() > Duration::ZERO);
     for number in 0..20 {
         let event = json!({ "number": number });
-        assert_eq!(runtime.invoke(&event).await.expect("answers"), Outcome::Response(event));
+        assert_eq!(runtime.invoke(&event).await.expect("answers"), FunctionOutcome::Response(event));
     }
     let peak = runtime.peak_resident_bytes().expect("the process runs");
     assert!((100_000..1_000_000_000).contains(&peak), "{peak}");
@@ -25,11 +25,11 @@ async fn events_are_answered_one_after_the_other() {
 #[tokio::test]
 async fn an_error_is_an_outcome_and_the_next_event_is_served() {
     let mut runtime = Runtime::start(&bare()).await.expect("starts");
-    let Outcome::Error(error) = runtime.invoke(&json!({"fail": "no table"})).await.expect("answers") else {
+    let FunctionOutcome::Error(error) = runtime.invoke(&json!({"fail": "no table"})).await.expect("answers") else {
         panic!("not an error")
     };
     assert_eq!(error["errorMessage"], "no table");
-    assert_eq!(runtime.invoke(&json!(1)).await.expect("answers"), Outcome::Response(json!(1)));
+    assert_eq!(runtime.invoke(&json!(1)).await.expect("answers"), FunctionOutcome::Response(json!(1)));
 }
 
 #[tokio::test]
@@ -43,13 +43,13 @@ async fn a_process_that_ends_is_an_error_and_not_a_wait() {
 
 #[tokio::test]
 async fn a_binary_that_is_no_function_is_an_error() {
-    let never_asks = Config::new("/bin/true");
+    let never_asks = FunctionConfig::new("/bin/true");
     assert!(matches!(Runtime::start(&never_asks).await, Err(RuntimeError::Ended { .. })));
-    let missing = Config::new("/no/such/bootstrap");
+    let missing = FunctionConfig::new("/no/such/bootstrap");
     assert!(matches!(Runtime::start(&missing).await, Err(RuntimeError::Start { .. })));
-    let too_slow = Config {
+    let too_slow = FunctionConfig {
         timeout: Duration::from_millis(50),
-        ..Config::new("/bin/cat")
+        ..FunctionConfig::new("/bin/cat")
     };
     assert!(matches!(
         Runtime::start(&too_slow).await,

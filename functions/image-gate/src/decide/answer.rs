@@ -48,7 +48,7 @@ pub struct Attributes {
 /// Where the digest of an answer comes from. No digest is given out that a look did not find, but one: that of a
 /// rollback, where the image is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum DigestOrigin {
     /// A look at ECR, at this moment.
     Look(Timestamp),
     /// The memory of a rollback; a look at ECR found the image.
@@ -67,7 +67,7 @@ pub enum Origin {
     },
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for DigestOrigin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Look(at) => write!(formatter, "found in ECR at {at}"),
@@ -89,13 +89,13 @@ impl fmt::Display for Origin {
 
 /// What is told to CloudFormation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct CustomResourceResponse {
     outcome: Result<BTreeMap<&'static str, String>, String>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Body<'a> {
+struct ResponseBody<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -107,9 +107,9 @@ struct Body<'a> {
     data: &'a BTreeMap<&'static str, String>,
 }
 
-impl Answer {
+impl CustomResourceResponse {
     /// The image exists, or existed when the resource was given it.
-    pub fn present(attributes: Attributes, origin: &Origin, waited_seconds: u64) -> Self {
+    pub fn present(attributes: Attributes, origin: &DigestOrigin, waited_seconds: u64) -> Self {
         let image_uri = format!("{}@{}", attributes.repository_uri, attributes.digest);
         let values = [
             origin.to_string(),
@@ -190,7 +190,7 @@ impl Answer {
         let physical_id = requester.physical_id();
         let none = BTreeMap::new();
         let serialise = |reason: Option<&str>| {
-            let body = Body {
+            let body = ResponseBody {
                 status: if self.is_success() { "SUCCESS" } else { "FAILED" },
                 reason,
                 physical_resource_id: &physical_id,
@@ -253,9 +253,10 @@ mod tests {
             repository_uri: "r/web".to_owned(),
             ..Attributes::default()
         };
-        let origin = Origin::Look(Timestamp::from_millis(1_768_504_620_000));
-        let body = Answer::present(attributes.clone(), &origin, 7).body(&requester("arn:x:stack/app/1"));
-        assert_eq!(Answer::image_of(&body), Some(attributes));
+        let origin = DigestOrigin::Look(Timestamp::from_millis(1_768_504_620_000));
+        let body =
+            CustomResourceResponse::present(attributes.clone(), &origin, 7).body(&requester("arn:x:stack/app/1"));
+        assert_eq!(CustomResourceResponse::image_of(&body), Some(attributes));
         let body: Value = serde_json::from_str(&body).unwrap();
         let data = body["Data"].as_object().unwrap();
         assert_eq!(data.keys().map(String::as_str).collect::<Vec<_>>(), ATTRIBUTES);
@@ -275,7 +276,8 @@ mod tests {
     #[test]
     fn a_long_reason_loses_its_middle_and_nothing_else() {
         let reason = format!("It failed. {} docker push r/web:1", "\"quotes\" \\ and ünïcode ".repeat(500));
-        let body = Answer::failed(&reason).body(&requester(&format!("arn:x:stack/{}/1", "a".repeat(255))));
+        let body =
+            CustomResourceResponse::failed(&reason).body(&requester(&format!("arn:x:stack/{}/1", "a".repeat(255))));
         assert!(body.len() <= LONGEST_ANSWER, "{}", body.len());
         let body: Value = serde_json::from_str(&body).unwrap();
         let reason = body["Reason"].as_str().unwrap();
@@ -289,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_delete_is_a_success_without_data() {
-        let body: Value = serde_json::from_str(&Answer::deleted().body(&requester("s"))).unwrap();
+        let body: Value = serde_json::from_str(&CustomResourceResponse::deleted().body(&requester("s"))).unwrap();
         assert_eq!((&body["Status"], body.get("Data")), (&json!("SUCCESS"), None));
     }
 }

@@ -5,11 +5,11 @@
 //! `DescribeImageSigningStatus`, `GetRepositoryPolicy`) and those that every service of AWS answers with. A code that
 //! is in no row is waited out, for it is not known to be final.
 
-use super::look::{Look, WhyNot};
+use super::look::{ImageLook, WhyNot};
 
 /// What a code means for a stack that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub enum EcrErrorMeaning {
     /// The image is not there, and may come.
     NoImage,
     /// The repository is not there, and may come.
@@ -25,105 +25,109 @@ pub enum Meaning {
 }
 
 /// Every code that is known, and what it means.
-pub const ROWS: &[(&str, Meaning)] = &[
+pub const ROWS: &[(&str, EcrErrorMeaning)] = &[
     // Whole calls.
-    ("RepositoryNotFoundException", Meaning::NoRepository),
-    ("ImageNotFoundException", Meaning::NoImage),
-    ("InvalidParameterException", Meaning::Final),
-    ("ValidationException", Meaning::Final),
+    ("RepositoryNotFoundException", EcrErrorMeaning::NoRepository),
+    ("ImageNotFoundException", EcrErrorMeaning::NoImage),
+    ("InvalidParameterException", EcrErrorMeaning::Final),
+    ("ValidationException", EcrErrorMeaning::Final),
     (
         "LimitExceededException",
-        Meaning::Person("a quota of ECR is used up: raise it, or remove what is not needed"),
+        EcrErrorMeaning::Person("a quota of ECR is used up: raise it, or remove what is not needed"),
     ),
     (
         "UnableToGetUpstreamImageException",
-        Meaning::Person(
+        EcrErrorMeaning::Person(
             "the pull-through cache could not get the image: see that it exists upstream, and the rule's credentials",
         ),
     ),
-    ("ServerException", Meaning::Passes),
-    ("RepositoryPolicyNotFoundException", Meaning::Permission),
+    ("ServerException", EcrErrorMeaning::Passes),
+    ("RepositoryPolicyNotFoundException", EcrErrorMeaning::Permission),
     // Images of a batch.
-    ("ImageNotFound", Meaning::NoImage),
-    ("ImageTagDoesNotMatchDigest", Meaning::NoImage),
-    ("InvalidImageDigest", Meaning::Final),
-    ("InvalidImageTag", Meaning::Final),
-    ("MissingDigestAndTag", Meaning::Final),
-    ("ImageReferencedByManifestList", Meaning::Passes),
+    ("ImageNotFound", EcrErrorMeaning::NoImage),
+    ("ImageTagDoesNotMatchDigest", EcrErrorMeaning::NoImage),
+    ("InvalidImageDigest", EcrErrorMeaning::Final),
+    ("InvalidImageTag", EcrErrorMeaning::Final),
+    ("MissingDigestAndTag", EcrErrorMeaning::Final),
+    ("ImageReferencedByManifestList", EcrErrorMeaning::Passes),
     (
         "ImageInaccessible",
-        Meaning::Person("ECR holds the image and cannot give it: restore it from the archive, or push it again"),
+        EcrErrorMeaning::Person(
+            "ECR holds the image and cannot give it: restore it from the archive, or push it again",
+        ),
     ),
     (
         "KmsError",
-        Meaning::Person(
+        EcrErrorMeaning::Person(
             "the key that the repository is encrypted with cannot be used: see that it is enabled and its policy \
              admits ECR",
         ),
     ),
     (
         "UpstreamAccessDenied",
-        Meaning::Person("the upstream registry refuses the pull-through cache: see the rule's credentials"),
+        EcrErrorMeaning::Person("the upstream registry refuses the pull-through cache: see the rule's credentials"),
     ),
-    ("UpstreamTooManyRequests", Meaning::Passes),
-    ("UpstreamUnavailable", Meaning::Passes),
+    ("UpstreamTooManyRequests", EcrErrorMeaning::Passes),
+    ("UpstreamUnavailable", EcrErrorMeaning::Passes),
     // Every service.
-    ("AccessDeniedException", Meaning::Permission),
-    ("AccessDenied", Meaning::Permission),
-    ("UnauthorizedOperation", Meaning::Permission),
-    ("OptInRequired", Meaning::Permission),
-    ("NotAuthorized", Meaning::Permission),
-    ("UnrecognizedClientException", Meaning::Permission),
-    ("InvalidClientTokenId", Meaning::Permission),
-    ("MissingAuthenticationToken", Meaning::Permission),
-    ("IncompleteSignature", Meaning::Permission),
-    ("InvalidSignatureException", Meaning::Permission),
-    ("SignatureDoesNotMatch", Meaning::Permission),
-    ("ExpiredTokenException", Meaning::Passes),
-    ("ExpiredToken", Meaning::Passes),
-    ("RequestExpired", Meaning::Passes),
-    ("ThrottlingException", Meaning::Passes),
-    ("Throttling", Meaning::Passes),
-    ("TooManyRequestsException", Meaning::Passes),
-    ("RequestLimitExceeded", Meaning::Passes),
-    ("RequestTimeoutException", Meaning::Passes),
-    ("InternalFailure", Meaning::Passes),
-    ("InternalServerError", Meaning::Passes),
-    ("InternalServerException", Meaning::Passes),
-    ("ServiceUnavailable", Meaning::Passes),
-    ("ServiceUnavailableException", Meaning::Passes),
-    ("MalformedQueryString", Meaning::Final),
-    ("UnknownOperationException", Meaning::Final),
+    ("AccessDeniedException", EcrErrorMeaning::Permission),
+    ("AccessDenied", EcrErrorMeaning::Permission),
+    ("UnauthorizedOperation", EcrErrorMeaning::Permission),
+    ("OptInRequired", EcrErrorMeaning::Permission),
+    ("NotAuthorized", EcrErrorMeaning::Permission),
+    ("UnrecognizedClientException", EcrErrorMeaning::Permission),
+    ("InvalidClientTokenId", EcrErrorMeaning::Permission),
+    ("MissingAuthenticationToken", EcrErrorMeaning::Permission),
+    ("IncompleteSignature", EcrErrorMeaning::Permission),
+    ("InvalidSignatureException", EcrErrorMeaning::Permission),
+    ("SignatureDoesNotMatch", EcrErrorMeaning::Permission),
+    ("ExpiredTokenException", EcrErrorMeaning::Passes),
+    ("ExpiredToken", EcrErrorMeaning::Passes),
+    ("RequestExpired", EcrErrorMeaning::Passes),
+    ("ThrottlingException", EcrErrorMeaning::Passes),
+    ("Throttling", EcrErrorMeaning::Passes),
+    ("TooManyRequestsException", EcrErrorMeaning::Passes),
+    ("RequestLimitExceeded", EcrErrorMeaning::Passes),
+    ("RequestTimeoutException", EcrErrorMeaning::Passes),
+    ("InternalFailure", EcrErrorMeaning::Passes),
+    ("InternalServerError", EcrErrorMeaning::Passes),
+    ("InternalServerException", EcrErrorMeaning::Passes),
+    ("ServiceUnavailable", EcrErrorMeaning::Passes),
+    ("ServiceUnavailableException", EcrErrorMeaning::Passes),
+    ("MalformedQueryString", EcrErrorMeaning::Final),
+    ("UnknownOperationException", EcrErrorMeaning::Final),
 ];
 
 /// What a code means. No answer at all, and a code that nobody knows, pass.
-pub fn meaning(code: Option<&str>) -> Meaning {
+pub fn meaning(code: Option<&str>) -> EcrErrorMeaning {
     let row = ROWS.iter().find(|(known, _)| Some(*known) == code);
-    row.map_or(Meaning::Passes, |(_, meaning)| *meaning)
+    row.map_or(EcrErrorMeaning::Passes, |(_, meaning)| *meaning)
 }
 
 /// What a look showed that ended in this error, in ECR's words.
-pub fn look_of(code: Option<&str>, words: &str) -> Look {
+pub fn look_of(code: Option<&str>, words: &str) -> ImageLook {
     match meaning(code) {
-        Meaning::NoImage => Look::NotYet(WhyNot::NoImage),
-        Meaning::NoRepository => Look::NotYet(WhyNot::NoRepository),
-        Meaning::Passes => Look::NotYet(WhyNot::NotKnown(words.to_owned())),
-        Meaning::Person(what) => Look::NotYet(WhyNot::NotKnown(format!("{words} ({what})"))),
-        Meaning::Permission => Look::Denied(format!("The gate may not look: {words}")),
-        Meaning::Final => Look::Never(format!("The gate cannot look, and waiting would not help: {words}")),
+        EcrErrorMeaning::NoImage => ImageLook::NotYet(WhyNot::NoImage),
+        EcrErrorMeaning::NoRepository => ImageLook::NotYet(WhyNot::NoRepository),
+        EcrErrorMeaning::Passes => ImageLook::NotYet(WhyNot::NotKnown(words.to_owned())),
+        EcrErrorMeaning::Person(what) => ImageLook::NotYet(WhyNot::NotKnown(format!("{words} ({what})"))),
+        EcrErrorMeaning::Permission => ImageLook::Denied(format!("The gate may not look: {words}")),
+        EcrErrorMeaning::Final => {
+            ImageLook::Never(format!("The gate cannot look, and waiting would not help: {words}"))
+        }
     }
 }
 
 /// The rows as a table for the documents.
 pub fn table() -> String {
     let mut text = "| ECR answers | The gate |\n|---|---|\n".to_owned();
-    let what = |meaning: Meaning| match meaning {
-        Meaning::NoImage => "waits for the image".to_owned(),
-        Meaning::NoRepository => "waits for the repository and the image".to_owned(),
-        Meaning::Passes => "waits: it passes by itself".to_owned(),
-        Meaning::Person(what) => format!("waits; a person has to act: {what}"),
-        Meaning::Permission => "waits two minutes, for a permission may be on its way; then FAILED".to_owned(),
-        Meaning::Final => "FAILED at once".to_owned(),
+    let what = |meaning: EcrErrorMeaning| match meaning {
+        EcrErrorMeaning::NoImage => "waits for the image".to_owned(),
+        EcrErrorMeaning::NoRepository => "waits for the repository and the image".to_owned(),
+        EcrErrorMeaning::Passes => "waits: it passes by itself".to_owned(),
+        EcrErrorMeaning::Person(what) => format!("waits; a person has to act: {what}"),
+        EcrErrorMeaning::Permission => "waits two minutes, for a permission may be on its way; then FAILED".to_owned(),
+        EcrErrorMeaning::Final => "FAILED at once".to_owned(),
     };
     let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
     for (code, meaning) in ROWS {
@@ -151,6 +155,6 @@ mod tests {
     fn every_code_has_one_row() {
         let codes: BTreeSet<&str> = ROWS.iter().map(|(code, _)| *code).collect();
         assert_eq!(codes.len(), ROWS.len());
-        assert_eq!((meaning(None), meaning(Some("SomethingNew"))), (Meaning::Passes, Meaning::Passes));
+        assert_eq!((meaning(None), meaning(Some("SomethingNew"))), (EcrErrorMeaning::Passes, EcrErrorMeaning::Passes));
     }
 }

@@ -6,23 +6,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::place::Place;
+use super::place::RepositoryPlace;
 use super::request::Requester;
-use super::url::ResponseUrl;
+use super::url::StoredResponseUrl;
 use pullsafe::reference::Digest;
 
 /// The key of one row: `pk` and `sk`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Key {
+pub struct RowKey {
     /// Where it lies.
     pub partition: String,
     /// Which one it is there.
     pub sort: String,
 }
 
-impl Key {
+impl RowKey {
     /// The row of a request that waits for an image at this place.
-    pub fn of_wait(place: &Place, requester: &Requester, url: &ResponseUrl) -> Self {
+    pub fn of_wait(place: &RepositoryPlace, requester: &Requester, url: &StoredResponseUrl) -> Self {
         let request = hash(&[&requester.stack_id, &requester.logical_resource_id, &requester.request_id, url.expose()]);
         Self {
             partition: waiters(place.account.as_deref().unwrap_or_default(), &place.region, &place.repository),
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_request_id_that_is_used_again_is_another_request() {
-        let place = Place {
+        let place = RepositoryPlace {
             account: Some("111122223333".to_owned()),
             region: "eu-west-1".to_owned(),
             repository: "web".to_owned(),
@@ -77,13 +77,13 @@ mod tests {
             logical_resource_id: "Image".to_owned(),
             physical_resource_id: None,
         };
-        let key = |url: &str| Key::of_wait(&place, &requester, &ResponseUrl::new(url));
+        let key = |url: &str| RowKey::of_wait(&place, &requester, &StoredResponseUrl::new(url));
         assert_eq!(key("https://a"), key("https://a"));
         assert_ne!(key("https://a").sort, key("https://b").sort);
         assert_eq!(key("https://a").partition, "gate#111122223333/eu-west-1/web");
         assert!(key("https://b").sort.starts_with(&of_resource(&requester)));
         assert!(!key("https://a").sort.contains("https"));
         assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
-        assert_ne!(Key::of_memory(&requester, "1"), Key::of_memory(&requester, "2"));
+        assert_ne!(RowKey::of_memory(&requester, "1"), RowKey::of_memory(&requester, "2"));
     }
 }

@@ -33,7 +33,7 @@ pub enum WhyNot {
 
 /// What a look showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
+pub enum ImageLook {
     /// The image is there, as it was asked for.
     Present(Box<Attributes>),
     /// It may come, and this is why it is not there.
@@ -55,7 +55,7 @@ pub enum Freshness {
     FreshImage,
 }
 
-impl Look {
+impl ImageLook {
     /// Whether this is a tag that was moved only just now, so that it should be read once more.
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         match self {
@@ -84,8 +84,8 @@ impl Look {
 mod tests {
     use super::*;
 
-    fn present(tag: &str, pushed_at: &str) -> Look {
-        Look::Present(Box::new(Attributes {
+    fn present(tag: &str, pushed_at: &str) -> ImageLook {
+        ImageLook::Present(Box::new(Attributes {
             tag: tag.to_owned(),
             pushed_at: pushed_at.to_owned(),
             media_type: OCI_INDEX.to_owned(),
@@ -96,13 +96,13 @@ mod tests {
     #[test]
     fn only_a_tag_that_was_moved_just_now_is_read_again() {
         let now = Timestamp::parse("2026-01-15T19:47:05Z").unwrap();
-        let fresh = |look: Look| look.freshness(now);
+        let fresh = |look: ImageLook| look.freshness(now);
         assert_eq!(fresh(present("1", "2026-01-15T19:47:01Z")), Freshness::FreshIndex);
         assert_eq!(fresh(present("1", "2026-01-15T19:47:06Z")), Freshness::FreshIndex, "clocks differ");
         assert_eq!(fresh(present("1", "2026-01-15T19:47:00Z")), Freshness::Settled);
         assert_eq!(fresh(present("1", "2026-01-15T19:50:00Z")), Freshness::Settled, "clocks differ a lot");
         assert_eq!(fresh(present("", "2026-01-15T19:47:05Z")), Freshness::Settled, "a digest does not move");
         assert_eq!(fresh(present("1", "")), Freshness::Settled);
-        assert_eq!(fresh(Look::NotYet(WhyNot::NoImage)), Freshness::Settled);
+        assert_eq!(fresh(ImageLook::NotYet(WhyNot::NoImage)), Freshness::Settled);
     }
 }

@@ -4,12 +4,12 @@
 //! one elsewhere would wait for what cannot come, or would have somebody's image replaced by another: it is refused at
 //! once.
 
-use super::place::Place;
+use super::place::RepositoryPlace;
 use super::properties::Properties;
-use super::refusal::Refusal;
+use super::refusal::PropertyRefusal;
 use pullsafe::naming::mirrored_name;
 use pullsafe::reference::ecr_host;
-use pullsafe::settings::Mirror;
+use pullsafe::settings::MirrorLocation;
 
 const PROPERTY: &str = "Source";
 
@@ -17,9 +17,13 @@ const PROPERTY: &str = "Source";
 ///
 /// # Errors
 /// It would not, and this is where it would.
-pub fn check(asked: &Properties, place: &Place, mirror: Option<&Mirror>) -> Result<(), Refusal> {
+pub fn check(
+    asked: &Properties,
+    place: &RepositoryPlace,
+    mirror: Option<&MirrorLocation>,
+) -> Result<(), PropertyRefusal> {
     let Some(source) = &asked.source else { return Ok(()) };
-    let refuse = |why: String, write: String| Err(Refusal::new(PROPERTY, &source.to_string(), why, write));
+    let refuse = |why: String, write: String| Err(PropertyRefusal::new(PROPERTY, &source.to_string(), why, write));
     let Some(mirror) = mirror else {
         return refuse(
             "cannot be copied: this gate has no mirror".to_owned(),

@@ -8,7 +8,7 @@ use pullsafe::reference::ecr_host;
 
 /// A repository of a private registry, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Place {
+pub struct RepositoryPlace {
     /// The registry's account; `None` leaves it to the caller's own.
     pub account: Option<String>,
     /// The registry's region.
@@ -19,7 +19,7 @@ pub struct Place {
     pub registry: Option<String>,
 }
 
-impl Place {
+impl RepositoryPlace {
     /// The registry that the template named, else the one of the stack's own account and region.
     pub fn of(properties: &Properties, requester: &Requester, own_region: Option<&str>) -> Self {
         let repository = properties.repository.clone();
@@ -71,10 +71,10 @@ mod tests {
 
     use super::*;
 
-    fn place(repository: &str, own_region: Option<&str>) -> Place {
+    fn place(repository: &str, own_region: Option<&str>) -> RepositoryPlace {
         let properties = Properties::parse(&json!({"RepositoryName": repository, "ImageTag": "1.4.3"})).unwrap();
         let stack_id = "arn:aws:cloudformation:eu-west-1:111122223333:stack/app/0a1b".to_owned();
-        Place::of(&properties, &Requester { stack_id, ..Requester::default() }, own_region)
+        RepositoryPlace::of(&properties, &Requester { stack_id, ..Requester::default() }, own_region)
     }
 
     #[test]

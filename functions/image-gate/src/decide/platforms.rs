@@ -5,7 +5,7 @@ use std::str::FromStr as _;
 use serde_json::Value;
 
 use super::foreign::shown;
-use super::refusal::Refusal;
+use super::refusal::PropertyRefusal;
 use pullsafe::manifest::Platform;
 use pullsafe::similar::similar;
 
@@ -42,7 +42,7 @@ const ALIASES: [(&str, &str, Option<&str>); 12] = [
 ///
 /// # Errors
 /// The first that no image can be for.
-pub(super) fn parse(value: &Value) -> Result<Vec<Platform>, Refusal> {
+pub(super) fn parse(value: &Value) -> Result<Vec<Platform>, PropertyRefusal> {
     let mut platforms = Vec::new();
     for text in texts(value)? {
         let platform = one(&text)?;
@@ -53,7 +53,7 @@ pub(super) fn parse(value: &Value) -> Result<Vec<Platform>, Refusal> {
     Ok(platforms)
 }
 
-fn texts(value: &Value) -> Result<Vec<String>, Refusal> {
+fn texts(value: &Value) -> Result<Vec<String>, PropertyRefusal> {
     let split = |text: &str| {
         text.split(',')
             .map(str::trim)
@@ -71,19 +71,19 @@ fn texts(value: &Value) -> Result<Vec<String>, Refusal> {
                 Value::String(text) => Ok(split(text)),
                 Value::Number(number) => Ok(vec![number.to_string()]),
                 Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-                    Err(Refusal::without_value(PROPERTY, "holds something that is not a text", example))
+                    Err(PropertyRefusal::without_value(PROPERTY, "holds something that is not a text", example))
                 }
             };
             Ok(items.iter().map(text).collect::<Result<Vec<_>, _>>()?.concat())
         }
         Value::Bool(_) | Value::Object(_) => {
-            Err(Refusal::without_value(PROPERTY, "is neither a text nor a list", example))
+            Err(PropertyRefusal::without_value(PROPERTY, "is neither a text nor a list", example))
         }
     }
 }
 
-fn one(text: &str) -> Result<Platform, Refusal> {
-    let refuse = |why: String, write: String| Err(Refusal::new(PROPERTY, text, why, write));
+fn one(text: &str) -> Result<Platform, PropertyRefusal> {
+    let refuse = |why: String, write: String| Err(PropertyRefusal::new(PROPERTY, text, why, write));
     if text.contains([' ', ';', '|', '\t']) {
         let parts: Vec<&str> = text.split([' ', ';', '|', '\t']).filter(|part| !part.is_empty()).collect();
         return refuse(

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::deadline::LONGEST_TIMEOUT_SECONDS;
-use super::refusal::{InvalidProperties, Refusal};
-use super::wanted::Wanted;
+use super::refusal::{InvalidProperties, PropertyRefusal};
+use super::wanted::GateImage;
 use super::{platforms, repository_name, source};
 use pullsafe::manifest::Platform;
 use pullsafe::reference::Reference;
@@ -33,7 +33,7 @@ pub struct Properties {
     /// The registry's host, where the template gave the whole address.
     pub registry: Option<String>,
     /// Which image.
-    pub wanted: Wanted,
+    pub wanted: GateImage,
     /// The platforms that it has to be for.
     pub platforms: Vec<Platform>,
     /// The image that the mirror copies where this one is absent.
@@ -57,11 +57,14 @@ impl Properties {
     /// Everything that is missing, unknown, or cannot be used.
     pub fn parse(properties: &Value) -> Result<Self, InvalidProperties> {
         if !properties.is_object() && !properties.is_null() {
-            let fault =
-                Refusal::without_value("ResourceProperties", "is not an object", "the properties by their names");
+            let fault = PropertyRefusal::without_value(
+                "ResourceProperties",
+                "is not an object",
+                "the properties by their names",
+            );
             return Err(InvalidProperties(vec![fault]));
         }
-        let mut reader = Reader { properties, faults: Vec::new() };
+        let mut reader = PropertiesReader { properties, faults: Vec::new() };
         reader.refuse_unknown();
         let repository = match reader.text("RepositoryName") {
             Some(text) => reader.keep(repository_name::parse(&text)),
@@ -71,7 +74,7 @@ impl Properties {
         let wanted = if reader.is_odd("ImageTag") || reader.is_odd("ImageDigest") {
             None
         } else {
-            reader.keep(Wanted::parse(tag.as_deref(), digest.as_deref()))
+            reader.keep(GateImage::parse(tag.as_deref(), digest.as_deref()))
         };
         let platforms = reader.keep(platforms::parse(&properties["Platforms"]));
         let source = match (reader.text("Source"), &wanted) {
@@ -121,18 +124,18 @@ impl Properties {
     /// The image in a repository with this address.
     pub fn image_at(&self, uri: &str) -> String {
         match &self.wanted {
-            Wanted::Tag(tag) => format!("{uri}:{tag}"),
-            Wanted::Digest(digest) => format!("{uri}@{digest}"),
+            GateImage::Tag(tag) => format!("{uri}:{tag}"),
+            GateImage::Digest(digest) => format!("{uri}@{digest}"),
         }
     }
 }
 
-struct Reader<'a> {
+struct PropertiesReader<'a> {
     properties: &'a Value,
-    faults: Vec<Refusal>,
+    faults: Vec<PropertyRefusal>,
 }
 
-impl Reader<'_> {
+impl PropertiesReader<'_> {
     /// A property as text. A number and a truth value are taken as they were written, without an exponent or a fraction
     /// of zero.
     fn text(&mut self, name: &'static str) -> Option<String> {
@@ -146,7 +149,8 @@ impl Reader<'_> {
             Value::Null => return None,
             // An object where a text belongs must not pass for one that is missing.
             Value::Array(_) | Value::Object(_) => {
-                self.faults.push(Refusal::without_value(name, "is not a text", format!("{name} as one text")));
+                self.faults
+                    .push(PropertyRefusal::without_value(name, "is not a text", format!("{name} as one text")));
                 return None;
             }
         };
@@ -160,12 +164,12 @@ impl Reader<'_> {
 
     fn missing<T>(&mut self, name: &'static str, write: &str) -> Option<T> {
         if !self.is_odd(name) {
-            self.faults.push(Refusal::without_value(name, "is missing", write));
+            self.faults.push(PropertyRefusal::without_value(name, "is missing", write));
         }
         None
     }
 
-    fn keep<T>(&mut self, outcome: Result<T, Refusal>) -> Option<T> {
+    fn keep<T>(&mut self, outcome: Result<T, PropertyRefusal>) -> Option<T> {
         outcome.map_err(|refusal| self.faults.push(refusal)).ok()
     }
 
@@ -177,14 +181,14 @@ impl Reader<'_> {
             .flatten()
             .map(|(name, _)| name.as_str())
             .filter(|name| !KNOWN.contains(name));
-        let faults: Vec<Refusal> = names.take(5).map(unknown).collect();
+        let faults: Vec<PropertyRefusal> = names.take(5).map(unknown).collect();
         self.faults.extend(faults);
     }
 }
 
-fn unknown(name: &str) -> Refusal {
+fn unknown(name: &str) -> PropertyRefusal {
     if name.eq_ignore_ascii_case("NotArchived") {
-        return Refusal::without_value(
+        return PropertyRefusal::without_value(
             name,
             "is no property: an image in the archive is never taken",
             "nothing: it is always so",
@@ -201,22 +205,27 @@ fn unknown(name: &str) -> Refusal {
         Some(nearest) => format!("{nearest}, if that is meant; known are {}", KNOWN.join(", ")),
         None => format!("one of {}", KNOWN.join(", ")),
     };
-    Refusal::without_value(name, "is an unknown property", write)
+    PropertyRefusal::without_value(name, "is an unknown property", write)
 }
 
-fn flag(name: &str, text: &str) -> Result<bool, Refusal> {
+fn flag(name: &str, text: &str) -> Result<bool, PropertyRefusal> {
     match text.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(Refusal::new(name, text, "is neither true nor false", format!("{name}: true or {name}: false"))),
+        _ => Err(PropertyRefusal::new(
+            name,
+            text,
+            "is neither true nor false",
+            format!("{name}: true or {name}: false"),
+        )),
     }
 }
 
 /// CloudFormation itself refuses what is not 1 to 3600, but it lets a template's author write 3600.0.
-fn seconds(text: &str) -> Result<i64, Refusal> {
+fn seconds(text: &str) -> Result<i64, PropertyRefusal> {
     match text.parse::<f64>() {
         Ok(number) if (1.0..=LONGEST_TIMEOUT_SECONDS as f64).contains(&number) => Ok(number as i64),
-        Ok(number) if number.is_finite() => Err(Refusal::new(
+        Ok(number) if number.is_finite() => Err(PropertyRefusal::new(
             "ServiceTimeout",
             text,
             "is out of CloudFormation's bounds",
@@ -227,7 +236,7 @@ fn seconds(text: &str) -> Result<i64, Refusal> {
                 || format!("1 to {LONGEST_TIMEOUT_SECONDS}"),
                 |seconds| format!("ServiceTimeout: {seconds}"),
             );
-            Err(Refusal::new("ServiceTimeout", text, "is not a number of seconds", write))
+            Err(PropertyRefusal::new("ServiceTimeout", text, "is not a number of seconds", write))
         }
     }
 }
@@ -266,7 +275,10 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(properties.registry.as_deref(), Some("111122223333.dkr.ecr.eu-west-1.amazonaws.com"));
-        assert_eq!((properties.repository.as_str(), &properties.wanted), ("team/web", &Wanted::Tag("14".to_owned())));
+        assert_eq!(
+            (properties.repository.as_str(), &properties.wanted),
+            ("team/web", &GateImage::Tag("14".to_owned()))
+        );
         assert_eq!(properties.platforms.len(), 2);
         assert_eq!((properties.timeout_seconds, properties.trigger.as_deref()), (600, Some("true")));
         let plain = parse(&json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": "20"})).unwrap();

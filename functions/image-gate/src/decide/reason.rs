@@ -3,7 +3,7 @@
 use super::look::WhyNot;
 use super::properties::Properties;
 use super::wait::Wait;
-use super::wanted::Wanted;
+use super::wanted::GateImage;
 use pullsafe::similar::similar;
 use pullsafe::timestamp::Timestamp;
 
@@ -12,7 +12,7 @@ const NEWEST: usize = 5;
 
 /// What ended the wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub enum WaitEnding {
     /// CloudFormation's patience.
     Patience,
     /// The function that had to wait by itself, because the request could not be parked.
@@ -32,7 +32,7 @@ pub struct Surroundings<'a> {
 }
 
 /// The reason.
-pub fn reason(wait: &Wait, why_not: &WhyNot, ending: &Ending, around: Surroundings<'_>, now: Timestamp) -> String {
+pub fn reason(wait: &Wait, why_not: &WhyNot, ending: &WaitEnding, around: Surroundings<'_>, now: Timestamp) -> String {
     let image = wait.asked.image_at(&wait.place.uri());
     let parts = [
         format!("Image {image} {}", state(wait, why_not)),
@@ -63,13 +63,13 @@ fn state(wait: &Wait, why_not: &WhyNot) -> String {
     }
 }
 
-fn time(wait: &Wait, ending: &Ending, now: Timestamp) -> String {
+fn time(wait: &Wait, ending: &WaitEnding, now: Timestamp) -> String {
     let (waited, total) = (wait.patience.waited(now), wait.patience.total());
     match ending {
-        Ending::Patience => {
+        WaitEnding::Patience => {
             format!("The gate waited {waited} s of the {total} s that ServiceTimeout gives, and looked last at {now}.")
         }
-        Ending::Function { not_parked } => {
+        WaitEnding::Function { not_parked } => {
             format!(
                 "The gate waited {waited} s in its function, which may run no longer, because the request could not \
                  be parked: {not_parked}."
@@ -92,7 +92,7 @@ fn newest(tags: Result<&[String], &str>) -> String {
 }
 
 fn alike(asked: &Properties, tags: &[String]) -> String {
-    let Wanted::Tag(tag) = &asked.wanted else {
+    let GateImage::Tag(tag) = &asked.wanted else {
         return String::new();
     };
     if let Some(whole) = tags.iter().find(|other| lost_zeros(tag, other)) {
@@ -144,12 +144,12 @@ fn what_to_do(wait: &Wait, why_not: &WhyNot) -> String {
     let (uri, asked, place) = (wait.place.uri(), &wait.asked, &wait.place);
     let image = asked.image_at(&uri);
     let push = || match &asked.wanted {
-        Wanted::Tag(_) => format!("docker push {image}"),
-        Wanted::Digest(_) => format!("docker push {uri}:<tag>"),
+        GateImage::Tag(_) => format!("docker push {image}"),
+        GateImage::Digest(_) => format!("docker push {uri}:<tag>"),
     };
     let identifier = || match &asked.wanted {
-        Wanted::Tag(tag) => format!("imageTag={tag}"),
-        Wanted::Digest(digest) => format!("imageDigest={digest}"),
+        GateImage::Tag(tag) => format!("imageTag={tag}"),
+        GateImage::Digest(digest) => format!("imageDigest={digest}"),
     };
     match why_not {
         WhyNot::NoRepository => {
@@ -191,7 +191,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::decide::place::Place;
+    use crate::decide::place::RepositoryPlace;
     use crate::decide::request::Envelope;
 
     fn wait() -> (Wait, Timestamp) {
@@ -201,7 +201,7 @@ mod tests {
         });
         let envelope = Envelope::find(&request).pop().unwrap();
         let asked = Properties::parse(&envelope.properties).unwrap();
-        let place = Place::of(&asked, &envelope.requester, None);
+        let place = RepositoryPlace::of(&asked, &envelope.requester, None);
         let now = Timestamp::from_millis(1_768_504_620_000);
         (Wait::new(&envelope, asked, place, now).asked_mirror(now), now)
     }
@@ -215,7 +215,7 @@ mod tests {
             mirror_log: Some("/aws/lambda/pullsafe-mirror"),
         };
         assert_eq!(
-            reason(&wait, &WhyNot::NoImage, &Ending::Patience, around, now.plus_seconds(3570)),
+            reason(&wait, &WhyNot::NoImage, &WaitEnding::Patience, around, now.plus_seconds(3570)),
             "Image 111122223333.dkr.ecr.eu-west-1.amazonaws.com/web:1.4.3 did not appear: the repository has no such \
              image. The gate waited 3570 s of the 3600 s that \
              ServiceTimeout gives, and looked last at 2026-01-15T20:16:30Z. Newest tags there: latest, 1.4.2. Similar \
@@ -229,8 +229,9 @@ mod tests {
     #[test]
     fn what_is_there_did_not_fail_to_appear() {
         let (wait, now) = wait();
-        let of =
-            |why: WhyNot| reason(&wait, &why, &Ending::Patience, Surroundings { tags: Ok(&[]), mirror_log: None }, now);
+        let of = |why: WhyNot| {
+            reason(&wait, &why, &WaitEnding::Patience, Surroundings { tags: Ok(&[]), mirror_log: None }, now)
+        };
         let others = of(WhyNot::OtherPlatforms {
             offered: "linux/amd64".to_owned(),
             missing: "linux/arm64".to_owned(),
@@ -264,12 +265,15 @@ mod tests {
             assert_eq!(lost_zeros(tag, other), lost, "{tag} {other}");
         }
         let (wait, now) = wait();
-        let asked = Properties { wanted: Wanted::Tag("1.1".to_owned()), ..wait.asked.clone() };
+        let asked = Properties {
+            wanted: GateImage::Tag("1.1".to_owned()),
+            ..wait.asked.clone()
+        };
         let tags = ["1.10".to_owned()];
         let reason = reason(
             &Wait { asked, ..wait },
             &WhyNot::NoImage,
-            &Ending::Patience,
+            &WaitEnding::Patience,
             Surroundings { tags: Ok(&tags), mirror_log: None },
             now,
         );

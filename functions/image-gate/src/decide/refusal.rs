@@ -6,14 +6,14 @@ use super::foreign::shown;
 
 /// One property that cannot be used, in words for the template's author.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct PropertyRefusal {
     property: String,
     read: Option<String>,
     why: String,
     write: String,
 }
 
-impl Refusal {
+impl PropertyRefusal {
     /// A property that holds this text, with why it cannot be used and what to write.
     pub fn new(property: &str, read: &str, why: impl Into<String>, write: impl Into<String>) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for PropertyRefusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { property, read, why, write } = self;
         match read {
@@ -48,4 +48,4 @@ impl fmt::Display for Refusal {
 /// Everything that is wrong with the properties of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Custom::PullsafeImage: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
-pub struct InvalidProperties(pub Vec<Refusal>);
+pub struct InvalidProperties(pub Vec<PropertyRefusal>);

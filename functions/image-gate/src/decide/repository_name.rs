@@ -1,7 +1,7 @@
 //! The property `RepositoryName`: a repository of a private ECR registry, by its name or its whole address.
 
 use super::foreign::shown;
-use super::refusal::Refusal;
+use super::refusal::PropertyRefusal;
 use super::wanted::is_unfilled;
 use pullsafe::naming::{DEFAULT_PREFIX, mirrored_name};
 use pullsafe::reference::{Reference, ecr_host};
@@ -14,8 +14,8 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 2..=256;
 ///
 /// # Errors
 /// It cannot be a repository of ECR.
-pub(super) fn parse(text: &str) -> Result<(Option<String>, String), Refusal> {
-    let refuse = |why: &str, write: String| Err(Refusal::new(PROPERTY, text, why, write));
+pub(super) fn parse(text: &str) -> Result<(Option<String>, String), PropertyRefusal> {
+    let refuse = |why: &str, write: String| Err(PropertyRefusal::new(PROPERTY, text, why, write));
     if is_unfilled(text) {
         return refuse(
             "is a placeholder that nothing has filled in",
@@ -93,10 +93,10 @@ fn names_another_registry(host: &str) -> bool {
     host == "localhost" || (host.contains(['.', ':']) && host.split(['.', ':']).all(label))
 }
 
-fn elsewhere(text: &str, host: &str) -> Refusal {
+fn elsewhere(text: &str, host: &str) -> PropertyRefusal {
     if host.contains(".dkr.ecr") || host.contains(".dkr-ecr") {
         let write = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/web with the account's twelve digits and the region";
-        return Refusal::new(PROPERTY, text, "is no address of a private ECR registry", write);
+        return PropertyRefusal::new(PROPERTY, text, "is no address of a private ECR registry", write);
     }
     let why = format!("is in the registry {}, and the gate looks in private ECR registries only", shown(host));
     let write = match text.parse::<Reference>() {
@@ -110,7 +110,7 @@ fn elsewhere(text: &str, host: &str) -> Refusal {
         ),
         Err(_) => "the name of a repository in ECR".to_owned(),
     };
-    Refusal::new(PROPERTY, text, why, write)
+    PropertyRefusal::new(PROPERTY, text, why, write)
 }
 
 /// The address of the repository that an ARN of ECR names.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::url::ResponseUrl;
+use super::url::StoredResponseUrl;
 use pullsafe::timestamp::Timestamp;
 
 /// How many bytes CloudFormation takes as the id of a resource.
@@ -81,7 +81,7 @@ pub struct Envelope {
     /// What is wanted; `None` if that cannot be read.
     pub request_type: Option<RequestType>,
     /// Where the answer goes.
-    pub response_url: ResponseUrl,
+    pub response_url: StoredResponseUrl,
     /// Who asks.
     pub requester: Requester,
     /// The properties as they came.
@@ -159,7 +159,7 @@ impl Envelope {
                 "Delete" => Some(RequestType::Delete),
                 _ => None,
             },
-            response_url: ResponseUrl::new(response_url),
+            response_url: StoredResponseUrl::new(response_url),
             requester: Requester {
                 stack_id: text("StackId"),
                 request_id: text("RequestId"),

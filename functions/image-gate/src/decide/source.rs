@@ -2,8 +2,8 @@
 //! digest.
 
 use super::foreign::shown;
-use super::refusal::Refusal;
-use super::wanted::Wanted;
+use super::refusal::PropertyRefusal;
+use super::wanted::GateImage;
 use pullsafe::reference::{DOCKER_HUB, Reference};
 
 const PROPERTY: &str = "Source";
@@ -12,8 +12,8 @@ const PROPERTY: &str = "Source";
 ///
 /// # Errors
 /// It is no reference, or another image than the one that is waited for.
-pub(super) fn parse(text: &str, wanted: &Wanted) -> Result<Reference, Refusal> {
-    let refuse = |why: String, write: String| Err(Refusal::new(PROPERTY, text, why, write));
+pub(super) fn parse(text: &str, wanted: &GateImage) -> Result<Reference, PropertyRefusal> {
+    let refuse = |why: String, write: String| Err(PropertyRefusal::new(PROPERTY, text, why, write));
     let example = || "an image as `docker pull` takes it, such as docker.io/library/redis:7".to_owned();
     if let Some((_, rest)) = text.split_once("://") {
         let is_image = rest.parse::<Reference>().is_ok() && !rest.starts_with("hub.docker.com");
@@ -35,18 +35,18 @@ pub(super) fn parse(text: &str, wanted: &Wanted) -> Result<Reference, Refusal> {
     }
     let complete = |tag: Option<&str>, digest| Reference::new(source.registry(), source.repository(), tag, digest);
     let expected = match (wanted, source.tag(), source.digest()) {
-        (Wanted::Tag(tag), None, None) => complete(Some(tag), None),
-        (Wanted::Tag(tag), Some(own), _) if tag == own => Ok(source.clone()),
-        (Wanted::Digest(digest), _, None) => complete(source.tag(), Some(digest.clone())),
-        (Wanted::Digest(digest), _, Some(own)) if digest == own => Ok(source.clone()),
-        (Wanted::Tag(tag), ..) => {
+        (GateImage::Tag(tag), None, None) => complete(Some(tag), None),
+        (GateImage::Tag(tag), Some(own), _) if tag == own => Ok(source.clone()),
+        (GateImage::Digest(digest), _, None) => complete(source.tag(), Some(digest.clone())),
+        (GateImage::Digest(digest), _, Some(own)) if digest == own => Ok(source.clone()),
+        (GateImage::Tag(tag), ..) => {
             let write = format!("Source: {}/{}:{tag}", source.registry(), source.repository());
             return refuse(
                 format!("is another image than ImageTag {tag}, and the mirror keeps tags as they are"),
                 write,
             );
         }
-        (Wanted::Digest(digest), ..) => {
+        (GateImage::Digest(digest), ..) => {
             let write = format!("Source: {}/{}@{digest}", source.registry(), source.repository());
             return refuse("is another image than ImageDigest".to_owned(), write);
         }

@@ -10,9 +10,9 @@ const LONGEST_VALIDITY_SECONDS: i64 = 7200;
 /// A signed address, byte for byte as it came. It has no serialised form but the one attribute of its row, and its
 /// debug form does not show it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ResponseUrl(String);
+pub struct StoredResponseUrl(String);
 
-impl ResponseUrl {
+impl StoredResponseUrl {
     /// Hides this address.
     pub fn new(url: impl Into<String>) -> Self {
         Self(url.into())
@@ -35,7 +35,7 @@ impl ResponseUrl {
     }
 }
 
-impl fmt::Debug for ResponseUrl {
+impl fmt::Debug for StoredResponseUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("[redacted]")
     }
@@ -47,16 +47,16 @@ mod tests {
 
     #[test]
     fn the_signature_dates_the_request_and_does_not_show() {
-        let url = ResponseUrl::new(
+        let url = StoredResponseUrl::new(
             "https://bucket.s3.eu-west-1.amazonaws.com/x?X-Amz-Date=20261121T060000Z&X-Amz-Signature=secret",
         );
         let at = |text: &str| url.signed_at(Timestamp::parse(text).unwrap()).map(|moment| moment.to_string());
         assert_eq!(at("2026-11-21T06:01:30Z").as_deref(), Some("2026-11-21T06:00:00Z"));
         assert_eq!(at("2026-11-21T05:59:00Z"), None);
         assert_eq!(at("2026-11-22T06:00:00Z"), None);
-        assert_eq!(ResponseUrl::new("https://x?X-Amz-Date=2026").signed_at(Timestamp::from_millis(0)), None);
+        assert_eq!(StoredResponseUrl::new("https://x?X-Amz-Date=2026").signed_at(Timestamp::from_millis(0)), None);
         assert_eq!(
-            ResponseUrl::new("https://x?X-Amz-Date=\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}T")
+            StoredResponseUrl::new("https://x?X-Amz-Date=\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}T")
                 .signed_at(Timestamp::from_millis(0)),
             None
         );

@@ -1,7 +1,7 @@
 //! What follows from a look for a request that waits.
 
 use super::answer::Attributes;
-use super::look::{Look, WhyNot};
+use super::look::{ImageLook, WhyNot};
 use super::wait::Wait;
 use pullsafe::timestamp::Timestamp;
 
@@ -11,7 +11,7 @@ pub const PERMISSION_GRACE_SECONDS: i64 = 120;
 
 /// What to do with a request after a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum GateVerdict {
     /// The stack can go on.
     Succeed(Box<Attributes>),
     /// The stack has to stop, for this reason.
@@ -23,17 +23,17 @@ pub enum Verdict {
 }
 
 /// What follows from a look at this moment.
-pub fn verdict(wait: &Wait, look: Look, now: Timestamp) -> Verdict {
+pub fn verdict(wait: &Wait, look: ImageLook, now: Timestamp) -> GateVerdict {
     match look {
-        Look::Present(image) => Verdict::Succeed(image),
-        Look::Never(reason) => Verdict::Fail(reason),
-        Look::Denied(reason)
+        ImageLook::Present(image) => GateVerdict::Succeed(image),
+        ImageLook::Never(reason) => GateVerdict::Fail(reason),
+        ImageLook::Denied(reason)
             if wait.denied_since.is_some_and(|since| now.seconds_since(since) >= PERMISSION_GRACE_SECONDS) =>
         {
-            Verdict::Fail(reason)
+            GateVerdict::Fail(reason)
         }
-        Look::Denied(reason) if wait.patience.has_to_end(now) => Verdict::Fail(reason),
-        Look::NotYet(why) if wait.patience.has_to_end(now) => Verdict::GiveUp(why),
-        Look::Denied(_) | Look::NotYet(_) => Verdict::Wait,
+        ImageLook::Denied(reason) if wait.patience.has_to_end(now) => GateVerdict::Fail(reason),
+        ImageLook::NotYet(why) if wait.patience.has_to_end(now) => GateVerdict::GiveUp(why),
+        ImageLook::Denied(_) | ImageLook::NotYet(_) => GateVerdict::Wait,
     }
 }

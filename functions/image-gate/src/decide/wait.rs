@@ -6,12 +6,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::deadline::Patience;
-use super::key::Key;
-use super::look::Look;
-use super::place::Place;
+use super::key::RowKey;
+use super::look::ImageLook;
+use super::place::RepositoryPlace;
 use super::properties::Properties;
 use super::request::{Envelope, Requester};
-use super::url::ResponseUrl;
+use super::url::StoredResponseUrl;
 use pullsafe::timestamp::Timestamp;
 
 /// Longer than the delivery of an answer may take: nobody claims what another still delivers.
@@ -26,7 +26,7 @@ const MOST_ASKED: u32 = 4;
 /// How far a request is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
-pub enum State {
+pub enum WaitState {
     /// Nothing is decided.
     Waiting,
     /// The answer is decided, and somebody delivers it.
@@ -68,11 +68,11 @@ pub struct MirrorAsked {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
     /// Its key.
-    pub key: Key,
+    pub key: RowKey,
     /// Who asks.
     pub requester: Requester,
     /// Where the image is expected.
-    pub place: Place,
+    pub place: RepositoryPlace,
     /// What is asked for.
     pub asked: Properties,
     /// How long CloudFormation waits.
@@ -84,12 +84,12 @@ pub struct Wait {
     #[serde(default)]
     pub denied_since: Option<Timestamp>,
     /// How far it is.
-    pub state: State,
+    pub state: WaitState,
     /// Counts the transitions.
     pub version: u64,
     /// Where the answer goes; gone once nobody waits for one. An attribute of its own in the table.
     #[serde(skip)]
-    pub url: Option<ResponseUrl>,
+    pub url: Option<StoredResponseUrl>,
 }
 
 /// How the delivery of an answer ended.
@@ -103,7 +103,7 @@ pub enum Delivery {
 
 /// What became of the wish to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
+pub enum AnswerClaim {
     /// The row to store; whoever stores it delivers its body.
     Take(Box<Wait>),
     /// Somebody else delivers an answer until then.
@@ -114,17 +114,17 @@ pub enum Claim {
 
 impl Wait {
     /// A request that begins to wait.
-    pub fn new(envelope: &Envelope, asked: Properties, place: Place, now: Timestamp) -> Self {
+    pub fn new(envelope: &Envelope, asked: Properties, place: RepositoryPlace, now: Timestamp) -> Self {
         let since = envelope.response_url.signed_at(now).into_iter().chain(envelope.sent_at).min();
         Self {
-            key: Key::of_wait(&place, &envelope.requester, &envelope.response_url),
+            key: RowKey::of_wait(&place, &envelope.requester, &envelope.response_url),
             requester: envelope.requester.clone(),
             place,
             patience: Patience::new(asked.timeout_seconds, since, now),
             asked,
             mirror: MirrorAsked::default(),
             denied_since: None,
-            state: State::Waiting,
+            state: WaitState::Waiting,
             version: 1,
             url: Some(envelope.response_url.clone()),
         }
@@ -133,14 +133,14 @@ impl Wait {
     /// Whether it still has to be answered.
     pub const fn is_open(&self) -> bool {
         match self.state {
-            State::Waiting | State::Answering { .. } => true,
-            State::Answered { .. } | State::Cancelled { .. } => false,
+            WaitState::Waiting | WaitState::Answering { .. } => true,
+            WaitState::Answered { .. } | WaitState::Cancelled { .. } => false,
         }
     }
 
     /// Whether nothing is decided yet.
     pub const fn is_undecided(&self) -> bool {
-        matches!(self.state, State::Waiting)
+        matches!(self.state, WaitState::Waiting)
     }
 
     /// Until when the row is kept.
@@ -150,19 +150,19 @@ impl Wait {
 
     /// Takes the delivery over. What was decided before stands: `body` is asked for only if nothing was. Near the end
     /// nobody waits for a lease to run out: the same bytes may arrive twice, and none would be worse.
-    pub fn claim(&self, owner: &str, body: impl FnOnce() -> String, now: Timestamp) -> Claim {
+    pub fn claim(&self, owner: &str, body: impl FnOnce() -> String, now: Timestamp) -> AnswerClaim {
         let body = match &self.state {
-            State::Waiting => body(),
-            State::Answering { body, owner: holder, until }
+            WaitState::Waiting => body(),
+            WaitState::Answering { body, owner: holder, until }
                 if now >= *until || holder == owner || self.patience.has_to_end(now) =>
             {
                 body.clone()
             }
-            State::Answering { until, .. } => return Claim::Busy(*until),
-            State::Answered { .. } | State::Cancelled { .. } => return Claim::Over,
+            WaitState::Answering { until, .. } => return AnswerClaim::Busy(*until),
+            WaitState::Answered { .. } | WaitState::Cancelled { .. } => return AnswerClaim::Over,
         };
         let until = now.plus_seconds(LEASE_SECONDS);
-        Claim::Take(Box::new(self.next(State::Answering { body, owner: owner.to_owned(), until })))
+        AnswerClaim::Take(Box::new(self.next(WaitState::Answering { body, owner: owner.to_owned(), until })))
     }
 
     /// The answer was taken, or refused for good: its address is forgotten.
@@ -170,13 +170,13 @@ impl Wait {
     pub fn answered(&self, delivery: Delivery, now: Timestamp) -> Self {
         Self {
             url: None,
-            ..self.next(State::Answered { at: now, taken: delivery == Delivery::Taken })
+            ..self.next(WaitState::Answered { at: now, taken: delivery == Delivery::Taken })
         }
     }
 
     /// The resource was deleted. An answer that is under way goes its way.
     pub fn cancelled(&self, now: Timestamp) -> Option<Self> {
-        self.is_undecided().then(|| Self { url: None, ..self.next(State::Cancelled { at: now }) })
+        self.is_undecided().then(|| Self { url: None, ..self.next(WaitState::Cancelled { at: now }) })
     }
 
     /// Whether the mirror should be asked at this moment.
@@ -202,13 +202,13 @@ impl Wait {
     }
 
     /// What a look says of the permission to look, if that is news: since when it is refused.
-    pub fn seen(&self, look: &Look, now: Timestamp) -> Option<Self> {
-        let denied_since = matches!(look, Look::Denied(_)).then(|| self.denied_since.unwrap_or(now));
+    pub fn seen(&self, look: &ImageLook, now: Timestamp) -> Option<Self> {
+        let denied_since = matches!(look, ImageLook::Denied(_)).then(|| self.denied_since.unwrap_or(now));
         let is_news = self.is_undecided() && denied_since != self.denied_since;
         is_news.then(|| Self { denied_since, ..self.next(self.state.clone()) })
     }
 
-    fn next(&self, state: State) -> Self {
+    fn next(&self, state: WaitState) -> Self {
         Self { state, version: self.version + 1, ..self.clone() }
     }
 }
@@ -231,35 +231,35 @@ mod tests {
         });
         let envelope = Envelope::find(&request).pop().unwrap();
         let asked = Properties::parse(&envelope.properties).unwrap();
-        let place = Place::of(&asked, &envelope.requester, None);
+        let place = RepositoryPlace::of(&asked, &envelope.requester, None);
         Wait::new(&envelope, asked, place, now())
     }
 
-    fn taken(claim: Claim) -> Wait {
+    fn taken(claim: AnswerClaim) -> Wait {
         match claim {
-            Claim::Take(wait) => *wait,
-            Claim::Busy(_) | Claim::Over => panic!("{claim:?}"),
+            AnswerClaim::Take(wait) => *wait,
+            AnswerClaim::Busy(_) | AnswerClaim::Over => panic!("{claim:?}"),
         }
     }
 
     #[test]
     fn whoever_answers_sends_what_was_decided_first() {
         let first = taken(wait().claim("a", || "A".to_owned(), now()));
-        assert!(matches!(&first.state, State::Answering { body, .. } if body == "A"));
+        assert!(matches!(&first.state, WaitState::Answering { body, .. } if body == "A"));
         assert!(
-            matches!(first.claim("b", || "B".to_owned(), now().plus_seconds(29)), Claim::Busy(until) if until == now().plus_seconds(30))
+            matches!(first.claim("b", || "B".to_owned(), now().plus_seconds(29)), AnswerClaim::Busy(until) if until == now().plus_seconds(30))
         );
         let second = taken(first.claim("b", || "B".to_owned(), now().plus_seconds(30)));
-        assert!(matches!(&second.state, State::Answering { body, owner, .. } if body == "A" && owner == "b"));
+        assert!(matches!(&second.state, WaitState::Answering { body, owner, .. } if body == "A" && owner == "b"));
         let again = taken(first.claim("a", || "B".to_owned(), now().plus_seconds(1)));
         assert!(
-            matches!(&again.state, State::Answering { body, .. } if body == "A"),
+            matches!(&again.state, WaitState::Answering { body, .. } if body == "A"),
             "a retry of the same invocation carries on"
         );
         let done = second.answered(Delivery::Taken, now());
         assert_eq!(
             (done.claim("c", || "C".to_owned(), now()), done.url.is_none(), done.is_open()),
-            (Claim::Over, true, false)
+            (AnswerClaim::Over, true, false)
         );
         assert_eq!([first.version, second.version, done.version], [2, 3, 4]);
     }
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn a_delete_cancels_what_is_not_decided() {
         let cancelled = wait().cancelled(now()).unwrap();
-        assert_eq!(cancelled.claim("a", || "A".to_owned(), now()), Claim::Over);
+        assert_eq!(cancelled.claim("a", || "A".to_owned(), now()), AnswerClaim::Over);
         let answering = taken(wait().claim("a", || "A".to_owned(), now()));
         assert_eq!((answering.cancelled(now()), cancelled.cancelled(now())), (None, None));
     }

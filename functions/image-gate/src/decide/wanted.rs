@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::foreign::shown;
-use super::refusal::Refusal;
+use super::refusal::PropertyRefusal;
 use pullsafe::reference::Digest;
 
 const TAG: &str = "ImageTag";
@@ -14,29 +14,29 @@ const LONGEST_TAG: usize = 128;
 /// Which image of the repository.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Wanted {
+pub enum GateImage {
     /// What a tag means.
     Tag(String),
     /// This very one.
     Digest(Digest),
 }
 
-impl Wanted {
+impl GateImage {
     /// One of the two, and not both.
     ///
     /// # Errors
     /// What is wrong with the one, the other, or that both or neither are there.
-    pub fn parse(tag: Option<&str>, digest: Option<&str>) -> Result<Self, Refusal> {
+    pub fn parse(tag: Option<&str>, digest: Option<&str>) -> Result<Self, PropertyRefusal> {
         match (tag, digest) {
             (Some(tag), None) => parse_tag(tag).map(Self::Tag),
             (None, Some(digest)) => parse_digest(digest).map(Self::Digest),
-            (Some(tag), Some(_)) => Err(Refusal::new(
+            (Some(tag), Some(_)) => Err(PropertyRefusal::new(
                 TAG,
                 tag,
                 "stands beside an ImageDigest, and they may mean two images",
                 "ImageTag or ImageDigest, not both",
             )),
-            (None, None) => Err(Refusal::without_value(TAG, "is missing", "ImageTag, or ImageDigest")),
+            (None, None) => Err(PropertyRefusal::without_value(TAG, "is missing", "ImageTag, or ImageDigest")),
         }
     }
 
@@ -49,8 +49,8 @@ impl Wanted {
     }
 }
 
-fn parse_tag(text: &str) -> Result<String, Refusal> {
-    let refuse = |why: String, write: String| Err(Refusal::new(TAG, text, why, write));
+fn parse_tag(text: &str) -> Result<String, PropertyRefusal> {
+    let refuse = |why: String, write: String| Err(PropertyRefusal::new(TAG, text, why, write));
     if let Some((before, digest)) = text.split_once('@') {
         let tag = before.rsplit(['/', ':']).next().unwrap_or_default();
         return match digest.parse::<Digest>() {
@@ -116,8 +116,8 @@ fn parse_tag(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
-fn parse_digest(text: &str) -> Result<Digest, Refusal> {
-    let refuse = |why: String, write: String| Err(Refusal::new(DIGEST, text, why, write));
+fn parse_digest(text: &str) -> Result<Digest, PropertyRefusal> {
+    let refuse = |why: String, write: String| Err(PropertyRefusal::new(DIGEST, text, why, write));
     let is_hex = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if let Ok(digest) = text.parse() {
         return Ok(digest);

@@ -28,10 +28,10 @@ pub struct HubSecret {
     config: SdkConfig,
     arn: String,
     clock: Clock,
-    kept: Mutex<Option<Kept>>,
+    kept: Mutex<Option<CachedSecret>>,
 }
 
-struct Kept {
+struct CachedSecret {
     basic: Basic,
     since: Timestamp,
     refused: bool,
@@ -43,7 +43,7 @@ impl HubSecret {
         Self { config, arn, clock, kept: Mutex::new(None) }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
+    fn kept(&self) -> MutexGuard<'_, Option<CachedSecret>> {
         // A panic elsewhere cannot leave the value half changed.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,7 +61,7 @@ impl HubSecret {
             }
         }
         let basic = self.fetch().await?;
-        *self.kept() = Some(Kept { basic: basic.clone(), since: now, refused: false });
+        *self.kept() = Some(CachedSecret { basic: basic.clone(), since: now, refused: false });
         Ok(basic)
     }
 
@@ -95,12 +95,12 @@ impl HubSecret {
 /// Says nothing of what it could not read: that would be a part of the secret.
 fn read(text: &str) -> Option<Basic> {
     #[derive(Deserialize)]
-    struct Stored {
+    struct SecretText {
         username: String,
         #[serde(rename = "accessToken", alias = "password")]
         password: String,
     }
-    let stored: Stored = serde_json::from_str(text).ok()?;
+    let stored: SecretText = serde_json::from_str(text).ok()?;
     let usable = !stored.username.is_empty() && !stored.password.is_empty();
     usable.then(|| Basic {
         username: stored.username,

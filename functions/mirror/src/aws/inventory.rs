@@ -21,11 +21,11 @@ const MOST_DEFINITIONS: usize = 3000;
 
 /// ECS in one region.
 #[derive(Debug, Clone)]
-pub struct Inventory(Client);
+pub struct EcsInventory(Client);
 
 /// The images that ECS uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Images {
+pub struct UsedImages {
     /// Each image and what uses it.
     pub used: Vec<InUse>,
     /// What could not be looked at, and why.
@@ -34,7 +34,7 @@ pub struct Images {
 
 /// How far to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum InventoryScope {
     /// The services: what they run, and what they are being moved to.
     Services,
     /// Also tasks that belong to no service, and the newest revision of every family, which a schedule or a person may
@@ -42,7 +42,7 @@ pub enum Reach {
     Everything,
 }
 
-impl Inventory {
+impl EcsInventory {
     /// ECS through this client.
     pub const fn new(client: Client) -> Self {
         Self(client)
@@ -94,7 +94,7 @@ impl Inventory {
     }
 
     /// The images that ECS uses, each with everything that uses it.
-    pub async fn images(&self, reach: Reach) -> Images {
+    pub async fn images(&self, reach: InventoryScope) -> UsedImages {
         let mut unknown = Vec::new();
         let mut used = BTreeSet::new();
         let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -114,14 +114,14 @@ impl Inventory {
                 }
                 Err(failure) => unknown.push(format!("cluster {}: {failure}", last_part(cluster))),
             }
-            if reach == Reach::Everything {
+            if reach == InventoryScope::Everything {
                 match self.tasks(cluster).await {
                     Ok(images) => used.extend(images),
                     Err(failure) => unknown.push(format!("cluster {}: {failure}", last_part(cluster))),
                 }
             }
         }
-        if reach == Reach::Everything {
+        if reach == InventoryScope::Everything {
             match self.newest_definitions().await {
                 Ok(definitions) => {
                     for definition in definitions {
@@ -147,7 +147,7 @@ impl Inventory {
                 Err(failure) => unknown.push(format!("task definition {}: {failure}", last_part(&definition))),
             }
         }
-        Images { used: used.into_iter().collect(), unknown }
+        UsedImages { used: used.into_iter().collect(), unknown }
     }
 
     /// What the tasks of a cluster run, by tag and by the digest that they pulled.

@@ -25,7 +25,7 @@ use pullsafe::reference::Registry;
 use pullsafe_aws::failure::Failure;
 use pullsafe_aws::item::{json, number, text};
 use pullsafe_registry::Allowance;
-use pullsafe_registry::decide::limiter::Action;
+use pullsafe_registry::decide::limiter::RequestKind;
 
 /// ECR's quota of PutImage, for an account in a region.
 const PUT_IMAGE_PER_SECOND: u16 = 10;
@@ -59,18 +59,18 @@ pub struct SharedAllowance {
     clock: Clock,
     /// The latest look at the clock that was ahead of the time that has passed since the one before it.
     looked: Mutex<(i64, Instant)>,
-    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    hosts: Mutex<HashMap<String, Arc<HostAllowance>>>,
 }
 
 #[derive(Default)]
-struct Host {
+struct HostAllowance {
     /// How many wait that have no moment yet.
     waiting: AtomicUsize,
-    turn: tokio::sync::Mutex<Turn>,
+    turn: tokio::sync::Mutex<AllowanceTurn>,
 }
 
 #[derive(Default)]
-struct Turn {
+struct AllowanceTurn {
     granted: VecDeque<i64>,
     /// The row as it was seen last.
     seen: Option<String>,
@@ -80,16 +80,16 @@ struct Turn {
 }
 
 /// Counted as waiting until it is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
+struct CountedWait<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
-    fn at(host: &'a Host) -> Self {
+impl<'a> CountedWait<'a> {
+    fn at(host: &'a HostAllowance) -> Self {
         host.waiting.fetch_add(1, Ordering::Relaxed);
         Self(&host.waiting)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for CountedWait<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -114,14 +114,14 @@ impl SharedAllowance {
         }
     }
 
-    fn host(&self, registry: &str) -> Arc<Host> {
+    fn host(&self, registry: &str) -> Arc<HostAllowance> {
         // A panic elsewhere cannot leave the map half changed.
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(hosts.entry(registry.to_owned()).or_default())
     }
 
     /// When the next request may go.
-    async fn next(&self, turn: &mut Turn, registry: &str, wanted: usize) -> i64 {
+    async fn next(&self, turn: &mut AllowanceTurn, registry: &str, wanted: usize) -> i64 {
         let now = self.now();
         while let Some(moment) = turn.granted.pop_front() {
             if moment + LATE_MILLIS >= now {
@@ -157,7 +157,7 @@ impl SharedAllowance {
     }
 
     /// Takes a grant. None where too many lie ahead, or others are always faster.
-    async fn ask(&self, turn: &mut Turn, registry: &str, wanted: usize) -> Result<Vec<i64>, Failure> {
+    async fn ask(&self, turn: &mut AllowanceTurn, registry: &str, wanted: usize) -> Result<Vec<i64>, Failure> {
         const CALL: &str = "dynamodb:UpdateItem";
         let ahead = i64::try_from(FURTHEST_AHEAD.as_millis()).unwrap_or(i64::MAX);
         for _ in 0..TRIES {
@@ -216,18 +216,21 @@ impl SharedAllowance {
 }
 
 impl Allowance for SharedAllowance {
-    fn admit<'a>(&'a self, registry: &'a str, action: Action) -> BoxFuture<'a, ()> {
+    fn admit<'a>(&'a self, registry: &'a str, action: RequestKind) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let shared = match action {
-                Action::WriteManifest => Registry::of_host(registry) == Registry::EcrPrivate,
-                Action::ReadManifest | Action::ReadBlob | Action::OpenUpload | Action::WriteBlob => false,
+                RequestKind::WriteManifest => Registry::of_host(registry) == Registry::EcrPrivate,
+                RequestKind::ReadManifest
+                | RequestKind::ReadBlob
+                | RequestKind::OpenUpload
+                | RequestKind::WriteBlob => false,
             };
             if !shared {
                 return;
             }
             let host = self.host(registry);
             let moment = {
-                let _waiting = Waiting::at(&host);
+                let _waiting = CountedWait::at(&host);
                 let mut turn = host.turn.lock().await;
                 let wanted = host.waiting.load(Ordering::Relaxed);
                 self.next(&mut turn, registry, wanted).await

@@ -18,11 +18,11 @@ use crate::decide::plan::Memory;
 use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
-use pullsafe_aws::item::{Item, json, number, text};
+use pullsafe_aws::item::{TableRow, json, number, text};
 
 mod held;
 
-pub use held::{Held, SLOTS};
+pub use held::{BlobsByRepository, SLOTS};
 
 const MEMORY: (&str, &str) = ("mirror", "state");
 /// The attribute beside the memory that holds the marks.
@@ -218,7 +218,7 @@ impl MirrorTable {
         now: Timestamp,
         seconds: i64,
         expires: Option<i64>,
-    ) -> Result<Option<Item>, Failure> {
+    ) -> Result<Option<TableRow>, Failure> {
         let operation = self.client.update_item().table_name(&self.name).key("pk", text(pk)).key("sk", text(sk));
         let mut operation = operation
             .condition_expression("attribute_not_exists(#until) OR #until < :now OR #owner = :owner")

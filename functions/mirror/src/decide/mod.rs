@@ -8,12 +8,12 @@ pub mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use config::keys::{KEYS, Key, Kind, table};
+pub use config::keys::{ConfigKey, KEYS, ValueKind, table};
 pub use config::read::ConfigFault;
 pub use config::schema::schema;
 pub use config::version::{Range, Version};
 pub use config::{
-    By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, TagRule, TagSelection,
+    By, DEFAULT_PREFIX, ImageRule, ImageSelection, LARGEST_CONFIG, ListedImage, MirrorConfig, PruneRule, TagRule,
 };
 pub use plan::select::{Chosen, Selected, select};
 pub use plan::unfinished::Unfinished;

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::survey::{Around, Survey};
-use crate::aws::inventory::Reach;
+use crate::aws::inventory::InventoryScope;
 use crate::aws::table::{Children, MirrorTable};
-use crate::decide::plan::prune::{Held, HeldRepository, InDemand, PrunePlan, Unwanted, key, prune};
+use crate::decide::plan::prune::{HeldRepository, InDemand, MirroredImage, PrunePlan, Unwanted, key, prune};
 use crate::decide::plan::{Memory, repositories};
 use crate::decide::{MirrorConfig, Want};
 use pullsafe::manifest::Contents;
@@ -94,14 +94,14 @@ impl Pruner<'_> {
         prune(self.config, &held, demand, memory, now)
     }
 
-    async fn held(&self, ecr: &Ecr, account: &str, repository: &str) -> Result<Vec<Held>, String> {
+    async fn held(&self, ecr: &Ecr, account: &str, repository: &str) -> Result<Vec<MirroredImage>, String> {
         let images = ecr.all_images(Some(account), repository).await.map_err(|error| error.to_string())?;
         let is_index = |image: &&ImageSummary| {
             image.media_type.as_deref().is_none_or(|kind| kind.contains("index") || kind.contains("list"))
         };
         let indexes: Vec<Digest> = images.iter().filter(is_index).map(|image| image.digest.clone()).collect();
         let children = self.children(ecr, account, repository, &indexes).await?;
-        let held = images.into_iter().map(|image| Held {
+        let held = images.into_iter().map(|image| MirroredImage {
             children: if indexes.contains(&image.digest) {
                 children.get(&image.digest).cloned()
             } else {
@@ -166,7 +166,7 @@ impl Pruner<'_> {
         let Some(host) = ecr_host(&self.config.registry) else {
             return HashSet::new();
         };
-        let again = self.around.ecs.images(Reach::Everything).await;
+        let again = self.around.ecs.images(InventoryScope::Everything).await;
         if !again.unknown.is_empty() {
             tracing::warn!("nothing is deleted, because not everything in use is known: {}", again.unknown.join("; "));
             return HashSet::new();

@@ -8,17 +8,17 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 
 use super::target;
-use crate::aws::inventory::{Inventory, Reach};
+use crate::aws::inventory::{EcsInventory, InventoryScope};
 use crate::decide::plan::select::select;
-use crate::decide::plan::{AtSource, AtTarget, Budget, Seen, SourceImage};
-use crate::decide::{By, Chosen, ImageRule, InUse, MirrorConfig, TagRule, TagSelection, Want, Wants};
+use crate::decide::plan::{AtSource, AtTarget, HubBudget, ImageSides, SourceImage};
+use crate::decide::{By, Chosen, ImageRule, ImageSelection, InUse, MirrorConfig, TagRule, Want, Wants};
 use pullsafe::manifest::{Contents, Platform};
 use pullsafe::platforms::taken_from;
 use pullsafe::reference::{Digest, Reference, ecr_host};
 use pullsafe::tags::TagFacts;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::ecr::EcrRegions;
-use pullsafe_registry::{Client, CopyRequest, Quota, RegistryError};
+use pullsafe_registry::{Client, CopyRequest, RegistryError, StatedQuota};
 
 /// Repositories whose tags are listed at a time.
 const LISTS_AT_ONCE: usize = 4;
@@ -36,16 +36,16 @@ pub struct Around<'a> {
     /// ECR's own API.
     pub ecr: &'a EcrRegions,
     /// ECS.
-    pub ecs: &'a Inventory,
+    pub ecs: &'a EcsInventory,
 }
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
     /// Every image that is wanted, at both ends.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<ImageSides>,
     /// Docker Hub's quota, where it states one.
-    pub budget: Option<Budget>,
+    pub budget: Option<HubBudget>,
     /// What a person should know.
     pub warnings: Vec<String>,
     /// What ECS uses, if that was asked.
@@ -61,7 +61,8 @@ pub async fn survey(config: &MirrorConfig, around: Around<'_>, now: Timestamp) -
     let mut survey = Survey::default();
     let prunes = config.prune.is_some();
     if config.discover_ecs || prunes {
-        let images = around.ecs.images(if prunes { Reach::Everything } else { Reach::Services }).await;
+        let images =
+            around.ecs.images(if prunes { InventoryScope::Everything } else { InventoryScope::Services }).await;
         survey.used = images.used;
         survey.unknown_use = images.unknown;
         if config.discover_ecs {
@@ -103,7 +104,7 @@ pub async fn survey(config: &MirrorConfig, around: Around<'_>, now: Timestamp) -
         .into_iter()
         .zip(sources)
         .zip(targets)
-        .map(|((want, source), target)| Seen { want, source, target, frozen: false })
+        .map(|((want, source), target)| ImageSides { want, source, target, frozen: false })
         .collect();
     made(around.client, &mut survey.seen).await;
     details(around.client, &mut survey.seen).await;
@@ -122,8 +123,8 @@ async fn chosen(config: &MirrorConfig, client: &Client, now: Timestamp) -> Vec<S
 
 async fn select_for(image: &ImageRule, client: &Client, now: Timestamp) -> Selection {
     match &image.tags {
-        TagSelection::Listed(_) => Ok((Vec::new(), None)),
-        TagSelection::Rule(rule) => {
+        ImageSelection::Listed(_) => Ok((Vec::new(), None)),
+        ImageSelection::Rule(rule) => {
             let tags = list(image, rule, client, now).await?;
             let selected = select(rule, &tags, now);
             Ok((selected.chosen, selected.warning))
@@ -163,17 +164,17 @@ async fn list(
 }
 
 /// What every source says, and what Docker Hub says of its quota meanwhile.
-async fn sources(client: &Client, wants: &[Want], targets: &[AtTarget]) -> (Vec<AtSource>, Option<Budget>) {
+async fn sources(client: &Client, wants: &[Want], targets: &[AtTarget]) -> (Vec<AtSource>, Option<HubBudget>) {
     // One token then serves many repositories.
     let references: Vec<Reference> = wants.iter().map(|want| want.source.clone()).collect();
     client.expect_pulls(&references).await;
     let looks: Vec<_> = wants.iter().zip(targets).map(|(want, target)| source(client, want, target)).collect();
-    let mut budget: Option<Budget> = None;
+    let mut budget: Option<HubBudget> = None;
     let mut sources = Vec::new();
     let mut looks = stream::iter(looks).buffered(HEADS_AT_ONCE);
     while let Some((source, quota)) = looks.next().await {
         if let Some(quota) = quota {
-            let stated = Budget {
+            let stated = HubBudget {
                 limit: quota.limit,
                 remaining: quota.remaining,
                 window_seconds: quota.window_seconds,
@@ -185,7 +186,7 @@ async fn sources(client: &Client, wants: &[Want], targets: &[AtTarget]) -> (Vec<
     (sources, budget)
 }
 
-async fn source(client: &Client, want: &Want, target: &AtTarget) -> (AtSource, Option<Quota>) {
+async fn source(client: &Client, want: &Want, target: &AtTarget) -> (AtSource, Option<StatedQuota>) {
     let image = |digest, media_type, manifest_size| {
         AtSource::Is(SourceImage {
             digest,
@@ -214,7 +215,7 @@ async fn source(client: &Client, want: &Want, target: &AtTarget) -> (AtSource, O
 }
 
 /// The images that would be copied.
-fn moving(seen: &mut [Seen]) -> impl Iterator<Item = (&Want, &mut SourceImage)> {
+fn moving(seen: &mut [ImageSides]) -> impl Iterator<Item = (&Want, &mut SourceImage)> {
     seen.iter_mut().filter_map(|seen| {
         let AtSource::Is(image) = &mut seen.source else {
             return None;
@@ -227,7 +228,7 @@ fn moving(seen: &mut [Seen]) -> impl Iterator<Item = (&Want, &mut SourceImage)> 
 
 /// Where only some platforms are wanted the target's digest is another than the source's: whether it was made of what
 /// the source has now.
-async fn made(client: &Client, seen: &mut [Seen]) {
+async fn made(client: &Client, seen: &mut [ImageSides]) {
     let reduced = seen.iter_mut().filter_map(|seen| {
         let (AtSource::Is(image), AtTarget::Holds(held)) = (&mut seen.source, &seen.target) else {
             return None;
@@ -281,7 +282,7 @@ async fn is_image_of(client: &Client, want: &Want, platform: &Platform, image: &
 }
 
 /// When what moves was pushed, and how many manifests it has.
-async fn details(client: &Client, seen: &mut [Seen]) {
+async fn details(client: &Client, seen: &mut [ImageSides]) {
     let asked = moving(seen).filter_map(|(want, image)| {
         Some((want, want.source.tag_or_latest().filter(|_| client.has_hub_api(&want.source))?, image))
     });
@@ -317,7 +318,7 @@ fn children(want: &Want, facts: &TagFacts) -> Option<u32> {
 }
 
 /// Which of it another source holds, so that it costs no pull.
-async fn elsewhere(client: &Client, seen: &mut [Seen]) {
+async fn elsewhere(client: &Client, seen: &mut [ImageSides]) {
     let looks = moving(seen).map(|(want, image)| async move {
         let request = CopyRequest::new(want.source.clone(), want.target.clone(), client.endpoints());
         for alternate in &request.alternates {
@@ -331,7 +332,7 @@ async fn elsewhere(client: &Client, seen: &mut [Seen]) {
 }
 
 /// Which tags of the mirror cannot be changed, where that matters.
-async fn frozen(ecr: &EcrRegions, seen: &mut [Seen]) {
+async fn frozen(ecr: &EcrRegions, seen: &mut [ImageSides]) {
     let mut known = BTreeMap::new();
     for seen in seen {
         let AtSource::Is(image) = &seen.source else { continue };

@@ -4,7 +4,7 @@ use pullsafe_aws::Failure;
 use pullsafe_aws::ecr::EcrError;
 use pullsafe_registry::RegistryError;
 
-use crate::work::rules::Broken;
+use crate::work::rules::BrokenRule;
 
 /// Why a job was not done.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum JobError {
     Bad(String),
     /// The job breaks a rule.
     #[error("the job is refused: {0}")]
-    Refused(#[from] Broken),
+    Refused(#[from] BrokenRule),
     /// What the mirror's owner allows could not be read.
     #[error("the mirror's configuration could not be read, so that it is not known what is allowed: {0}")]
     Unread(Failure),

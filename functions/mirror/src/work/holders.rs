@@ -8,14 +8,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::aws::table::{Held, MirrorTable, SLOTS};
+use crate::aws::table::{BlobsByRepository, MirrorTable, SLOTS};
 use futures_util::future::join_all;
 use pullsafe::reference::ecr_host;
 use pullsafe_aws::Failure;
 use pullsafe_registry::Holder;
 use tokio::time::{Instant, timeout_at};
 
-use crate::Mirror;
+use crate::MirrorFunction;
 use crate::work::job::Job;
 
 /// How long the table may take.
@@ -23,23 +23,23 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What this process has read and written.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<State>);
+pub(crate) struct KnownHolders(Mutex<HoldersRead>);
 
 #[derive(Debug, Default)]
-struct State {
+struct HoldersRead {
     /// For each registry the number of the latest row.
     read: HashMap<String, u64>,
     holders: BTreeSet<Holder>,
 }
 
-impl Known {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl KnownHolders {
+    fn lock(&self) -> MutexGuard<'_, HoldersRead> {
         // A panic elsewhere cannot leave it half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Mirror {
+impl MirrorFunction {
     /// Takes up what others have written since the last time, for the registries of these jobs.
     pub(crate) async fn recall(&self, table: &MirrorTable, jobs: &[Job], last_moment: Instant) {
         let last_moment = last_moment.min(Instant::now() + PATIENCE);
@@ -72,7 +72,7 @@ impl Mirror {
 
     /// Adds what was learnt since the last time: two writes, if anything was.
     pub(crate) async fn pass_on(&self, table: &MirrorTable, last_moment: Instant) {
-        let mut new: HashMap<String, Held> = HashMap::new();
+        let mut new: HashMap<String, BlobsByRepository> = HashMap::new();
         {
             let mut known = self.known.lock();
             let remembered = self.copier().remembered();
@@ -109,7 +109,7 @@ impl Mirror {
     }
 }
 
-fn holders(registry: &str, held: Held) -> Vec<Holder> {
+fn holders(registry: &str, held: BlobsByRepository) -> Vec<Holder> {
     let holder = |(repository, digests): (String, Vec<_>)| {
         digests.into_iter().map(move |digest| Holder {
             registry: registry.to_owned(),

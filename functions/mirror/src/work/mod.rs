@@ -27,12 +27,12 @@ use pullsafe_registry::{Artifacts, CopyOptions, CopyReport, CopyRequest, Registr
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::Mirror;
+use crate::MirrorFunction;
 use crate::configuration::Unusable;
 use crate::flow::TIME_TO_ANSWER;
 use crate::work::error::JobError;
 use crate::work::job::{Job, Message, Work};
-use crate::work::rules::{Author, Broken, Rules};
+use crate::work::rules::{BrokenRule, JobAuthor, OwnerRules};
 
 /// With less time than this left, no further job is taken.
 const TIME_FOR_A_JOB: Duration = Duration::from_secs(20);
@@ -45,12 +45,12 @@ const PAUSE_WHEN_BUSY: i32 = 60;
 
 /// What is allowed, and how repositories are created, as the owner has it configured now.
 struct Owner {
-    rules: Rules,
+    rules: OwnerRules,
     config: Option<MirrorConfig>,
 }
 
 /// What is held for a message while it is worked on.
-struct Held<'a> {
+struct HeldForMessage<'a> {
     message: &'a Message<'a>,
     queue: Option<&'a str>,
     table: Option<MirrorTable>,
@@ -58,14 +58,14 @@ struct Held<'a> {
     images: Mutex<Vec<String>>,
 }
 
-impl Held<'_> {
+impl HeldForMessage<'_> {
     fn images(&self) -> MutexGuard<'_, Vec<String>> {
         // A panic elsewhere cannot leave the list half changed.
         self.images.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Mirror {
+impl MirrorFunction {
     /// Works off messages one after the other; the ids of what should come again are the answer that SQS expects.
     pub(crate) async fn batch(&self, records: &[Value], deadline: Instant) -> Value {
         let messages: Vec<Message<'_>> = records.iter().map(Message::of).collect();
@@ -82,7 +82,7 @@ impl Mirror {
                 continue;
             }
             let table = self.settings.table.as_deref().map(|name| MirrorTable::new(&self.config, name));
-            let held = Held { message, queue, table, images: Mutex::default() };
+            let held = HeldForMessage { message, queue, table, images: Mutex::default() };
             let pause = tokio::select! {
                 // The first sign of life goes out before anything is begun.
                 biased;
@@ -98,15 +98,19 @@ impl Mirror {
     }
 
     /// Does what a message asks for; `Some` if it should come again, and in how many seconds.
-    async fn work(&self, held: &Held<'_>, last_moment: Instant) -> Option<i32> {
+    async fn work(&self, held: &HeldForMessage<'_>, last_moment: Instant) -> Option<i32> {
         let message = held.message;
         // Only the mirror itself may write to the queue of plans.
-        let author = if self.is_plan_queue(message.queue) { Author::Planner } else { Author::Asker };
+        let author = if self.is_plan_queue(message.queue) {
+            JobAuthor::Planner
+        } else {
+            JobAuthor::Asker
+        };
         let planned = match (&message.work, author) {
             (Err(why), _) => return self.settle(message, Err(JobError::Bad(why.clone()))),
-            (Ok(Work::Planned(_)), Author::Asker) => return self.settle(message, Err(Broken::Several.into())),
+            (Ok(Work::Planned(_)), JobAuthor::Asker) => return self.settle(message, Err(BrokenRule::Several.into())),
             (Ok(Work::Asked(_)), _) => false,
-            (Ok(Work::Planned(_)), Author::Planner) => true,
+            (Ok(Work::Planned(_)), JobAuthor::Planner) => true,
         };
         let owner = match timeout_at(last_moment, self.owner()).await.unwrap_or(Err(JobError::OutOfTime)) {
             Ok(owner) => owner,
@@ -151,7 +155,7 @@ impl Mirror {
     /// Copies the images of a message at once: what they share is sent once. The outcomes are in the order of the jobs.
     async fn copy(
         &self,
-        held: &Held<'_>,
+        held: &HeldForMessage<'_>,
         owner: &Owner,
         jobs: &[Job],
         last_moment: Instant,
@@ -196,7 +200,7 @@ impl Mirror {
         outcomes.into_iter().map(|outcome| outcome.unwrap_or(Err(JobError::OutOfTime))).collect()
     }
 
-    async fn prepare(&self, held: &Held<'_>, owner: &Owner, job: &Job) -> Result<(), JobError> {
+    async fn prepare(&self, held: &HeldForMessage<'_>, owner: &Owner, job: &Job) -> Result<(), JobError> {
         self.lease(held, job).await?;
         self.ensure_repository(held.table.as_ref(), owner.config.as_ref(), job).await
     }
@@ -218,7 +222,7 @@ impl Mirror {
                 None
             }
         };
-        let rules = Rules::of(&self.settings, config.as_ref());
+        let rules = OwnerRules::of(&self.settings, config.as_ref());
         self.named.set(rules.named_at_docker_hub());
         Ok(Owner { rules, config })
     }
@@ -255,7 +259,7 @@ impl Mirror {
 
     /// Takes the lease on the image, by what it means now. It saves work and decides nothing: a copy is safe to repeat,
     /// so that one goes ahead where no lease can be had.
-    async fn lease(&self, held: &Held<'_>, job: &Job) -> Result<(), JobError> {
+    async fn lease(&self, held: &HeldForMessage<'_>, job: &Job) -> Result<(), JobError> {
         let Some(table) = &held.table else { return Ok(()) };
         let digest = match job.source.digest() {
             Some(digest) => digest.clone(),
@@ -319,7 +323,7 @@ impl Mirror {
     }
 
     /// Keeps message and lease for as long as it is polled.
-    async fn stay_alive(&self, held: &Held<'_>) -> Infallible {
+    async fn stay_alive(&self, held: &HeldForMessage<'_>) -> Infallible {
         let seconds = HELD_FOR.as_secs();
         loop {
             if let Some(queue) = held.queue {
@@ -344,7 +348,7 @@ impl Mirror {
 
     /// Lets a failed message come again after its pause. If that fails, it comes when the queue shows it, and no harm
     /// is done.
-    async fn hide(&self, held: &Held<'_>, seconds: i32, deadline: Instant) {
+    async fn hide(&self, held: &HeldForMessage<'_>, seconds: i32, deadline: Instant) {
         let Some(queue) = held.queue else { return };
         let message_id = held.message.id;
         let queues = self.queues.get_or_init(|| Queues::new(&self.config));

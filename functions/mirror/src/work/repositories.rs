@@ -13,7 +13,7 @@ use pullsafe::repository::RepositorySettings;
 use pullsafe_aws::Failure;
 use pullsafe_aws::ecr::{EcrError, Lifecycle};
 
-use crate::Mirror;
+use crate::MirrorFunction;
 use crate::work::error::JobError;
 use crate::work::job::Job;
 
@@ -26,7 +26,7 @@ enum Unable {
     Table(#[from] Failure),
 }
 
-impl Mirror {
+impl MirrorFunction {
     /// Creates the job's repository unless it exists.
     pub(crate) async fn ensure_repository(
         &self,

@@ -15,13 +15,13 @@ use pullsafe::naming::mirrored_name;
 use pullsafe::reference::{DOCKER_HUB, Reference, ecr_host};
 use pullsafe::settings::MirrorSettings;
 
-use crate::decide::{ImageRule, MirrorConfig, TagSelection};
+use crate::decide::{ImageRule, ImageSelection, MirrorConfig};
 use crate::work::job::Job;
 use pullsafe::manifest::Platform;
 
 /// Who has written a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Author {
+pub(crate) enum JobAuthor {
     /// Somebody who may write to the queue of requests.
     Asker,
     /// A scheduled run of the mirror itself, from its configuration.
@@ -30,7 +30,7 @@ pub(crate) enum Author {
 
 /// The rule that a job breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
+pub enum BrokenRule {
     /// There is nothing to check a target against.
     #[error("the mirror has no registry of its own: neither its settings nor its configuration name one")]
     NoRegistry,
@@ -65,14 +65,14 @@ pub enum Broken {
 
 /// What the mirror's owner allows.
 #[derive(Debug)]
-pub(crate) struct Rules {
+pub(crate) struct OwnerRules {
     /// Registry and prefix: by the stack's settings, and by the configuration.
     places: Vec<(String, String)>,
     named: BTreeSet<(String, String)>,
     images: Vec<ImageRule>,
 }
 
-impl Rules {
+impl OwnerRules {
     pub(crate) fn of(settings: &MirrorSettings, config: Option<&MirrorConfig>) -> Self {
         let mut places = Vec::new();
         places.extend(config.map(|config| (config.registry.clone(), config.prefix.clone())));
@@ -96,23 +96,23 @@ impl Rules {
     }
 
     /// The job as it may be done.
-    pub(crate) fn judge(&self, asked: MirrorJob, author: Author) -> Result<Job, Broken> {
+    pub(crate) fn judge(&self, asked: MirrorJob, author: JobAuthor) -> Result<Job, BrokenRule> {
         let MirrorJob { source, target, requested_by, platforms } = asked;
         // It is repeated where people and programs read it.
         let requested_by = foreign::line(&requested_by);
         if !self.may_come_from(&source) {
-            return Err(Broken::Source(Box::new(source)));
+            return Err(BrokenRule::Source(Box::new(source)));
         }
         let place = |(registry, prefix): &(String, String)| (registry.clone(), mirrored_name(prefix, &source));
         let places: Vec<(String, String)> = self.places.iter().map(place).collect();
         let Some((registry, repository)) = places.first() else {
-            return Err(Broken::NoRegistry);
+            return Err(BrokenRule::NoRegistry);
         };
         let own = places
             .iter()
             .any(|(registry, repository)| target.registry() == registry && target.repository() == repository);
         let Some(host) = ecr_host(target.registry()).filter(|_| own) else {
-            return Err(Broken::Place {
+            return Err(BrokenRule::Place {
                 place: format!("{registry}/{repository}"),
                 target: Box::new(target),
                 image: Box::new(source),
@@ -125,15 +125,15 @@ impl Rules {
         let same_digest = target.digest().is_none() || target.digest() == source.digest();
         let same_tag = target.tag().is_none() && target.digest().is_some() || tag(&target) == tag(&source);
         if !same_digest || !same_tag {
-            return Err(Broken::Name { target: Box::new(target), image: Box::new(source) });
+            return Err(BrokenRule::Name { target: Box::new(target), image: Box::new(source) });
         }
         let announced = target.clone();
         let (source, target) = match (author, source.digest().cloned()) {
-            (Author::Asker, _) if !platforms.is_empty() => return Err(Broken::Platforms),
+            (JobAuthor::Asker, _) if !platforms.is_empty() => return Err(BrokenRule::Platforms),
             // What a tag of the mirror means is what it means at the source. A digest that somebody asks for gets no
             // tag by it.
-            (Author::Asker, Some(digest)) => (source.at_digest(digest.clone()), target.at_digest(digest)),
-            (Author::Asker, None) => {
+            (JobAuthor::Asker, Some(digest)) => (source.at_digest(digest.clone()), target.at_digest(digest)),
+            (JobAuthor::Asker, None) => {
                 let (pinned, chosen) = self.configured(&source);
                 return Ok(Job {
                     source: pinned,
@@ -146,7 +146,7 @@ impl Rules {
                     platforms: chosen,
                 });
             }
-            (Author::Planner, _) => (source, target),
+            (JobAuthor::Planner, _) => (source, target),
         };
         Ok(Job {
             asked: source.clone(),
@@ -168,16 +168,16 @@ impl Rules {
         };
         let rules: Vec<&ImageRule> = self.images.iter().filter(of_it).collect();
         let listed = |rule: &&ImageRule| match &rule.tags {
-            TagSelection::Listed(images) => images.iter().any(|image| image.tag.as_deref() == tag),
-            TagSelection::Rule(_) => false,
+            ImageSelection::Listed(images) => images.iter().any(|image| image.tag.as_deref() == tag),
+            ImageSelection::Rule(_) => false,
         };
         let by_name: Vec<&ImageRule> = rules.iter().copied().filter(listed).collect();
         let pin = by_name.iter().find_map(|rule| match &rule.tags {
-            TagSelection::Listed(images) => images.iter().find(|image| image.tag.as_deref() == tag)?.digest.clone(),
-            TagSelection::Rule(_) => None,
+            ImageSelection::Listed(images) => images.iter().find(|image| image.tag.as_deref() == tag)?.digest.clone(),
+            ImageSelection::Rule(_) => None,
         });
         // Which tags a rule selects is not known here: what no line lists is taken for one of them.
-        let selecting = rules.iter().copied().filter(|rule| matches!(rule.tags, TagSelection::Rule(_)));
+        let selecting = rules.iter().copied().filter(|rule| matches!(rule.tags, ImageSelection::Rule(_)));
         let holds: Vec<&ImageRule> = if by_name.is_empty() { selecting.collect() } else { by_name };
         let mut platforms: Vec<Platform> = Vec::new();
         // Of equals, whoever wants all platforms wins.
@@ -210,7 +210,7 @@ mod tests {
 
     const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
-    fn rules() -> Rules {
+    fn rules() -> OwnerRules {
         let config = format!(
             "registry: {REGISTRY}\nprefix: docker-hub/team\nimages:\n- source: ghcr.io/acme/app\n  tags: [\"1\"]\n- \
              acme/private: [\"1\"]\n"
@@ -219,10 +219,10 @@ mod tests {
             registry: Some(REGISTRY.to_owned()),
             ..MirrorSettings::default()
         };
-        Rules::of(&settings, Some(&MirrorConfig::parse(&config).unwrap()))
+        OwnerRules::of(&settings, Some(&MirrorConfig::parse(&config).unwrap()))
     }
 
-    fn judged(author: Author, source: &str, target: &str, platforms: &[&str]) -> Result<String, String> {
+    fn judged(author: JobAuthor, source: &str, target: &str, platforms: &[&str]) -> Result<String, String> {
         let target = target.strip_prefix('~').map_or_else(|| target.to_owned(), |rest| format!("{REGISTRY}/{rest}"));
         let platforms = platforms.iter().map(|platform| platform.parse().unwrap()).collect();
         let job = MirrorJob {
@@ -275,7 +275,7 @@ mod tests {
                 format!("docker.io/library/python@{digest} -> ~/docker-hub/library/python@{digest}"),
             ),
         ] {
-            assert_eq!(judged(Author::Asker, source, target, &[]).as_ref(), Ok(&done), "{source} -> {target}");
+            assert_eq!(judged(JobAuthor::Asker, source, target, &[]).as_ref(), Ok(&done), "{source} -> {target}");
         }
     }
 
@@ -322,11 +322,11 @@ mod tests {
             ("python:3", &format!("~docker-hub/library/python@{digest}"), "has not the tag or digest"),
             (&format!("python@{digest}"), "~docker-hub/library/python:3", "has not the tag or digest"),
         ] {
-            let broken = judged(Author::Asker, source, target, &[]).unwrap_err();
+            let broken = judged(JobAuthor::Asker, source, target, &[]).unwrap_err();
             assert!(broken.contains(why), "{source} -> {target}: {broken}");
         }
         let platforms =
-            judged(Author::Asker, "python:3", "~docker-hub/library/python:3", &["linux/arm64"]).unwrap_err();
+            judged(JobAuthor::Asker, "python:3", "~docker-hub/library/python:3", &["linux/arm64"]).unwrap_err();
         assert!(platforms.contains("chooses platforms"));
     }
 
@@ -334,16 +334,17 @@ mod tests {
     fn a_pin_and_platforms_are_the_configurations_business() {
         let digest = format!("sha256:{}", "0".repeat(64));
         let pinned =
-            judged(Author::Planner, &format!("python:3@{digest}"), "~docker-hub/library/python:3", &["linux/arm64"])
+            judged(JobAuthor::Planner, &format!("python:3@{digest}"), "~docker-hub/library/python:3", &["linux/arm64"])
                 .unwrap();
         assert_eq!(pinned, format!("docker.io/library/python:3@{digest} -> ~/docker-hub/library/python:3"));
-        let asked = judged(Author::Asker, &format!("python:3@{digest}"), "~docker-hub/library/python:3", &[]).unwrap();
+        let asked =
+            judged(JobAuthor::Asker, &format!("python:3@{digest}"), "~docker-hub/library/python:3", &[]).unwrap();
         assert_eq!(
             asked,
             format!("docker.io/library/python@{digest} -> ~/docker-hub/library/python@{digest}"),
             "nobody moves a tag by a pin"
         );
-        let evil = judged(Author::Planner, "evil/python:3", "~docker-hub/library/python:3", &[]).unwrap_err();
+        let evil = judged(JobAuthor::Planner, "evil/python:3", "~docker-hub/library/python:3", &[]).unwrap_err();
         assert!(evil.contains("is not where"), "the planner keeps to the same places");
     }
 
@@ -356,7 +357,7 @@ mod tests {
              ['7@{pin}', '8']\n\
              - {{source: node, tags: {{semver: '>=20'}}, platforms: [linux/arm64]}}\n- node: ['18']\n"
         );
-        let rules = Rules::of(&MirrorSettings::default(), Some(&MirrorConfig::parse(&config).unwrap()));
+        let rules = OwnerRules::of(&MirrorSettings::default(), Some(&MirrorConfig::parse(&config).unwrap()));
         for (asked, source, platforms) in [
             ("python:3.12", "docker.io/library/python:3.12".to_owned(), "linux/amd64"),
             ("python:3.11", "docker.io/library/python:3.11".to_owned(), ""),
@@ -374,7 +375,7 @@ mod tests {
                 requested_by: String::new(),
                 platforms: Vec::new(),
             };
-            let job = rules.judge(job, Author::Asker).unwrap();
+            let job = rules.judge(job, JobAuthor::Asker).unwrap();
             let chosen: Vec<String> = job.platforms.iter().map(ToString::to_string).collect();
             assert_eq!(
                 (job.source.to_string(), chosen.join(" "), job.target),
@@ -386,13 +387,13 @@ mod tests {
 
     #[test]
     fn without_a_registry_of_its_own_nothing_is_copied() {
-        let rules = Rules::of(&MirrorSettings::default(), None);
+        let rules = OwnerRules::of(&MirrorSettings::default(), None);
         let job = MirrorJob {
             source: "python:3".parse().unwrap(),
             target: format!("{REGISTRY}/docker-hub/library/python:3").parse().unwrap(),
             requested_by: String::new(),
             platforms: Vec::new(),
         };
-        assert_eq!(rules.judge(job, Author::Asker), Err(Broken::NoRegistry));
+        assert_eq!(rules.judge(job, JobAuthor::Asker), Err(BrokenRule::NoRegistry));
     }
 }

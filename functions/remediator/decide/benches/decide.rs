@@ -8,9 +8,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pullsafe::lookup::Lookup;
-use pullsafe::lookup::Resolved;
+use pullsafe::lookup::ResolvedImage;
 use pullsafe::reference::{Digest, Reference};
-use pullsafe::settings::{Mirror, Settings};
+use pullsafe::settings::{MirrorLocation, Settings};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::diagnose;
 use pullsafe_events as event;
@@ -19,7 +19,7 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::plan::Plan;
 use pullsafe_incident::record::Record;
-use remediator_decide::observation::{HubImage, Observation};
+use remediator_decide::observation::{DockerHubImage, Observation};
 use remediator_decide::remedy::{Situation, decide, target};
 use remediator_decide::service::Service;
 use serde_json::{Value, json};
@@ -60,9 +60,10 @@ fn observation(detail: &Value) -> Observation {
         }],
     }});
     let reference: Reference = image.parse().expect("the image is a reference");
-    let place = target::in_mirror(&Mirror { registry: MIRROR.to_owned(), prefix: "docker-hub".to_owned() }, &reference);
+    let place =
+        target::in_mirror(&MirrorLocation { registry: MIRROR.to_owned(), prefix: "docker-hub".to_owned() }, &reference);
     let place = place.expect("the image has a place in the mirror");
-    let resolved = Lookup::Found(Resolved {
+    let resolved = Lookup::Found(ResolvedImage {
         digest: Digest::of(b"image"),
         platforms: Some(vec!["linux/amd64".to_owned()]),
     });
@@ -70,7 +71,7 @@ fn observation(detail: &Value) -> Observation {
         service: Service::from_json(&service).map_or(Lookup::Absent, Lookup::Found),
         task_definition: TaskDefinition::from_json(&task_definition).map_or(Lookup::Absent, Lookup::Found),
         role_may_pull: BTreeMap::from([(place.repository().to_owned(), Lookup::Found(true))]),
-        hub_images: vec![HubImage {
+        hub_images: vec![DockerHubImage {
             written: image.to_owned(),
             reference,
             hub: resolved.clone(),

@@ -2,14 +2,15 @@
 //!
 //! A build is changed by its owner only; what pullsafe does is to have the copies ready.
 
-use super::observation::HubImage;
+use super::observation::DockerHubImage;
 use super::remedy::target::{self, Mismatch};
 use pullsafe::reference::Reference;
+use pullsafe::settings::Settings;
 use pullsafe_diagnosis::build_facts::{BaseImage, BuildFacts};
 use pullsafe_diagnosis::cause::{Diagnosis, RemedyName};
 use pullsafe_events::Subject;
 use pullsafe_incident::plan::{Plan, Step};
-use pullsafe_incident::refusal::{GRACE_SECONDS, Refusal};
+use pullsafe_incident::refusal::{GRACE_SECONDS, StepRefusal};
 
 /// The lines for all base images of a build, and the copies that the mirror is to be asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,7 +23,7 @@ pub struct Offer {
 
 /// Whether the mirror is asked for what it lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asking {
+pub enum MirrorOffer {
     /// It is asked.
     Now,
     /// It would be, but pullsafe only observes.
@@ -81,7 +82,7 @@ pub fn asked(plan: &Plan) -> Vec<Reference> {
 }
 
 /// What people are told where AWS refused to have the mirror asked. `again` is the command for another try.
-pub fn refused(refusal: &Refusal, again: &str) -> String {
+pub fn refused(refusal: &StepRefusal, again: &str) -> String {
     let by_itself = match refusal.denied && refusal.tries < 2 {
         true => format!("by itself once more after {} minutes, and then ", GRACE_SECONDS / 60),
         false => String::new(),
@@ -97,9 +98,9 @@ pub fn refused(refusal: &Refusal, again: &str) -> String {
 pub fn offer(
     project: &Subject,
     facts: &BuildFacts,
-    images: &[(BaseImage, HubImage)],
-    public_fallback: bool,
-    asking: Asking,
+    images: &[(BaseImage, DockerHubImage)],
+    settings: &Settings,
+    asking: MirrorOffer,
 ) -> Offer {
     let mut offer = Offer::default();
     for (base, image) in images {
@@ -121,22 +122,26 @@ pub fn offer(
                         requested_by: project.key(),
                     };
                     match asking {
-                        Asking::Now => {
+                        MirrorOffer::Now => {
                             offer.asks.push(asks);
                             format!("not yet: {why}; the mirror was asked for it just now")
                         }
-                        Asking::Observing => format!("not yet: {why}; in act mode the mirror would be asked for it"),
-                        Asking::Refused => {
+                        MirrorOffer::Observing => {
+                            format!("not yet: {why}; in act mode the mirror would be asked for it")
+                        }
+                        MirrorOffer::Refused => {
                             format!("not yet: {why}; the mirror could not be asked for it, as said below")
                         }
-                        Asking::Impossible => format!("not there: {why}, and there is no mirror that could be asked"),
+                        MirrorOffer::Impossible => {
+                            format!("not there: {why}, and there is no mirror that could be asked")
+                        }
                     }
                 }
                 Err(Mismatch::Final(why)) => format!("not verified: {why}"),
             };
             lines.push(format!("  {}\n    ({verdict})", line(&place.to_string())));
         }
-        if let Some((place, copy)) = image.public.as_ref().filter(|_| public_fallback) {
+        if let Some((place, copy)) = image.public.as_ref().filter(|_| settings.public_fallback) {
             let verdict = match target::same(image, copy, platform) {
                 Ok(digest) => format!("verified: ECR Public has the same {digest}"),
                 Err(Mismatch::Fillable(why) | Mismatch::Final(why)) => format!("not verified: {why}"),
@@ -166,19 +171,22 @@ pub fn offer(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remedy::tests::settings;
     use pullsafe::lookup::Lookup;
-    use pullsafe::lookup::Resolved;
+    use pullsafe::lookup::ResolvedImage;
     use pullsafe::reference::Digest;
-    use pullsafe::settings::Mirror;
+    use pullsafe::settings::MirrorLocation;
 
     const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
-    fn image(written: &str, mirror: Lookup<Resolved>) -> (BaseImage, HubImage) {
+    fn image(written: &str, mirror: Lookup<ResolvedImage>) -> (BaseImage, DockerHubImage) {
         let reference: Reference = written.parse().unwrap();
-        let place =
-            target::in_mirror(&Mirror { registry: HOST.to_owned(), prefix: "docker-hub".to_owned() }, &reference)
-                .unwrap();
-        let same = || Lookup::Found(Resolved { digest: Digest::of(b"x"), platforms: None });
+        let place = target::in_mirror(
+            &MirrorLocation { registry: HOST.to_owned(), prefix: "docker-hub".to_owned() },
+            &reference,
+        )
+        .unwrap();
+        let same = || Lookup::Found(ResolvedImage { digest: Digest::of(b"x"), platforms: None });
         let public = pullsafe::reference::in_ecr_public(&reference).map(|place| (place, same()));
         let base = BaseImage {
             image: written.to_owned(),
@@ -187,7 +195,7 @@ mod tests {
         };
         (
             base,
-            HubImage {
+            DockerHubImage {
                 written: written.to_owned(),
                 reference,
                 hub: same(),
@@ -216,9 +224,10 @@ mod tests {
 
     #[test]
     fn every_line_says_whether_it_was_verified() {
-        let there = image("python:3.11-slim", Lookup::Found(Resolved { digest: Digest::of(b"x"), platforms: None }));
+        let there =
+            image("python:3.11-slim", Lookup::Found(ResolvedImage { digest: Digest::of(b"x"), platforms: None }));
         let absent = image("acme/base:1", Lookup::Absent);
-        let found = offer(&project(), &facts(), &[there, absent], true, Asking::Now);
+        let found = offer(&project(), &facts(), &[there, absent], &settings(), MirrorOffer::Now);
         for wanted in [
             &format!(
                 "FROM {HOST}/docker-hub/library/python:3.11-slim AS build\n    (verified: the mirror has the same \
@@ -234,7 +243,8 @@ mod tests {
             assert!(found.text.contains(wanted), "{wanted}: {}", found.text);
         }
         assert_eq!(found.asks.len(), 1);
-        let observed = offer(&project(), &facts(), &[image("acme/base:1", Lookup::Absent)], true, Asking::Observing);
+        let observed =
+            offer(&project(), &facts(), &[image("acme/base:1", Lookup::Absent)], &settings(), MirrorOffer::Observing);
         assert!(
             observed.asks.is_empty() && observed.text.contains("in act mode the mirror would be asked"),
             "{}",

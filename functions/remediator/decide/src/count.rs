@@ -7,12 +7,17 @@ use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_incident::incident::{ActState, Incident};
 use pullsafe_incident::record::Record;
-use pullsafe_incident::spent::Spent;
+use pullsafe_incident::spent::LogsRead;
 use pullsafe_incident::waiting::WaitingFor;
 
 /// The diagnosis of a stop as far as it can be had without a call: by its text, and by what earlier stops of the same
 /// revision have shown. None where a closer look may tell more.
-pub fn without_a_look(task: &StoppedTask, by_text: Diagnosis, spent: &mut Spent, now: Timestamp) -> Option<Diagnosis> {
+pub fn without_a_look(
+    task: &StoppedTask,
+    by_text: Diagnosis,
+    spent: &mut LogsRead,
+    now: Timestamp,
+) -> Option<Diagnosis> {
     spent.begin(&task.task_definition_arn);
     let worth: Vec<ProbeName> =
         PROBES.iter().filter(|probe| (probe.is_worth)(task, &by_text)).map(|probe| probe.name).collect();

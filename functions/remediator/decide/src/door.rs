@@ -15,10 +15,10 @@ use pullsafe_diagnosis::cause::RemedyName;
 use pullsafe_events::hook::HookWaits;
 use pullsafe_incident::plan::Plan;
 use pullsafe_incident::waiting::WaitingFor;
-use pullsafe_inspect::{Fault, Finding, ImageSeen, Launch, Needs, Seen};
+use pullsafe_inspect::{ImageSeen, InspectFault, InspectFinding, LaunchPlatform, Needs, Seen};
 
 use super::build_offer::asked;
-use super::observation::HubImage;
+use super::observation::DockerHubImage;
 
 /// How long before the hook's time is over it is answered, whatever is still waited for: the sweep comes once a minute.
 const ANSWER_SECONDS: i64 = 90;
@@ -56,7 +56,7 @@ pub struct Configured {
 
 /// A deployment of a service, as DescribeServiceDeployments shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deployment {
+pub struct WaitingDeployment {
     /// `IN_PROGRESS`, `SUCCESSFUL`, ...
     pub status: String,
     /// Its active hooks.
@@ -75,14 +75,14 @@ pub struct Revision {
     /// The task definition's ARN.
     pub task_definition: String,
     /// Where its tasks run.
-    pub launch: Launch,
+    pub launch: LaunchPlatform,
     /// The digests that ECS has resolved tags to, by container.
     pub digests: BTreeMap<String, Digest>,
 }
 
 /// Whether a hook is pullsafe's to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum HookOwnership {
     /// It is, until then.
     Ours(Timestamp),
     /// It does not wait any more, and what became of it.
@@ -93,24 +93,24 @@ pub enum Standing {
 
 /// Whether a hook is pullsafe's to answer. Hooks have no name: what tells is that it waits before the first task and at
 /// no other stage, that the deployment goes on when nobody answers, and that there is no second one like it.
-pub fn standing(deployment: &Deployment, waits: &HookWaits) -> Standing {
+pub fn standing(deployment: &WaitingDeployment, waits: &HookWaits) -> HookOwnership {
     let Some(hook) = deployment.hooks.iter().find(|hook| hook.id == waits.hook) else {
-        return Standing::Over("the deployment no longer shows it".to_owned());
+        return HookOwnership::Over("the deployment no longer shows it".to_owned());
     };
     if hook.status != "AWAITING_ACTION" {
-        return Standing::Over(hook.status.clone());
+        return HookOwnership::Over(hook.status.clone());
     }
     if deployment.status != "IN_PROGRESS" && deployment.status != "PENDING" {
-        return Standing::Over(format!("its deployment is {}", deployment.status));
+        return HookOwnership::Over(format!("its deployment is {}", deployment.status));
     }
     if hook.kind != "PAUSE" || hook.then != "CONTINUE" {
-        return Standing::NotOurs(
+        return HookOwnership::NotOurs(
             "its deployment is rolled back when nobody answers, so that somebody means to".to_owned(),
         );
     }
     let alike = |other: &&Hook| other.kind == "PAUSE" && other.status == "AWAITING_ACTION" && other.then == "CONTINUE";
     if deployment.hooks.iter().filter(alike).count() > 1 {
-        return Standing::NotOurs(
+        return HookOwnership::NotOurs(
             "the deployment waits at two hooks alike, and nothing tells which is whose".to_owned(),
         );
     }
@@ -118,24 +118,24 @@ pub fn standing(deployment: &Deployment, waits: &HookWaits) -> Standing {
         hook.kind == "PAUSE" && hook.then == "CONTINUE" && hook.stages == [pullsafe_events::hook::BEFORE_THE_FIRST_TASK]
     };
     if !deployment.configured.is_empty() && deployment.configured.iter().filter(here).count() != 1 {
-        return Standing::NotOurs(
+        return HookOwnership::NotOurs(
             "the service has no hook of its own for this stage that goes on when nobody answers, or two".to_owned(),
         );
     }
     match hook.expires_at {
-        Some(expires_at) => Standing::Ours(expires_at),
-        None => Standing::NotOurs("when its time is over is not said".to_owned()),
+        Some(expires_at) => HookOwnership::Ours(expires_at),
+        None => HookOwnership::NotOurs("when its time is over is not said".to_owned()),
     }
 }
 
 /// The hook that a deployment waits at, if it waits at one: nothing else is done to its service meanwhile.
-pub fn held_by(deployment: &Deployment) -> Option<&Hook> {
+pub fn held_by(deployment: &WaitingDeployment) -> Option<&Hook> {
     let waits = |hook: &&Hook| matches!(hook.status.as_str(), "AWAITING_ACTION" | "IN_PROGRESS");
     deployment.hooks.iter().find(waits)
 }
 
 /// What was found of an image of Docker Hub by the look that a move needs too.
-pub fn seen_at_hub(image: &HubImage) -> ImageSeen {
+pub fn seen_at_hub(image: &DockerHubImage) -> ImageSeen {
     ImageSeen {
         mirror: image.mirror.clone(),
         pulls_left: image.left,
@@ -145,7 +145,7 @@ pub fn seen_at_hub(image: &HubImage) -> ImageSeen {
 
 /// Everything that a decision at the door goes by.
 #[derive(Debug, Clone, Copy)]
-pub struct Situation<'a> {
+pub struct DoorSituation<'a> {
     /// The moment.
     pub now: Timestamp,
     /// When the deployment began to wait.
@@ -155,7 +155,7 @@ pub struct Situation<'a> {
     /// What pullsafe may do.
     pub mode: Mode,
     /// What was found.
-    pub findings: &'a [Finding],
+    pub findings: &'a [InspectFinding],
     /// What would be done about its images of Docker Hub.
     pub ahead: Option<&'a Plan>,
     /// The images that lie in ECR's archive, by their digests.
@@ -166,7 +166,7 @@ pub struct Situation<'a> {
 
 /// What is said to a deployment.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Decision {
+pub enum DoorDecision {
     /// It goes on, for nothing speaks against it.
     GoesOn,
     /// It goes on, although its tasks will fail, and why it is not rolled back.
@@ -180,8 +180,8 @@ pub enum Decision {
 }
 
 /// Decides.
-pub fn decide(situation: Situation<'_>) -> Decision {
-    let Situation {
+pub fn decide(situation: DoorSituation<'_>) -> DoorDecision {
+    let DoorSituation {
         now,
         since,
         expires_at,
@@ -191,7 +191,7 @@ pub fn decide(situation: Situation<'_>) -> Decision {
         archived,
         replaces,
     } = situation;
-    let failing: Vec<&Finding> = findings.iter().filter(|finding| finding.is_certain_failure()).collect();
+    let failing: Vec<&InspectFinding> = findings.iter().filter(|finding| finding.is_certain_failure()).collect();
     let until = expires_at.plus_seconds(-ANSWER_SECONDS).min(since.plus_seconds(LONGEST_WAIT_SECONDS));
     let may_wait = now < until;
     if mode < Mode::Act {
@@ -200,32 +200,39 @@ pub fn decide(situation: Situation<'_>) -> Decision {
             (true, Mode::Ask) => "the mode is ask, and a deployment does not wait here for a person",
             (true, _) => "the mode is observe",
         };
-        return if failing.is_empty() { Decision::GoesOn } else { Decision::GoesOnToFail(why) };
+        return if failing.is_empty() {
+            DoorDecision::GoesOn
+        } else {
+            DoorDecision::GoesOnToFail(why)
+        };
     }
     if !failing.is_empty() {
         if may_wait && failing.iter().all(|finding| finding.fault.may_pass()) {
-            let absent = failing.iter().filter(|finding| finding.fault == Fault::ImageAbsent);
+            let absent = failing.iter().filter(|finding| finding.fault == InspectFault::ImageAbsent);
             let absent = absent.filter_map(|finding| finding.about.parse().ok()).map(WaitingFor::Image);
-            return Decision::Waits(absent.chain(archived.iter().cloned().map(WaitingFor::Restored)).collect(), until);
+            return DoorDecision::Waits(
+                absent.chain(archived.iter().cloned().map(WaitingFor::Restored)).collect(),
+                until,
+            );
         }
         return if replaces {
-            Decision::IsRolledBack
+            DoorDecision::IsRolledBack
         } else {
-            Decision::GoesOnToFail(NOTHING_TO_GO_BACK_TO)
+            DoorDecision::GoesOnToFail(NOTHING_TO_GO_BACK_TO)
         };
     }
     if may_wait && !archived.is_empty() {
-        return Decision::Waits(archived.iter().cloned().map(WaitingFor::Restored).collect(), until);
+        return DoorDecision::Waits(archived.iter().cloned().map(WaitingFor::Restored).collect(), until);
     }
-    let Some(plan) = ahead else { return Decision::GoesOn };
+    let Some(plan) = ahead else { return DoorDecision::GoesOn };
     let asked = asked(plan);
     if plan.remedy == RemedyName::MoveToMirror {
-        return Decision::GoesOnAndMoves;
+        return DoorDecision::GoesOnAndMoves;
     }
     if may_wait && !asked.is_empty() {
-        Decision::Waits(vec![WaitingFor::Mirror(asked)], until)
+        DoorDecision::Waits(vec![WaitingFor::Mirror(asked)], until)
     } else {
-        Decision::GoesOn
+        DoorDecision::GoesOn
     }
 }
 

@@ -8,7 +8,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::limit::{LimitAhead, Sharer};
 use pullsafe_incident::record::Record;
-use pullsafe_radar::{Demand, Due, Probed, Source};
+use pullsafe_radar::{Demand, PendingPulls, Probed, Source};
 
 use super::service::Service;
 
@@ -21,7 +21,7 @@ const LOOP: usize = 2;
 
 /// A launch of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Launch {
+pub struct TaskLaunch {
     /// When it began.
     pub began: Timestamp,
     /// Whether it has begun to pull.
@@ -75,14 +75,14 @@ pub fn is_launching(service: &Service) -> bool {
 }
 
 /// What a service is about to pull.
-pub fn demand(sharer: &Sharer, service: &Service, launches: &[Launch], now: Timestamp) -> Demand {
+pub fn demand(sharer: &Sharer, service: &Service, launches: &[TaskLaunch], now: Timestamp) -> Demand {
     let mut made: Vec<_> = launches
         .iter()
         .filter(|launch| now.seconds_since(launch.began) <= LATELY_SECONDS)
         .map(|launch| (launch.began, sharer.images))
         .collect();
     made.sort();
-    let lately = |launch: &&Launch| launch.is_over && now.seconds_since(launch.began) <= LATELY_SECONDS;
+    let lately = |launch: &&TaskLaunch| launch.is_over && now.seconds_since(launch.began) <= LATELY_SECONDS;
     let primary = service.primary();
     // Those of earlier deployments are replaced, whether they have pulled or not.
     let began = primary.and_then(|primary| primary.created_at);
@@ -93,8 +93,8 @@ pub fn demand(sharer: &Sharer, service: &Service, launches: &[Launch], now: Time
     let missing = count(desired).saturating_sub(count(pulled).max(count(running)));
     let fails = launches.iter().filter(lately).count() >= LOOP || primary.is_some_and(|primary| primary.failed >= 2);
     let due = match fails && service.desired > service.running {
-        true => Due::WithoutEnd,
-        false => Due::Pulls(missing.saturating_mul(sharer.images)),
+        true => PendingPulls::WithoutEnd,
+        false => PendingPulls::Pulls(missing.saturating_mul(sharer.images)),
     };
     let spare = sharer.most.saturating_sub(count(service.desired)).saturating_mul(sharer.images);
     Demand { service: service.id.to_string(), due, made, spare }
@@ -204,20 +204,20 @@ mod tests {
         let private = json!({ "subnets": ["subnet-0a1b2c3d"] });
         let rolling = service(private, 10, 3, 2);
         let known = sharer(&rolling, &definition(), None, at(0)).unwrap();
-        let launch = |second, has_pulled, is_over| Launch { began: at(second), has_pulled, is_over };
+        let launch = |second, has_pulled, is_over| TaskLaunch { began: at(second), has_pulled, is_over };
         let pulled = launch(-60, true, false);
         let under_way = [pulled, pulled, pulled, pulled, launch(-10, false, false)];
         let found = demand(&known, &rolling, &under_way, at(0));
         assert_eq!(
             (found.due, found.spare, found.made.len()),
-            (Due::Pulls(12), 0, 5),
+            (PendingPulls::Pulls(12), 0, 5),
             "three run, and one more has pulled"
         );
         let failing = [launch(-900, true, true), launch(-600, true, true), launch(-20, true, false)];
-        assert_eq!(demand(&known, &rolling, &failing, at(0)).due, Due::WithoutEnd);
+        assert_eq!(demand(&known, &rolling, &failing, at(0)).due, PendingPulls::WithoutEnd);
         // What ran for hours and was replaced has not failed.
         let replaced = [launch(-90_000, true, true), launch(-80_000, true, true)];
-        assert_eq!(demand(&known, &rolling, &replaced, at(0)).due, Due::Pulls(14));
+        assert_eq!(demand(&known, &rolling, &replaced, at(0)).due, PendingPulls::Pulls(14));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::service::Service;
-use pullsafe::lookup::{Lookup, Resolved, Storage};
+use pullsafe::lookup::{Lookup, ResolvedImage, Storage};
 use pullsafe::reference::{Digest, Reference};
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::limit::LimitAhead;
@@ -14,21 +14,21 @@ use pullsafe_incident::plan::Suspended;
 
 /// A Docker Hub image of a task definition, everywhere it could be pulled from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct HubImage {
+pub struct DockerHubImage {
     /// The image as the task definition has it.
     pub written: String,
     /// The same, parsed.
     pub reference: Reference,
     /// What it means at Docker Hub right now (a HEAD, which spends no quota).
-    pub hub: Lookup<Resolved>,
+    pub hub: Lookup<ResolvedImage>,
     /// How many of how many pulls Docker Hub grants the address that asked.
     pub left: Option<(u64, u64)>,
     /// The digest that this service last ran, where a task shows one.
     pub last_run: Lookup<Digest>,
     /// The copy in the private mirror: where it would be, and what is there.
-    pub mirror: Option<(Reference, Lookup<Resolved>)>,
+    pub mirror: Option<(Reference, Lookup<ResolvedImage>)>,
     /// The copy at ECR Public, for official images.
-    pub public: Option<(Reference, Lookup<Resolved>)>,
+    pub public: Option<(Reference, Lookup<ResolvedImage>)>,
 }
 
 /// The state of the CloudFormation stack that a service belongs to.
@@ -57,7 +57,7 @@ pub struct Observation {
     /// The task definition that the failed task ran, or that the service uses now.
     pub task_definition: Lookup<TaskDefinition>,
     /// Its Docker Hub images.
-    pub hub_images: Vec<HubImage>,
+    pub hub_images: Vec<DockerHubImage>,
     /// Per mirror repository: whether the execution role may pull from it.
     pub role_may_pull: BTreeMap<String, Lookup<bool>>,
     /// What becomes of Docker Hub's limit, where a probe reads it by the address of the service's tasks.
@@ -67,7 +67,7 @@ pub struct Observation {
     /// Autoscaling.
     pub scaling: Lookup<ScalingTarget>,
     /// The image whose absence was diagnosed: what its tag means now.
-    pub wanted: Lookup<Resolved>,
+    pub wanted: Lookup<ResolvedImage>,
     /// The same: its digest, and where ECR keeps it.
     pub kept: Lookup<(Digest, Storage)>,
 }

@@ -1,10 +1,10 @@
 //! What will go wrong with an image that runs, from what was seen of it and of its repository.
 
 use pullsafe::digest::Digest;
-use pullsafe::lookup::{Lookup, Resolved};
+use pullsafe::lookup::{Lookup, ResolvedImage};
 use pullsafe::reference::Reference;
 use pullsafe::timestamp::Timestamp;
-use pullsafe_incident::outlook::{Finding, Keep, Trouble};
+use pullsafe_incident::outlook::{Keep, OutlookCause, OutlookFinding};
 use pullsafe_lifecycle::keep::{self, Effect};
 use pullsafe_lifecycle::{Action, Count, Fate, Image, Policy, Repository, StorageClass, fates};
 
@@ -17,7 +17,7 @@ const PACE_OF: usize = 20;
 
 /// An image of a task definition.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Used {
+pub struct UsedImage {
     /// The container.
     pub container: String,
     /// The image as it is written.
@@ -32,33 +32,33 @@ pub struct Used {
 
 /// What was seen of an image.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Seen {
+pub enum ImageOutlook {
     /// It is in ECR: its repository, what its tag offers if it is another image than runs, and whether the execution
     /// role may pull.
     InEcr {
         /// The repository.
         repository: Lookup<Repository>,
         /// What the tag means now, where that is another image than runs; absent where it was not asked.
-        offered: Lookup<Resolved>,
+        offered: Lookup<ResolvedImage>,
         /// Whether the execution role may pull from it.
         may_pull: Lookup<bool>,
     },
     /// It is at Docker Hub: what the tag means there, and in the mirror, if there is one.
     AtHub {
         /// At Docker Hub.
-        hub: Lookup<Resolved>,
+        hub: Lookup<ResolvedImage>,
         /// In the mirror.
-        copy: Option<Lookup<Resolved>>,
+        copy: Option<Lookup<ResolvedImage>>,
     },
     /// It is elsewhere.
-    Elsewhere(Lookup<Resolved>),
+    Elsewhere(Lookup<ResolvedImage>),
 }
 
 /// What was found, and what could not be found out.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Judged {
+pub struct OutlookJudgement {
     /// What will go wrong.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<OutlookFinding>,
     /// What is not known, and why.
     pub unknown: Vec<String>,
 }
@@ -69,13 +69,19 @@ pub fn keep_tag(digest: &Digest) -> String {
 }
 
 /// What will go wrong with an image. `role` is the execution role; `why_not` says why no tag is set.
-pub fn judge(used: &Used, seen: &Seen, role: Option<&str>, why_not: &str, now: Timestamp) -> Judged {
-    let mut judged = Judged::default();
+pub fn judge(
+    used: &UsedImage,
+    seen: &ImageOutlook,
+    role: Option<&str>,
+    why_not: &str,
+    now: Timestamp,
+) -> OutlookJudgement {
+    let mut judged = OutlookJudgement::default();
     let mut troubles = Vec::new();
     let mut doubt =
         |what: &str, why: &dyn std::fmt::Display| judged.unknown.push(format!("{}: {what}: {why}", used.written));
     match seen {
-        Seen::InEcr { repository, offered, may_pull } => {
+        ImageOutlook::InEcr { repository, offered, may_pull } => {
             match repository {
                 Lookup::Found(repository) => match of_repository(used, repository, platforms(offered), why_not, now) {
                     Ok(found) => troubles.extend(found),
@@ -84,38 +90,38 @@ pub fn judge(used: &Used, seen: &Seen, role: Option<&str>, why_not: &str, now: T
                         doubt("its lifecycle policy cannot be judged", &why);
                     }
                 },
-                Lookup::Absent => troubles.push(Trouble::Gone { digest: used.runs.clone() }),
+                Lookup::Absent => troubles.push(OutlookCause::Gone { digest: used.runs.clone() }),
                 Lookup::Unknown(why) => doubt("its repository could not be read", why),
             }
             if let Lookup::Unknown(why) = offered {
                 doubt("for which platforms its tag is now is not known", why);
             }
             match (may_pull, role) {
-                (Lookup::Found(false), Some(role)) => troubles.push(Trouble::MayNotPull { role: role.to_owned() }),
+                (Lookup::Found(false), Some(role)) => troubles.push(OutlookCause::MayNotPull { role: role.to_owned() }),
                 (Lookup::Unknown(why), Some(_)) => doubt("whether its execution role may pull is not known", why),
                 (Lookup::Found(_) | Lookup::Absent, _) | (Lookup::Unknown(_), None) => {}
             }
         }
-        Seen::AtHub { hub, copy } => {
+        ImageOutlook::AtHub { hub, copy } => {
             match hub {
-                Lookup::Absent => troubles.push(Trouble::Gone { digest: None }),
+                Lookup::Absent => troubles.push(OutlookCause::Gone { digest: None }),
                 Lookup::Unknown(why) => doubt("Docker Hub did not say what it means", why),
                 Lookup::Found(found) => troubles.extend(moved(used, &found.digest)),
             }
             match (copy, hub) {
-                (Some(Lookup::Absent), _) => troubles.push(Trouble::NoCopy),
+                (Some(Lookup::Absent), _) => troubles.push(OutlookCause::NoCopy),
                 (Some(Lookup::Unknown(why)), _) => doubt("the mirror could not be asked", why),
                 (Some(Lookup::Found(copy)), Lookup::Found(hub)) if copy.digest != hub.digest => {
-                    troubles.push(Trouble::CopyBehind { copy: copy.digest.clone(), hub: hub.digest.clone() });
+                    troubles.push(OutlookCause::CopyBehind { copy: copy.digest.clone(), hub: hub.digest.clone() });
                 }
                 (Some(Lookup::Found(_)) | None, _) => {}
             }
         }
-        Seen::Elsewhere(Lookup::Absent) => troubles.push(Trouble::Gone { digest: None }),
-        Seen::Elsewhere(Lookup::Found(found)) => troubles.extend(moved(used, &found.digest)),
-        Seen::Elsewhere(Lookup::Unknown(why)) => doubt("its registry did not say what it means", why),
+        ImageOutlook::Elsewhere(Lookup::Absent) => troubles.push(OutlookCause::Gone { digest: None }),
+        ImageOutlook::Elsewhere(Lookup::Found(found)) => troubles.extend(moved(used, &found.digest)),
+        ImageOutlook::Elsewhere(Lookup::Unknown(why)) => doubt("its registry did not say what it means", why),
     }
-    let finding = |trouble| Finding {
+    let finding = |trouble| OutlookFinding {
         container: used.container.clone(),
         image: used.written.clone(),
         trouble,
@@ -125,24 +131,24 @@ pub fn judge(used: &Used, seen: &Seen, role: Option<&str>, why_not: &str, now: T
 }
 
 /// The platforms that an image names; a single image does not.
-fn platforms(offered: &Lookup<Resolved>) -> Option<&[String]> {
+fn platforms(offered: &Lookup<ResolvedImage>) -> Option<&[String]> {
     offered.found()?.platforms.as_deref()
 }
 
-fn moved(used: &Used, now: &Digest) -> Option<Trouble> {
+fn moved(used: &UsedImage, now: &Digest) -> Option<OutlookCause> {
     let runs = used.runs.clone().filter(|runs| runs != now && used.reference.digest().is_none())?;
-    Some(Trouble::Moved { runs, now: now.clone() })
+    Some(OutlookCause::Moved { runs, now: now.clone() })
 }
 
 /// What is wrong with the image itself, and what its policy will do with it.
 fn of_repository(
-    used: &Used,
+    used: &UsedImage,
     repository: &Repository,
     offered: Option<&[String]>,
     why_not: &str,
     now: Timestamp,
-) -> Result<Vec<Trouble>, String> {
-    let mut troubles: Vec<Trouble> = of_image(used, repository).into_iter().collect();
+) -> Result<Vec<OutlookCause>, String> {
+    let mut troubles: Vec<OutlookCause> = of_image(used, repository).into_iter().collect();
     let tagged = tag_of(&used.reference).and_then(|tag| repository.tagged(tag));
     // A tag of an index means the image of the platform that it names.
     if let Some(now_tagged) =
@@ -153,7 +159,7 @@ fn of_repository(
         if let Some(offered) = offered.filter(|offered| {
             !offered.iter().any(|one| one == &used.platform || one.starts_with(&format!("{}/", used.platform)))
         }) {
-            troubles.push(Trouble::NoPlatform { wanted: used.platform.clone(), offered: offered.to_vec() });
+            troubles.push(OutlookCause::NoPlatform { wanted: used.platform.clone(), offered: offered.to_vec() });
         }
     }
     if let (Some(image), Some(text)) = (target(used, repository), &repository.policy)
@@ -166,19 +172,21 @@ fn of_repository(
     Ok(troubles)
 }
 
-fn of_image(used: &Used, repository: &Repository) -> Option<Trouble> {
+fn of_image(used: &UsedImage, repository: &Repository) -> Option<OutlookCause> {
     match target(used, repository) {
-        None => Some(Trouble::Gone {
+        None => Some(OutlookCause::Gone {
             digest: used.runs.clone().or_else(|| used.reference.digest().cloned()),
         }),
-        Some(image) if image.class == StorageClass::Archive => Some(Trouble::Archived { digest: image.digest.clone() }),
+        Some(image) if image.class == StorageClass::Archive => {
+            Some(OutlookCause::Archived { digest: image.digest.clone() })
+        }
         Some(_) => None,
     }
 }
 
 /// What the next task launches with: what runs, or else what the reference means. A deployment holds on to the digest
 /// that it began with.
-fn target<'a>(used: &Used, repository: &'a Repository) -> Option<&'a Image> {
+fn target<'a>(used: &UsedImage, repository: &'a Repository) -> Option<&'a Image> {
     match used.runs.as_ref().or(used.reference.digest()) {
         Some(digest) => repository.image(digest),
         None => repository.tagged(tag_of(&used.reference)?),
@@ -195,7 +203,7 @@ fn goes(
     (text, policy): (&str, &Policy),
     why_not: &str,
     now: Timestamp,
-) -> Option<Trouble> {
+) -> Option<OutlookCause> {
     let place = repository.images.iter().position(|other| other.digest == image.digest)?;
     let Fate::Touched { rule, action, not_before, pushes } = *fates(policy, &repository.images, now).get(place)? else {
         return None;
@@ -210,7 +218,7 @@ fn goes(
     };
     let keep = || keeping(image, repository, (text, policy), why_not, now);
     let archived = action == Action::Archive;
-    is_near.then(|| Trouble::Goes {
+    is_near.then(|| OutlookCause::Goes {
         digest: image.digest.clone(),
         rule,
         archived,

@@ -3,7 +3,7 @@
 //! Tags alone restore nothing, because whoever may tag a service could write them (`remedy/restore.rs`): people are
 //! told what the tags say and what to type. Whatever the tags say is parsed before it is shown.
 
-use pullsafe::lookup::{Lookup, Resolved};
+use pullsafe::lookup::{Lookup, ResolvedImage};
 use pullsafe::reference::{Reference, Registry};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::command;
@@ -26,7 +26,7 @@ pub fn image(service: &Service) -> Option<Reference> {
 }
 
 /// What people are told of it.
-pub fn told(service: &Service, wanted: Option<(&Reference, &Lookup<Resolved>)>) -> Stray {
+pub fn told(service: &Service, wanted: Option<(&Reference, &Lookup<ResolvedImage>)>) -> Stray {
     let tag = |key: &str| service.tags.get(key).map(String::as_str);
     let count = service.paused_count().filter(|count| (1..=10_000).contains(count));
     let scaling = tag(marks::PAUSED_SCALING).and_then(Suspended::parse);

@@ -13,8 +13,8 @@ use pullsafe::lookup::Lookup;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::Failure;
 use pullsafe_events::hook::HookWaits;
-use pullsafe_inspect::Launch;
-use remediator_decide::door::{Configured, Deployment, Hook, Revision, held_by};
+use pullsafe_inspect::LaunchPlatform;
+use remediator_decide::door::{Configured, Hook, Revision, WaitingDeployment, held_by};
 
 /// Deployments of services.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub struct Deployments(Client);
 
 /// What becomes of a deployment that waits at a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum HookReply {
     /// It goes on.
     GoOn,
     /// It is rolled back.
@@ -39,7 +39,7 @@ impl Deployments {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn deployment(&self, arn: &str) -> Result<Option<Deployment>, Failure> {
+    pub async fn deployment(&self, arn: &str) -> Result<Option<WaitingDeployment>, Failure> {
         let operation = self.0.describe_service_deployments().service_deployment_arns(arn);
         let answer = operation.send().await.map_err(|error| Failure::of("ecs:DescribeServiceDeployments", &error))?;
         Ok(answer.service_deployments().first().map(deployment))
@@ -85,10 +85,10 @@ impl Deployments {
     ///
     /// # Errors
     /// The call failed; also where the hook does not wait any more.
-    pub async fn answer(&self, waits: &HookWaits, answer: Answer) -> Result<(), Failure> {
+    pub async fn answer(&self, waits: &HookWaits, answer: HookReply) -> Result<(), Failure> {
         let action = match answer {
-            Answer::RollBack => DeploymentLifecycleHookAction::Rollback,
-            Answer::GoOn => DeploymentLifecycleHookAction::Continue,
+            HookReply::RollBack => DeploymentLifecycleHookAction::Rollback,
+            HookReply::GoOn => DeploymentLifecycleHookAction::Continue,
         };
         let operation = self
             .0
@@ -101,12 +101,12 @@ impl Deployments {
     }
 }
 
-fn deployment(answer: &ServiceDeployment) -> Deployment {
+fn deployment(answer: &ServiceDeployment) -> WaitingDeployment {
     let configured = answer
         .deployment_configuration()
         .map(|configuration| configuration.lifecycle_hooks())
         .unwrap_or_default();
-    Deployment {
+    WaitingDeployment {
         status: answer.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
         hooks: answer
             .lifecycle_hook_details()
@@ -150,7 +150,7 @@ fn revision(answer: &ServiceRevision) -> Option<Revision> {
         .collect();
     Some(Revision {
         task_definition: answer.task_definition()?.to_owned(),
-        launch: if fargate { Launch::Fargate } else { Launch::Instances },
+        launch: if fargate { LaunchPlatform::Fargate } else { LaunchPlatform::Instances },
         digests,
     })
 }

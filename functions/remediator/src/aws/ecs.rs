@@ -24,7 +24,7 @@ use pullsafe::arn::ServiceId;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
 use pullsafe_events::task_definition::TaskDefinition;
-use remediator_decide::limit::Launch;
+use remediator_decide::limit::TaskLaunch;
 use remediator_decide::service::Service;
 
 /// Keeps the body of the answer.
@@ -140,7 +140,7 @@ impl Ecs {
     ///
     /// # Errors
     /// A call failed.
-    pub async fn launches(&self, id: &ServiceId) -> Result<Vec<Launch>, Failure> {
+    pub async fn launches(&self, id: &ServiceId) -> Result<Vec<TaskLaunch>, Failure> {
         let mut launches = Vec::new();
         for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
             let operation = self
@@ -322,8 +322,8 @@ impl Ecs {
     }
 }
 
-fn launch(task: &Value) -> Option<Launch> {
-    Some(Launch {
+fn launch(task: &Value) -> Option<TaskLaunch> {
+    Some(TaskLaunch {
         began: Timestamp::from_epoch_seconds(task["createdAt"].as_f64()?),
         has_pulled: !task["pullStartedAt"].is_null(),
         is_over: task["desiredStatus"] == "STOPPED",

@@ -4,7 +4,7 @@ use pullsafe_aws::SdkConfig;
 use pullsafe_aws::failure::Failure;
 use pullsafe_aws::json;
 use pullsafe_aws::json::{JsonApi, element};
-use remediator_decide::probe::target_health::Target;
+use remediator_decide::probe::target_health::TargetHealth;
 
 /// Elastic Load Balancing: application and network load balancers.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ impl LoadBalancing {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn target_health(&self, group: &str) -> Result<Vec<Target>, Failure> {
+    pub async fn target_health(&self, group: &str) -> Result<Vec<TargetHealth>, Failure> {
         let answer = self
             .0
             .query("elasticloadbalancing:DescribeTargetHealth", "2015-12-01", &[("TargetGroupArn", group)])
@@ -29,12 +29,12 @@ impl LoadBalancing {
     }
 }
 
-fn targets(answer: &str) -> Vec<Target> {
+fn targets(answer: &str) -> Vec<TargetHealth> {
     let members = answer.split("<member>").skip(1);
     let text = |member: &str, name: &str| element(member, name).map(unescaped).filter(|text| !text.is_empty());
     members
         .filter_map(|member| {
-            Some(Target {
+            Some(TargetHealth {
                 state: text(member, "State")?,
                 reason: text(member, "Reason"),
                 description: text(member, "Description"),

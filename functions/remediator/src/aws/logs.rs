@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use pullsafe_aws::SdkConfig;
 use pullsafe_aws::failure::Failure;
 use pullsafe_aws::json::{InRegions, LOGS};
-use pullsafe_incident::spent::Budget;
+use pullsafe_incident::spent::LogBudget;
 use remediator_decide::log::place::{LogStream, Window};
-use remediator_decide::log::reading::{Ask, PAGE_LINES, Reading};
+use remediator_decide::log::reading::{Ask, LogReading, PAGE_LINES};
 
 const GET: &str = "logs:GetLogEvents";
 
@@ -30,11 +30,11 @@ impl Logs {
         &self,
         stream: &LogStream,
         window: Window,
-        budget: &mut Budget,
+        budget: &mut LogBudget,
         mut page: impl FnMut(&[&str]),
-    ) -> Result<Reading, Failure> {
+    ) -> Result<LogReading, Failure> {
         let api = self.0.get(stream.region.as_ref()).map_err(|why| Failure::unexpected(GET, why))?;
-        let mut reading = Reading::new();
+        let mut reading = LogReading::new();
         while let Some(ask) = reading.next(budget) {
             let request = request(stream, window, &ask);
             let answer = match api.call(GET, "Logs_20140328.GetLogEvents", &request).await {

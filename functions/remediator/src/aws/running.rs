@@ -11,7 +11,7 @@ use pullsafe_events::Subject;
 use serde_json::{Value, json};
 
 use super::schedules::{Schedules, launched};
-use super::unread::Unread;
+use super::unread::UnreadResource;
 
 /// How many pages of a list of rules are read for one cluster.
 const PAGES: usize = 20;
@@ -30,7 +30,7 @@ pub struct Launchers {
     /// Each with the task definition that it launches, where a service does not say that itself.
     pub found: Vec<(Subject, Option<String>)>,
     /// What could not be listed or read.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnreadResource>,
 }
 
 impl Running {
@@ -60,7 +60,9 @@ impl Running {
                 Ok(services) => {
                     launchers.found.extend(services.into_iter().map(|id| (Subject::Service(id), None)));
                 }
-                Err(failure) => launchers.unread.push(Unread::failed(format!("the services of {cluster}"), failure)),
+                Err(failure) => {
+                    launchers.unread.push(UnreadResource::failed(format!("the services of {cluster}"), failure))
+                }
             }
             match self.ruled(cluster).await {
                 Ok(rules) => launchers.found.extend(
@@ -69,7 +71,7 @@ impl Running {
                 Err(failure) => {
                     launchers
                         .unread
-                        .push(Unread::failed(format!("what rules of EventBridge start on {cluster}"), failure));
+                        .push(UnreadResource::failed(format!("what rules of EventBridge start on {cluster}"), failure));
                 }
             }
         }

@@ -10,7 +10,7 @@ use pullsafe_aws::failure::{Failure, FailureKind};
 use pullsafe_aws::json::{JsonApi, SCHEDULER};
 use serde_json::Value;
 
-use super::unread::Unread;
+use super::unread::UnreadResource;
 
 /// How many pages are read of the list, a hundred schedules each: some accounts make one for each of their customers.
 const PAGES: usize = 50;
@@ -50,10 +50,10 @@ impl Schedules {
 
     /// What is started on these clusters; of schedules that start the same, the first by name. And what could not be
     /// read.
-    pub(super) async fn starts(&self, cluster_arns: &[String], now: Timestamp) -> (Vec<Start>, Vec<Unread>) {
+    pub(super) async fn starts(&self, cluster_arns: &[String], now: Timestamp) -> (Vec<Start>, Vec<UnreadResource>) {
         let (mut listed, mut unread) = self.listed(cluster_arns).await;
         if listed.len() > MOST_READ {
-            unread.push(Unread::too_many(format!(
+            unread.push(UnreadResource::too_many(format!(
                 "{} of {} schedules of EventBridge Scheduler that may start a task",
                 listed.len() - MOST_READ,
                 listed.len()
@@ -81,14 +81,17 @@ impl Schedules {
             }
         }
         unread.extend(first.map(|(schedule, failure)| {
-            Unread::failed(format!("{refused} schedule(s) of EventBridge Scheduler, such as {schedule}"), failure)
+            UnreadResource::failed(
+                format!("{refused} schedule(s) of EventBridge Scheduler, such as {schedule}"),
+                failure,
+            )
         }));
         let start = |((cluster_arn, definition), schedule)| Start { cluster_arn, schedule, definition };
         (starts.into_iter().map(start).collect(), unread)
     }
 
     /// Group and name of every enabled schedule that may start a task on one of the clusters, in their order.
-    async fn listed(&self, cluster_arns: &[String]) -> (Vec<(String, String)>, Vec<Unread>) {
+    async fn listed(&self, cluster_arns: &[String]) -> (Vec<(String, String)>, Vec<UnreadResource>) {
         let (mut found, mut token) = (Vec::new(), String::new());
         for _ in 0..PAGES {
             let mut parameters = vec![("State", "ENABLED"), ("MaxResults", "100")];
@@ -98,7 +101,10 @@ impl Schedules {
             let page = match self.0.read(LIST, &["schedules"], &parameters).await {
                 Ok(page) => page,
                 Err(failure) => {
-                    return (found, vec![Unread::failed("the schedules of EventBridge Scheduler".to_owned(), failure)]);
+                    return (
+                        found,
+                        vec![UnreadResource::failed("the schedules of EventBridge Scheduler".to_owned(), failure)],
+                    );
                 }
             };
             for schedule in page["Schedules"].as_array().into_iter().flatten() {
@@ -121,7 +127,7 @@ impl Schedules {
         }
         found.sort();
         let rest = format!("schedules of EventBridge Scheduler after the first {}", PAGES * 100);
-        (found, vec![Unread::too_many(rest)])
+        (found, vec![UnreadResource::too_many(rest)])
     }
 
     async fn read(&self, group: &str, name: &str) -> Result<Value, Failure> {

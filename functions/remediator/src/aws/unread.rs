@@ -4,13 +4,13 @@ use pullsafe_aws::failure::Failure;
 
 /// Something that could not be listed or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadResource {
     what: String,
     /// Why not; without it, there is more than is looked at.
     failure: Option<Failure>,
 }
 
-impl Unread {
+impl UnreadResource {
     pub(super) const fn failed(what: String, failure: Failure) -> Self {
         Self { what, failure: Some(failure) }
     }
@@ -25,7 +25,7 @@ impl Unread {
     }
 }
 
-impl std::fmt::Display for Unread {
+impl std::fmt::Display for UnreadResource {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.failure {
             Some(failure) => write!(formatter, "{}: {failure}", self.what),

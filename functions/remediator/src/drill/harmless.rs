@@ -9,10 +9,10 @@ use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::held::{MOST_SINGLE, PERIOD_SECONDS};
 use pullsafe_incident::incident::CauseSeen;
-use pullsafe_incident::store::Leave;
+use pullsafe_incident::store::MayTell;
 
 use crate::Remediator;
-use crate::observe::Ahead;
+use crate::observe::EarlyLooks;
 use remediator_decide::observation::Observation;
 use remediator_decide::service::Service;
 
@@ -50,13 +50,13 @@ impl<'a> Harmless<'a> {
     }
 
     pub(super) async fn observe(&self, service: Service, blocker: &CauseSeen) -> Observation {
-        self.0.observe(Lookup::Found(service), Ahead::default(), blocker, &[], &mut None).await
+        self.0.observe(Lookup::Found(service), EarlyLooks::default(), blocker, &[], &mut None).await
     }
 
     /// Tells people and programs, as long as drills have not been told of too often.
     pub(super) async fn tell(&self, notice: &Notice, now: Timestamp) -> Told {
         match self.0.table.leave_to_tell(AUTHOR, &notice.id, now).await {
-            Ok(Leave::Granted) => {
+            Ok(MayTell::Granted) => {
                 let detail = notice.for_programs(self.0.settings.on_bus);
                 let (programs, people) = tokio::join!(
                     self.0.events.put(&self.0.settings.event_bus, &notice.detail_type, None, &detail),
@@ -64,7 +64,7 @@ impl<'a> Harmless<'a> {
                 );
                 Told { people: said(people), programs: said(programs) }
             }
-            Ok(Leave::Held { .. }) => {
+            Ok(MayTell::Held { .. }) => {
                 let why = format!(
                     "not told: there are {MOST_SINGLE} messages about drills in {} minutes",
                     PERIOD_SECONDS / 60

@@ -10,12 +10,12 @@ use pullsafe_syntax::reference::assembled;
 use pullsafe_syntax::template::mark;
 use pullsafe_syntax::traced::{Traced, Unknown};
 use pullsafe_syntax::variables::{Dialect, expand};
-use pullsafe_syntax::yaml::{Node, Tree, Written as _, read};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _, read};
 
 use super::commands::Commands;
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise, beside};
-use crate::finding::{Kept, Place};
+use crate::finding::{BuiltFor, PlaceKind};
 use crate::name::Name;
 use crate::nearby::Made;
 
@@ -30,18 +30,18 @@ pub(super) const FORMAT: Format = Format {
     order: "after the lists that are others' (task definitions, patches)",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document { is, scan },
+    read: ReadAs::Document { is, scan },
 };
 
 /// How deep variables in variables are followed, and how often.
 const DEPTH: usize = 8;
 const LOOKUPS: usize = 20_000;
 
-fn is(name: &Name<'_>, tree: &Tree) -> bool {
+fn is(name: &Name<'_>, tree: &TracedTree) -> bool {
     if name.file == "molecule.yml" || name.file == "molecule.yaml" {
         return true;
     }
-    let is_task = |item: &Node<'_>| {
+    let is_task = |item: &TracedNode<'_>| {
         [
             "hosts",
             "tasks",
@@ -61,7 +61,7 @@ fn is(name: &Name<'_>, tree: &Tree) -> bool {
 
 /// What a module takes.
 #[derive(Clone, Copy)]
-enum Takes {
+enum ModuleTakes {
     /// The image under `image`.
     Image,
     /// The image under `name`, unless it is built, loaded or pushed.
@@ -73,30 +73,30 @@ enum Takes {
 }
 
 /// The module that a task's key names, in whatever collection.
-fn module(key: &str) -> Option<Takes> {
+fn module(key: &str) -> Option<ModuleTakes> {
     Some(match key.rsplit('.').next().unwrap_or(key) {
         "docker_container"
         | "docker_swarm_service"
         | "podman_container"
         | "docker_container_exec"
         | "ecs_taskdefinition"
-        | "podman_pod" => Takes::Image,
-        "docker_image" | "docker_image_pull" | "podman_image" => Takes::Name,
-        "docker_compose" | "docker_compose_v2" | "k8s" | "docker_stack" | "kubernetes" => Takes::Definition,
-        "shell" | "command" | "raw" => Takes::Command,
+        | "podman_pod" => ModuleTakes::Image,
+        "docker_image" | "docker_image_pull" | "podman_image" => ModuleTakes::Name,
+        "docker_compose" | "docker_compose_v2" | "k8s" | "docker_stack" | "kubernetes" => ModuleTakes::Definition,
+        "shell" | "command" | "raw" => ModuleTakes::Command,
         _ => return None,
     })
 }
 
-fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
-    let variables = Variables::of(tree, analysis);
+fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
+    let variables = AnsibleVariables::of(tree, analysis);
     let mut commands = Commands::default();
     for root in tree.documents() {
-        for platform in root.get("platforms").map(Node::items).unwrap_or_default() {
+        for platform in root.get("platforms").map(TracedNode::items).unwrap_or_default() {
             let built = platform.get("dockerfile").is_some();
-            if let Some(image) = platform.get("image").and_then(Node::text).filter(|_| !built) {
+            if let Some(image) = platform.get("image").and_then(TracedNode::text).filter(|_| !built) {
                 let value = expand(&image, Dialect::Compose, &|_| None);
-                analysis.found(Place::Ansible, &image, &variables.fill(&value, 0), Otherwise::Ignore);
+                analysis.found(PlaceKind::Ansible, &image, &variables.fill(&value, 0), Otherwise::Ignore);
             }
         }
     }
@@ -105,20 +105,20 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
             let Some(takes) = module(key) else { continue };
             let arguments = if value.is_mapping() { Some(value) } else { node.get("args") };
             match takes {
-                Takes::Image => {
+                ModuleTakes::Image => {
                     let absent =
                         part(value, "state").is_some_and(|state| matches!(state.as_str(), "absent" | "stopped"));
                     let never = part(value, "pull").is_some_and(|pull| pull.as_str() == "never");
                     if let Some(image) = part(value, "image").filter(|_| !absent && !never) {
                         found(&variables, node, image, analysis);
                     }
-                    for container in value.get("containers").map(Node::items).unwrap_or_default() {
-                        if let Some(image) = container.get("image").and_then(Node::text) {
+                    for container in value.get("containers").map(TracedNode::items).unwrap_or_default() {
+                        if let Some(image) = container.get("image").and_then(TracedNode::text) {
                             found(&variables, node, image, analysis);
                         }
                     }
                 }
-                Takes::Name => {
+                ModuleTakes::Name => {
                     let Some(name) = part(value, "name") else { continue };
                     let source = part(value, "source").map(|source| source.as_str().to_owned()).unwrap_or_default();
                     let tag = part(value, "tag")
@@ -129,20 +129,23 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                         || part(value, "path").is_some();
                     let absent = part(value, "state").is_some_and(|state| state.as_str() == "absent");
                     if made {
-                        in_turn(&variables, node, &full).iter().for_each(|name| analysis.built(name, Kept::Locally));
+                        in_turn(&variables, node, &full)
+                            .iter()
+                            .for_each(|name| analysis.built(name, BuiltFor::Locally));
                     } else if !absent {
                         found(&variables, node, full, analysis);
                     }
                 }
-                Takes::Definition => {
-                    if let Some(text) = arguments.and_then(|arguments| arguments.get("definition")).and_then(Node::text)
+                ModuleTakes::Definition => {
+                    if let Some(text) =
+                        arguments.and_then(|arguments| arguments.get("definition")).and_then(TracedNode::text)
                     {
                         analysis.embed(text, Embedded::Document);
                         continue;
                     }
-                    let services = value.at(&["definition", "services"]).map(Node::entries).unwrap_or_default();
+                    let services = value.at(&["definition", "services"]).map(TracedNode::entries).unwrap_or_default();
                     for (_, service) in services.into_iter().filter(|(_, service)| service.get("build").is_none()) {
-                        if let Some(image) = service.get("image").and_then(Node::text) {
+                        if let Some(image) = service.get("image").and_then(TracedNode::text) {
                             found(&variables, node, image, analysis);
                         }
                     }
@@ -150,14 +153,14 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                         .into_iter()
                         .filter_map(|path| value.get("definition")?.at(&path));
                     for pod in pods.chain(value.get("definition")) {
-                        for container in pod.at(&["spec", "containers"]).map(Node::items).unwrap_or_default() {
-                            if let Some(image) = container.get("image").and_then(Node::text) {
+                        for container in pod.at(&["spec", "containers"]).map(TracedNode::items).unwrap_or_default() {
+                            if let Some(image) = container.get("image").and_then(TracedNode::text) {
                                 found(&variables, node, image, analysis);
                             }
                         }
                     }
                 }
-                Takes::Command => {
+                ModuleTakes::Command => {
                     let script = value.text().or_else(|| value.get("cmd")?.text());
                     if let Some(script) = script {
                         commands.run(&variables.fill(&script, 0));
@@ -166,11 +169,11 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
             }
         }
     }
-    commands.finish_as(Place::Ansible, analysis);
+    commands.finish_as(PlaceKind::Ansible, analysis);
 }
 
 /// An argument of a module: of a mapping, or of a line `name=value name=value`.
-fn part(value: Node<'_>, name: &str) -> Option<Traced> {
+fn part(value: TracedNode<'_>, name: &str) -> Option<Traced> {
     if let Some(part) = value.get(name) {
         return part.text();
     }
@@ -187,19 +190,23 @@ fn part(value: Node<'_>, name: &str) -> Option<Traced> {
 }
 
 /// An image, once for each item of the task's loop.
-fn found(variables: &Variables, task: Node<'_>, written: Traced, analysis: &mut Analysis<'_>) {
+fn found(variables: &AnsibleVariables, task: TracedNode<'_>, written: Traced, analysis: &mut Analysis<'_>) {
     for value in in_turn(variables, task, &written) {
         // A variable alone that nothing sets is not worth a line: roles are made of them.
         if value.as_str() != pullsafe_syntax::traced::HOLE {
-            analysis.found(Place::Ansible, &written, &value, Otherwise::Ignore);
+            analysis.found(PlaceKind::Ansible, &written, &value, Otherwise::Ignore);
         }
     }
 }
 
 /// What a text is with its variables in, for each item of the task's loop.
-fn in_turn(variables: &Variables, task: Node<'_>, written: &Traced) -> Vec<Traced> {
+fn in_turn(variables: &AnsibleVariables, task: TracedNode<'_>, written: &Traced) -> Vec<Traced> {
     let value = variables.fill(written, 0);
-    let items = ["loop", "with_items"].iter().find_map(|key| task.get(key)).map(Node::items).unwrap_or_default();
+    let items = ["loop", "with_items"]
+        .iter()
+        .find_map(|key| task.get(key))
+        .map(TracedNode::items)
+        .unwrap_or_default();
     value.substituted(64, |unknown| {
         let Some(path) = unknown.name.strip_prefix("item") else {
             return Vec::new();
@@ -209,7 +216,7 @@ fn in_turn(variables: &Variables, task: Node<'_>, written: &Traced) -> Vec<Trace
     })
 }
 
-struct Variables {
+struct AnsibleVariables {
     /// Those of the file.
     own: Given,
     /// Those of the files that belong to it, the first wins.
@@ -221,9 +228,9 @@ struct Variables {
 #[derive(Default)]
 struct Given(HashMap<String, Traced>);
 
-impl Variables {
+impl AnsibleVariables {
     /// The variables that hold for a file: those in it, its role's, its play's neighbours'.
-    fn of(tree: &Tree, analysis: &mut Analysis<'_>) -> Self {
+    fn of(tree: &TracedTree, analysis: &mut Analysis<'_>) -> Self {
         let mut own = Given::default();
         for node in tree.mappings() {
             ["vars", "set_fact", "ansible.builtin.set_fact"]
@@ -273,7 +280,7 @@ impl Given {
         given
     }
 
-    fn take(&mut self, node: Node<'_>) {
+    fn take(&mut self, node: TracedNode<'_>) {
         for (name, value) in node.entries() {
             if let Some(text) = value.text() {
                 self.0.entry(name.to_owned()).or_insert(text);

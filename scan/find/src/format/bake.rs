@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use pullsafe_syntax::source::{Language, Source};
+use pullsafe_syntax::source::{Language, SourceTokens};
 use pullsafe_syntax::traced::Traced;
-use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
-use super::{Format, Read, never};
+use super::{Format, ReadAs, never};
 use crate::analysis::{Analysis, Otherwise};
 use crate::dockerfile::{self, Outside};
-use crate::finding::{Kept, Place};
+use crate::finding::{BuiltFor, PlaceKind};
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -20,7 +20,7 @@ pub(super) const FORMAT: Format = Format {
     order: "before Nomad, which has `.hcl` files, too",
     named: |name| is_bake(name) && name.has_extension(&["hcl"]),
     marks: &[],
-    read: Read::Text { begins: never, scan },
+    read: ReadAs::Text { begins: never, scan },
 };
 
 pub(super) const JSON: Format = Format {
@@ -30,7 +30,7 @@ pub(super) const JSON: Format = Format {
     order: "by its name alone, before the formats that look at content",
     named: |name| is_bake(name) && name.has_extension(&["json"]),
     marks: &[],
-    read: Read::Document {
+    read: ReadAs::Document {
         is: |name, _| is_bake(name) && name.has_extension(&["json"]),
         scan: scan_json,
     },
@@ -42,7 +42,7 @@ fn is_bake(name: &Name<'_>) -> bool {
 
 /// One target of a bake file.
 #[derive(Default)]
-struct Target {
+struct BakeTarget {
     contexts: Vec<(String, Traced)>,
     arguments: HashMap<String, Traced>,
     tags: Vec<Traced>,
@@ -52,13 +52,13 @@ struct Target {
 }
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
-    let source = Source::read(text, Language::Hcl);
+    let source = SourceTokens::read(text, Language::Hcl);
     for index in 0..source.count() {
         if source.word(index) != Some("target") || source.literal(index + 1).is_none() {
             continue;
         }
         let Some(close) = source.close(index + 2) else { continue };
-        let mut target = Target::default();
+        let mut target = BakeTarget::default();
         let mut at = index + 3;
         while at < close {
             let Some((key, value)) = source.named_at(at) else {
@@ -91,39 +91,45 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     }
 }
 
-fn scan_json(tree: &Tree, analysis: &mut Analysis<'_>) {
-    for (_, node) in tree.documents().filter_map(|root| root.get("target")).flat_map(Node::entries) {
+fn scan_json(tree: &TracedTree, analysis: &mut Analysis<'_>) {
+    for (_, node) in tree.documents().filter_map(|root| root.get("target")).flat_map(TracedNode::entries) {
         let pairs = |key: &str| {
-            let entries = node.get(key).map(Node::entries).unwrap_or_default();
+            let entries = node.get(key).map(TracedNode::entries).unwrap_or_default();
             entries
                 .into_iter()
                 .filter_map(|(name, value)| Some((name.to_owned(), value.text()?)))
                 .collect::<Vec<_>>()
         };
-        let text = |key: &str| node.get(key).and_then(Node::scalar).map(str::to_owned);
-        let target = Target {
+        let text = |key: &str| node.get(key).and_then(TracedNode::scalar).map(str::to_owned);
+        let target = BakeTarget {
             contexts: pairs("contexts"),
             arguments: pairs("args").into_iter().collect(),
-            tags: node.get("tags").map(Node::items).unwrap_or_default().into_iter().filter_map(Node::text).collect(),
+            tags: node
+                .get("tags")
+                .map(TracedNode::items)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(TracedNode::text)
+                .collect(),
             context: text("context"),
             dockerfile: text("dockerfile"),
-            inline: node.get("dockerfile-inline").and_then(Node::text),
+            inline: node.get("dockerfile-inline").and_then(TracedNode::text),
         };
         record(target, analysis);
     }
 }
 
-fn record(target: Target, analysis: &mut Analysis<'_>) {
+fn record(target: BakeTarget, analysis: &mut Analysis<'_>) {
     let mut outside = Outside { arguments: target.arguments, ..Outside::default() };
     for (name, value) in target.contexts {
         if let Some(image) = value.as_str().strip_prefix("docker-image://") {
             let image = value.slice(value.as_str().len() - image.len()..value.as_str().len());
-            analysis.found(Place::Bake, &image, &image, Otherwise::Report);
+            analysis.found(PlaceKind::Bake, &image, &image, Otherwise::Report);
         }
-        analysis.built(&Traced::computed(&name), Kept::AsContext);
+        analysis.built(&Traced::computed(&name), BuiltFor::AsContext);
         outside.contexts.push(name);
     }
-    target.tags.iter().for_each(|tag| analysis.built(tag, Kept::Locally));
+    target.tags.iter().for_each(|tag| analysis.built(tag, BuiltFor::Locally));
     if let Some(inline) = target.inline {
         dockerfile::scan(&inline, &outside, analysis);
         return;
@@ -134,6 +140,6 @@ fn record(target: Target, analysis: &mut Analysis<'_>) {
         return;
     }
     if let Some(dockerfile) = crate::dockerfile::named(&format!("{context}/{dockerfile}"), analysis) {
-        dockerfile::scan_arguments(&dockerfile, &outside, Place::Bake, analysis);
+        dockerfile::scan_arguments(&dockerfile, &outside, PlaceKind::Bake, analysis);
     }
 }

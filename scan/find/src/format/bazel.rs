@@ -1,12 +1,12 @@
 //! Bazel: images that rules pull (`oci.pull`, `oci_pull`, `container_pull` and the like).
 
 use pullsafe_syntax::reference::assembled;
-use pullsafe_syntax::source::{Language, Source};
+use pullsafe_syntax::source::{Language, SourceTokens};
 use pullsafe_syntax::traced::Traced;
 
-use super::{Format, Read, never};
+use super::{Format, ReadAs, never};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -16,7 +16,7 @@ pub(super) const FORMAT: Format = Format {
     order: "by its names alone",
     named,
     marks: &["pull"],
-    read: Read::Text { begins: never, scan },
+    read: ReadAs::Text { begins: never, scan },
 };
 
 fn named(name: &Name<'_>) -> bool {
@@ -25,7 +25,7 @@ fn named(name: &Name<'_>) -> bool {
 }
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
-    let source = Source::read(text, Language::Python);
+    let source = SourceTokens::read(text, Language::Python);
     for index in 0..source.count() {
         let Some(word) = source.word(index).filter(|word| *word == "pull" || word.ends_with("_pull")) else {
             continue;
@@ -51,6 +51,6 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
         let tag = part("tag").filter(|_| !last.contains([':', '@']));
         let digest = part("digest").filter(|_| !last.contains('@'));
         let value = assembled(registry, parts.1.clone(), tag, digest);
-        analysis.found(Place::Bazel, &parts.1, &value, Otherwise::Ignore);
+        analysis.found(PlaceKind::Bazel, &parts.1, &value, Otherwise::Ignore);
     }
 }

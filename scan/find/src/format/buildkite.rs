@@ -2,12 +2,12 @@
 
 use pullsafe_syntax::template::mark_templates;
 use pullsafe_syntax::variables::{Dialect, expand};
-use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
 use super::commands::Commands;
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -17,7 +17,7 @@ pub(super) const FORMAT: Format = Format {
     order: "by its path alone, before the formats that look at content",
     named: is,
     marks: &[],
-    read: Read::Document {
+    read: ReadAs::Document {
         is: |name, tree| is(name) && tree.documents().any(has_steps),
         scan,
     },
@@ -28,16 +28,16 @@ fn is(name: &Name<'_>) -> bool {
         && (name.is_below(".buildkite") || name.file.starts_with("buildkite") || name.file.ends_with("buildkite.yml"))
 }
 
-fn has_steps(root: Node<'_>) -> bool {
+fn has_steps(root: TracedNode<'_>) -> bool {
     root.is_sequence() || root.get("steps").is_some()
 }
 
-fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     let mut commands = Commands::default();
     let environment: Vec<_> = tree
         .documents()
         .filter_map(|root| root.get("env"))
-        .flat_map(Node::entries)
+        .flat_map(TracedNode::entries)
         .filter_map(|(name, value)| Some((name.to_owned(), value.text()?)))
         .collect();
     for node in tree.mappings() {
@@ -52,7 +52,7 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                     let starts_unknown = value.unknowns().any(|(at, _)| at == 0);
                     if !starts_unknown && !value.as_str().starts_with("ami-") && !value.as_str().starts_with("family/")
                     {
-                        analysis.found(Place::CiImage, &written, &mark_templates(&value), Otherwise::Ignore);
+                        analysis.found(PlaceKind::CiImage, &written, &mark_templates(&value), Otherwise::Ignore);
                     }
                 }
                 "command" | "commands" if node.get("image").is_none() || value.scalar().is_some() => {

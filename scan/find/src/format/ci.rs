@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use pullsafe_syntax::template::{mark, mark_templates};
 use pullsafe_syntax::traced::Traced;
-use pullsafe_syntax::yaml::{Node, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, WrittenAt as _};
 
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::format::commands::Commands;
 use crate::name::Name;
 
@@ -19,7 +19,7 @@ pub(super) const FORMAT: Format = Format {
     order: "by its path alone, before the formats that look at content",
     named: is_path,
     marks: &[],
-    read: Read::Document {
+    read: ReadAs::Document {
         is: |name, _| is_path(name),
         scan: |tree, analysis| tree.documents().for_each(|root| scan(root, analysis)),
     },
@@ -33,7 +33,7 @@ pub(super) const BY_CONTENT: Format = Format {
         others",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document {
+    read: ReadAs::Document {
         is: |_, tree| tree.documents().any(is_pipeline),
         scan: |tree, analysis| {
             analysis.likely(|analysis| {
@@ -44,8 +44,8 @@ pub(super) const BY_CONTENT: Format = Format {
 };
 
 /// Whether a document is a pipeline whose steps are containers.
-fn is_pipeline(root: Node<'_>) -> bool {
-    let is_step = |step: &Node<'_>| {
+fn is_pipeline(root: TracedNode<'_>) -> bool {
+    let is_step = |step: &TracedNode<'_>| {
         step.get("image").is_some() && (step.get("commands").is_some() || step.get("settings").is_some())
     };
     root.get("steps")
@@ -77,9 +77,9 @@ fn is_path(name: &Name<'_>) -> bool {
 }
 
 /// Records the images of jobs and their services, and what their scripts pull.
-fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
+fn scan(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
     // Azure's jobs name containers that `resources` declare.
-    let declared = root.at(&["resources", "containers"]).map(Node::items).unwrap_or_default();
+    let declared = root.at(&["resources", "containers"]).map(TracedNode::items).unwrap_or_default();
     let declared: HashSet<&str> =
         declared.iter().filter_map(|container| container.get("container")?.scalar()).collect();
     // A template's are declared by who includes it.
@@ -102,20 +102,22 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
                 "pipe" => {
                     if let Some(image) = value.text().filter(|pipe| pipe.as_str().starts_with("docker://")) {
                         let image = image.slice("docker://".len()..image.as_str().len());
-                        analysis.found(Place::CiImage, &image, &image, Otherwise::Ignore);
+                        analysis.found(PlaceKind::CiImage, &image, &image, Otherwise::Ignore);
                     }
                 }
                 // A virtual machine of CircleCI, a build agent of Azure: no containers.
                 "machine" | "pool" => {}
                 // Of Azure's own registry only the repository is named.
                 "image"
-                    if node.get("type").and_then(Node::scalar).is_some_and(|kind| kind.eq_ignore_ascii_case("acr")) => {
-                }
+                    if node
+                        .get("type")
+                        .and_then(TracedNode::scalar)
+                        .is_some_and(|kind| kind.eq_ignore_ascii_case("acr")) => {}
                 "image" | "container" if value.scalar().is_some() || value.get("name").is_some() => {
                     let image = value.get("name").unwrap_or(value);
                     let Some(written) = image.text() else { continue };
                     let value = mark_templates(&with_parameters(&written, parameters, root.get("parameters")));
-                    analysis.found(Place::CiImage, &written, &value, Otherwise::Ignore);
+                    analysis.found(PlaceKind::CiImage, &written, &value, Otherwise::Ignore);
                 }
                 "run" | "script" | "commands" | "bash" | "command" | "pwsh" | "before_script" | "install"
                 | "before_install" | "after_success"
@@ -133,7 +135,7 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
 }
 
 /// The text with the defaults of CircleCI's `<< parameters.name >>` in.
-fn with_parameters(text: &Traced, own: Option<Node<'_>>, of_pipeline: Option<Node<'_>>) -> Traced {
+fn with_parameters(text: &Traced, own: Option<TracedNode<'_>>, of_pipeline: Option<TracedNode<'_>>) -> Traced {
     let marked = mark(text, &[("<<", ">>")]);
     let default = |name: &str| {
         let (parameters, name) = match name.strip_prefix("pipeline.parameters.") {

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use pullsafe_syntax::traced::{Traced, Unknown};
 use pullsafe_syntax::variables::{Dialect, expand};
-use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
 use super::commands::Commands;
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -21,19 +21,19 @@ pub(super) const FORMAT: Format = Format {
     order: "after the CI systems with paths of their own: others have `steps`, too",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document { is, scan },
+    read: ReadAs::Document { is, scan },
 };
 
-fn is(name: &Name<'_>, tree: &Tree) -> bool {
+fn is(name: &Name<'_>, tree: &TracedTree) -> bool {
     let named = name.file.contains("cloudbuild") || name.is_below("cloudbuild");
     tree.documents().any(|root| {
         root.get("apiVersion").is_none()
             && root.get("jobs").is_none()
             && root.get("steps").is_some_and(|steps| {
                 let steps = steps.items();
-                let like = |step: &Node<'_>| {
+                let like = |step: &TracedNode<'_>| {
                     step.get("name")
-                        .and_then(Node::scalar)
+                        .and_then(TracedNode::scalar)
                         .is_some_and(|image| named || image.contains("cloud-builders") || image.contains("gcr.io/"))
                         && ["args", "script", "entrypoint", "id"].iter().any(|key| step.get(key).is_some())
                 };
@@ -42,9 +42,9 @@ fn is(name: &Name<'_>, tree: &Tree) -> bool {
     })
 }
 
-fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     for root in tree.documents() {
-        let given = root.get("substitutions").map(Node::entries).unwrap_or_default();
+        let given = root.get("substitutions").map(TracedNode::entries).unwrap_or_default();
         let given: HashMap<String, Traced> =
             given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.text()?))).collect();
         let fill = |text: &Traced| {
@@ -52,21 +52,27 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
         };
         let mut commands = Commands::default();
         let mut steps = Vec::new();
-        for image in root.get("images").map(Node::items).unwrap_or_default().into_iter().filter_map(Node::text) {
+        for image in root
+            .get("images")
+            .map(TracedNode::items)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(TracedNode::text)
+        {
             commands.made(&fill(&image));
         }
-        for step in root.get("steps").map(Node::items).unwrap_or_default() {
+        for step in root.get("steps").map(TracedNode::items).unwrap_or_default() {
             let arguments: Vec<Traced> = step
                 .get("args")
                 .map(|args| if args.is_sequence() { args.items() } else { vec![args] })
                 .unwrap_or_default()
                 .into_iter()
-                .filter_map(Node::text)
+                .filter_map(TracedNode::text)
                 .collect();
-            steps.extend(step.get("name").and_then(Node::text));
+            steps.extend(step.get("name").and_then(TracedNode::text));
             let tool = step
                 .get("entrypoint")
-                .and_then(Node::scalar)
+                .and_then(TracedNode::scalar)
                 .or_else(|| step.get("name")?.scalar()?.rsplit(['/']).next())
                 .unwrap_or_default();
             let tool = tool.split([':', '@']).next().unwrap_or_default();
@@ -80,7 +86,7 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                 line.push_computed(if quoted { "'" } else { "" });
             }
             commands.run(&line);
-            if let Some(script) = step.get("script").and_then(Node::text) {
+            if let Some(script) = step.get("script").and_then(TracedNode::text) {
                 commands.run(&script);
             }
         }
@@ -88,10 +94,10 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
             let value = fill(&written);
             // What an earlier step has built is there under its name.
             if !commands.has_made(&value) {
-                analysis.found(Place::CloudBuild, &written, &value, Otherwise::Ignore);
+                analysis.found(PlaceKind::CloudBuild, &written, &value, Otherwise::Ignore);
             }
         }
-        commands.finish_as(Place::CloudBuild, analysis);
+        commands.finish_as(PlaceKind::CloudBuild, analysis);
     }
 }
 

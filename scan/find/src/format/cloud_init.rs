@@ -3,13 +3,13 @@
 use pullsafe_syntax::embedded::Embedded;
 use pullsafe_syntax::template::without_steering;
 use pullsafe_syntax::traced::Traced;
-use pullsafe_syntax::yaml::{Node, Written as _, read};
+use pullsafe_syntax::yaml::{TracedNode, WrittenAt as _, read};
 
 use super::commands::Commands;
 use super::script::is_unit;
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::Analysis;
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 
 pub(super) const FORMAT: Format = Format {
     name: "cloud-init, Butane",
@@ -34,7 +34,7 @@ pub(super) const FORMAT: Format = Format {
                 && !name.has_extension(&["sh", "ps1", "py", "go", "tf", "ts", "js", "java", "md", "json"])
     },
     marks: &[],
-    read: Read::Text { begins, scan },
+    read: ReadAs::Text { begins, scan },
 };
 
 fn begins(text: &str) -> bool {
@@ -45,7 +45,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     if text.as_str().starts_with("#!") {
         let mut commands = Commands::default();
         commands.run(text);
-        return commands.finish_as(Place::CloudInit, analysis);
+        return commands.finish_as(PlaceKind::CloudInit, analysis);
     }
     let is_template = ["{{", "${", "%{"].iter().any(|mark| text.as_str().contains(mark));
     let (tree, broken) = read(if is_template { without_steering(text) } else { text.clone() });
@@ -73,13 +73,13 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             }
         }
     }
-    commands.finish_as(Place::CloudInit, analysis);
+    commands.finish_as(PlaceKind::CloudInit, analysis);
 }
 
 /// A command as a list of words.
-fn joined(list: Node<'_>) -> Traced {
+fn joined(list: TracedNode<'_>) -> Traced {
     let mut line = Traced::default();
-    for word in list.items().into_iter().filter_map(Node::text) {
+    for word in list.items().into_iter().filter_map(TracedNode::text) {
         let quote = if word.as_str().contains(char::is_whitespace) { "'" } else { "" };
         line.push_computed(quote);
         line.push(&word);

@@ -9,11 +9,11 @@ use std::collections::{HashMap, HashSet};
 use pullsafe_syntax::embedded::Embedded;
 use pullsafe_syntax::template::{mark, mark_templates};
 use pullsafe_syntax::traced::{Traced, Unknown, join};
-use pullsafe_syntax::yaml::{Node, Tree, Written as _, read};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _, read};
 
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::format::buildspec;
 
 pub(super) const FORMAT: Format = Format {
@@ -25,7 +25,7 @@ pub(super) const FORMAT: Format = Format {
     order: "first of those by content: nothing else has its marks, and it may hold any of the others",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document {
+    read: ReadAs::Document {
         is: |_, tree| tree.documents().any(looks_like),
         scan: |tree, analysis| tree.documents().for_each(|root| scan(tree, root, analysis)),
     },
@@ -58,17 +58,17 @@ const LENGTH: usize = 1 << 20;
 const ECR_REPOSITORY: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository";
 
 /// Whether a document is a template.
-fn looks_like(root: Node<'_>) -> bool {
+fn looks_like(root: TracedNode<'_>) -> bool {
     root.get("AWSTemplateFormatVersion").is_some()
         || root.get("Resources").is_some_and(|resources| {
             resources.own_entries().any(|(_, resource)| {
-                resource.get("Type").and_then(Node::scalar).is_some_and(|kind| kind.contains("::"))
+                resource.get("Type").and_then(TracedNode::scalar).is_some_and(|kind| kind.contains("::"))
             })
         })
 }
 
 /// Records the images of a template's resources.
-fn scan(tree: &Tree, root: Node<'_>, analysis: &mut Analysis<'_>) {
+fn scan(tree: &TracedTree, root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
     // An alias may lead back to where it stands.
     let mut seen = HashSet::new();
     let template = Template { root, left: Cell::new(EXPRESSIONS) };
@@ -76,7 +76,7 @@ fn scan(tree: &Tree, root: Node<'_>, analysis: &mut Analysis<'_>) {
         if let Some(script) = resource.get("UserData") {
             user_data(script, analysis);
         }
-        let kind = resource.get("Type").and_then(Node::scalar).unwrap_or_default();
+        let kind = resource.get("Type").and_then(TracedNode::scalar).unwrap_or_default();
         let Some(properties) = resource.get("Properties").filter(|_| TYPES.contains(&kind)) else {
             continue;
         };
@@ -104,14 +104,18 @@ fn scan(tree: &Tree, root: Node<'_>, analysis: &mut Analysis<'_>) {
 }
 
 struct Template<'t> {
-    root: Node<'t>,
+    root: TracedNode<'t>,
     /// Expressions that may still be evaluated for the image at hand.
     left: Cell<usize>,
 }
 
 impl<'t> Template<'t> {
-    fn image(&self, node: Node<'t>, codebuild: bool, depth: usize, analysis: &mut Analysis<'_>) {
-        let place = if codebuild { Place::CodeBuildEnvironment } else { Place::CloudFormation };
+    fn image(&self, node: TracedNode<'t>, codebuild: bool, depth: usize, analysis: &mut Analysis<'_>) {
+        let place = if codebuild {
+            PlaceKind::CodeBuildEnvironment
+        } else {
+            PlaceKind::CloudFormation
+        };
         let function = called(node);
         // Each side of a condition is an image of its own.
         if let Some(("If", sides)) = function {
@@ -138,7 +142,7 @@ impl<'t> Template<'t> {
         }
     }
 
-    fn buildspec(&self, node: Node<'t>, analysis: &mut Analysis<'_>) {
+    fn buildspec(&self, node: TracedNode<'t>, analysis: &mut Analysis<'_>) {
         self.left.set(EXPRESSIONS);
         for text in self.evaluate(node, 0) {
             let (tree, _) = read(text);
@@ -149,7 +153,7 @@ impl<'t> Template<'t> {
     }
 
     /// Every value that an expression can have.
-    fn evaluate(&self, node: Node<'t>, depth: usize) -> Vec<Traced> {
+    fn evaluate(&self, node: TracedNode<'t>, depth: usize) -> Vec<Traced> {
         let Some(left) = self.left.get().checked_sub(1).filter(|_| depth <= LIMIT) else {
             return Vec::new();
         };
@@ -160,7 +164,7 @@ impl<'t> Template<'t> {
         node.text().map(|text| mark_templates(&text)).into_iter().collect()
     }
 
-    fn call(&self, function: &str, argument: Node<'t>, depth: usize) -> Vec<Traced> {
+    fn call(&self, function: &str, argument: TracedNode<'t>, depth: usize) -> Vec<Traced> {
         let arguments = argument.items();
         let plain = || argument.scalar().unwrap_or_default();
         match function {
@@ -216,7 +220,7 @@ impl<'t> Template<'t> {
         let from_store = parameter
             .and_then(|parameter| parameter.get("Type")?.scalar())
             .is_some_and(|kind| kind.starts_with("AWS::SSM::Parameter::Value"));
-        let kind = self.root.at(&["Resources", name, "Type"]).and_then(Node::scalar);
+        let kind = self.root.at(&["Resources", name, "Type"]).and_then(TracedNode::scalar);
         match parameter.and_then(|parameter| parameter.get("Default")) {
             None if kind == Some("AWS::ECR::Repository") => vec![unknown(name, Some("repository"))],
             Some(default) if !from_store => default.text().map(|text| mark_templates(&text)).into_iter().collect(),
@@ -226,7 +230,7 @@ impl<'t> Template<'t> {
     }
 
     /// A part of a text that is split, or an item of a parameter that is a list.
-    fn selected(&self, index: usize, list: Node<'t>, depth: usize) -> Option<Vec<Traced>> {
+    fn selected(&self, index: usize, list: TracedNode<'t>, depth: usize) -> Option<Vec<Traced>> {
         let (name, argument) = called(list)?;
         let (separator, text) = match (name, argument.items().as_slice()) {
             ("Split", [separator, text]) => (separator.scalar()?, *text),
@@ -245,7 +249,7 @@ impl<'t> Template<'t> {
     }
 
     /// The region or the account, where they are taken from an ARN of this template as CDK does it.
-    fn part_of_arn(&self, index: Option<usize>, list: Node<'t>) -> Option<&'static str> {
+    fn part_of_arn(&self, index: Option<usize>, list: TracedNode<'t>) -> Option<&'static str> {
         let Some(("Split", argument)) = called(list) else {
             return None;
         };
@@ -271,7 +275,7 @@ impl<'t> Template<'t> {
     /// An attribute of a resource; that of a repository or of an image gate tells the registry.
     fn attribute(&self, name: &str) -> Traced {
         let (resource, attribute) = name.split_once('.').unwrap_or((name, ""));
-        let kind = self.root.at(&["Resources", resource, "Type"]).and_then(Node::scalar).unwrap_or_default();
+        let kind = self.root.at(&["Resources", resource, "Type"]).and_then(TracedNode::scalar).unwrap_or_default();
         let assumed = match (kind, attribute) {
             ("AWS::ECR::Repository", "RepositoryUri") | ("Custom::PullsafeImage", "ImageUri" | "RepositoryUri") => {
                 Some(ECR_REPOSITORY)
@@ -282,7 +286,7 @@ impl<'t> Template<'t> {
         unknown(name, assumed)
     }
 
-    fn substitute(&self, pattern: &Traced, values: Option<Node<'t>>, depth: usize) -> Vec<Traced> {
+    fn substitute(&self, pattern: &Traced, values: Option<TracedNode<'t>>, depth: usize) -> Vec<Traced> {
         let text = pattern.as_str();
         let mut results = vec![Traced::default()];
         let mut copied = 0;
@@ -311,7 +315,7 @@ impl<'t> Template<'t> {
         results
     }
 
-    fn joined(&self, separator: &str, list: Node<'t>, depth: usize) -> Vec<Traced> {
+    fn joined(&self, separator: &str, list: TracedNode<'t>, depth: usize) -> Vec<Traced> {
         let mut results: Option<Vec<Traced>> = None;
         for item in list.items() {
             let alternatives = self.evaluate(item, depth + 1);
@@ -326,11 +330,11 @@ impl<'t> Template<'t> {
         results.unwrap_or_default()
     }
 
-    fn find_in_map(&self, arguments: &[Node<'t>], depth: usize) -> Vec<Traced> {
+    fn find_in_map(&self, arguments: &[TracedNode<'t>], depth: usize) -> Vec<Traced> {
         let [map, row, column, ..] = arguments else {
             return Vec::new();
         };
-        let one = |node: &Node<'t>| {
+        let one = |node: &TracedNode<'t>| {
             self.evaluate(*node, depth + 1).into_iter().next().filter(|value| value.unknowns().next().is_none())
         };
         let Some(rows) = one(map).and_then(|map| self.root.at(&["Mappings", map.as_str()])) else {
@@ -355,7 +359,7 @@ impl<'t> Template<'t> {
 }
 
 /// The script that a machine runs when it starts: the longest text of the expression.
-fn user_data(node: Node<'_>, analysis: &mut Analysis<'_>) {
+fn user_data(node: TracedNode<'_>, analysis: &mut Analysis<'_>) {
     let mut waiting = vec![node];
     for _ in 0..LIMIT {
         let Some(node) = waiting.pop() else { break };
@@ -369,7 +373,7 @@ fn user_data(node: Node<'_>, analysis: &mut Analysis<'_>) {
 }
 
 /// The function that an expression calls, in its short or long form, and its argument.
-fn called(node: Node<'_>) -> Option<(&str, Node<'_>)> {
+fn called(node: TracedNode<'_>) -> Option<(&str, TracedNode<'_>)> {
     if let Some(name) = node.tag() {
         return Some((name, node));
     }
@@ -432,7 +436,7 @@ fn pseudo_parameter(name: &str) -> Option<&'static str> {
 }
 
 /// The scalars of an expression side by side, to show what was written.
-fn scalars(node: Node<'_>) -> Traced {
+fn scalars(node: TracedNode<'_>) -> Traced {
     let mut parts = Vec::new();
     let mut waiting = vec![node];
     while let Some(node) = waiting.pop() {

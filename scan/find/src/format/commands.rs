@@ -4,12 +4,12 @@
 //! variable decides the registry, it is the pipeline's own image far more often than not, and is left out.
 
 use pullsafe_syntax::reference::{resolve, shown};
-use pullsafe_syntax::shell::{Done, Shell};
+use pullsafe_syntax::shell::{ScriptResult, Shell};
 use pullsafe_syntax::traced::Traced;
-use pullsafe_syntax::yaml::{Node, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, WrittenAt as _};
 
 use crate::analysis::Analysis;
-use crate::finding::{Kept, Place};
+use crate::finding::{BuiltFor, PlaceKind};
 use crate::format::buildspec::scan_build;
 
 /// The scripts of one file.
@@ -30,7 +30,7 @@ impl Commands {
     }
 
     /// Follows the commands of a node: a script, or a list of them, or a list of lists.
-    pub(crate) fn run_all(&mut self, node: Node<'_>) {
+    pub(crate) fn run_all(&mut self, node: TracedNode<'_>) {
         let mut waiting = vec![(node, 0)];
         while let Some((node, depth)) = waiting.pop() {
             // `!reference [.job, script]` repeats what another job says.
@@ -56,12 +56,12 @@ impl Commands {
 
     /// Records what the scripts pull.
     pub(crate) fn finish(self, analysis: &mut Analysis<'_>) {
-        self.finish_as(Place::CiCommand, analysis);
+        self.finish_as(PlaceKind::CiCommand, analysis);
     }
 
     /// Records what the scripts pull, as a place of another kind.
-    pub(crate) fn finish_as(self, place: Place, analysis: &mut Analysis<'_>) {
-        let Done { pulls, builds, names, texts } = self.shell.finish();
+    pub(crate) fn finish_as(self, place: PlaceKind, analysis: &mut Analysis<'_>) {
+        let ScriptResult { pulls, builds, names, texts } = self.shell.finish();
         for pull in pulls {
             let decided = resolve(&pull.value.trimmed()).is_ok_and(|resolved| resolved.registry.is_some());
             if decided && !is_placeholder(&shown(&pull.value)) {
@@ -72,7 +72,7 @@ impl Commands {
             scan_build(build, place, analysis);
         }
         for (name, is_context) in names {
-            analysis.built(&name, if is_context { Kept::AsContext } else { Kept::Locally });
+            analysis.built(&name, if is_context { BuiltFor::AsContext } else { BuiltFor::Locally });
         }
         for (text, kind) in texts {
             analysis.embed(text, kind);

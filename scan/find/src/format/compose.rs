@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 
 use pullsafe_syntax::traced::Traced;
 use pullsafe_syntax::variables::{Dialect, expand, name_length};
-use pullsafe_syntax::yaml::{Node, Written as _, read};
+use pullsafe_syntax::yaml::{TracedNode, WrittenAt as _, read};
 
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise, beside};
 use crate::dockerfile::{self, Outside};
-use crate::finding::{Kept, Place};
+use crate::finding::{BuiltFor, PlaceKind};
 use crate::neighbours::parent;
 
 pub(super) const FORMAT: Format = Format {
@@ -26,7 +26,7 @@ pub(super) const FORMAT: Format = Format {
     order: "before Kubernetes and Helm, which have no `services` of this form",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document {
+    read: ReadAs::Document {
         is: |name, tree| {
             tree.documents().any(looks_like) || name.file.contains("compose") && tree.documents().any(is_version_1)
         },
@@ -41,7 +41,7 @@ const LEVELS: usize = 4;
 const FILES: usize = 16;
 
 /// Whether a document is a compose file.
-fn looks_like(root: Node<'_>) -> bool {
+fn looks_like(root: TracedNode<'_>) -> bool {
     root.get("jobs").is_none()
         && root.get("services").is_some_and(|services| {
             services
@@ -53,7 +53,7 @@ fn looks_like(root: Node<'_>) -> bool {
 
 /// Whether a document is a compose file of the first version, which has its services at the top: a file has to be named
 /// like one.
-fn is_version_1(root: Node<'_>) -> bool {
+fn is_version_1(root: TracedNode<'_>) -> bool {
     let entries = root.entries();
     !entries.is_empty()
         && entries
@@ -62,7 +62,7 @@ fn is_version_1(root: Node<'_>) -> bool {
 }
 
 /// Records what the services of a compose file pull.
-fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
+fn scan(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
     let Some(services) = root.get("services").or_else(|| Some(root).filter(|root| is_version_1(*root))) else {
         return;
     };
@@ -71,7 +71,7 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     let known = |name: &str| environment.as_ref()?.value.0.get(name).cloned();
     let fill = |text: &Traced| expand(text, Dialect::Compose, &known);
     let services = services.entries();
-    let mut bases = Bases {
+    let mut bases = Extendable {
         here: services.iter().copied().collect(),
         elsewhere: HashMap::new(),
     };
@@ -87,7 +87,7 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
         .map(|image| fill(&image).as_str().to_owned())
         .collect();
     for name in &built {
-        analysis.built(&Traced::computed(name), Kept::Locally);
+        analysis.built(&Traced::computed(name), BuiltFor::Locally);
     }
     for (name, service) in &services {
         if let Some(build) = service.get("build") {
@@ -110,18 +110,23 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
             "" => !is_built[name] && !built.contains(value.as_str()),
             _ => true,
         };
-        if pulls && let Some(finding) = analysis.found(Place::ComposeImage, &written, &value, Otherwise::Report) {
+        if pulls && let Some(finding) = analysis.found(PlaceKind::ComposeImage, &written, &value, Otherwise::Report) {
             finding.services.push((*name).to_owned());
         }
     }
 }
 
-fn policy(service: Node<'_>) -> &str {
-    service.get("pull_policy").and_then(Node::scalar).unwrap_or_default()
+fn policy(service: TracedNode<'_>) -> &str {
+    service.get("pull_policy").and_then(TracedNode::scalar).unwrap_or_default()
 }
 
 /// Whether a service is built, by itself or by what it extends, here or in another file.
-fn is_built<'t>(service: Node<'t>, bases: &mut Bases<'t>, analysis: &mut Analysis<'_>, depth: usize) -> bool {
+fn is_built<'t>(
+    service: TracedNode<'t>,
+    bases: &mut Extendable<'t>,
+    analysis: &mut Analysis<'_>,
+    depth: usize,
+) -> bool {
     if let Some(build) = service.get("build") {
         return build.tag() != Some("reset") && (build.scalar().is_some() || build.is_mapping());
     }
@@ -131,7 +136,7 @@ fn is_built<'t>(service: Node<'t>, bases: &mut Bases<'t>, analysis: &mut Analysi
     let Some(base) = extends.scalar().or_else(|| extends.get("service")?.scalar()) else {
         return false;
     };
-    match extends.get("file").and_then(Node::scalar) {
+    match extends.get("file").and_then(TracedNode::scalar) {
         None => bases.here.get(base).copied().is_some_and(|base| is_built(base, bases, analysis, depth + 1)),
         Some(file) => *bases.elsewhere.entry((file, base)).or_insert_with(|| {
             let tree = analysis.neighbour_tree(file);
@@ -146,18 +151,18 @@ fn is_built<'t>(service: Node<'t>, bases: &mut Bases<'t>, analysis: &mut Analysi
 }
 
 /// What services may extend: those of the same file, and whether those of other files are built.
-struct Bases<'t> {
-    here: HashMap<&'t str, Node<'t>>,
+struct Extendable<'t> {
+    here: HashMap<&'t str, TracedNode<'t>>,
     elsewhere: HashMap<(&'t str, &'t str), bool>,
 }
 
 /// A volume of type `image` is pulled like the service's own.
-fn scan_volumes(volumes: Option<Node<'_>>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut Analysis<'_>) {
-    for volume in volumes.map(Node::items).unwrap_or_default() {
-        if volume.get("type").and_then(Node::scalar) == Some("image")
-            && let Some(written) = volume.get("source").and_then(Node::text)
+fn scan_volumes(volumes: Option<TracedNode<'_>>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut Analysis<'_>) {
+    for volume in volumes.map(TracedNode::items).unwrap_or_default() {
+        if volume.get("type").and_then(TracedNode::scalar) == Some("image")
+            && let Some(written) = volume.get("source").and_then(TracedNode::text)
         {
-            analysis.found(Place::ComposeVolume, &written, &fill(&written), Otherwise::Report);
+            analysis.found(PlaceKind::ComposeVolume, &written, &fill(&written), Otherwise::Report);
         }
     }
 }
@@ -205,9 +210,9 @@ impl Contexts {
     fn of(path: &str, text: Traced) -> Self {
         let (tree, _) = read(text);
         let mut contexts: HashMap<String, Vec<String>> = HashMap::new();
-        for (_, service) in tree.documents().filter_map(|root| root.get("services")).flat_map(Node::entries) {
+        for (_, service) in tree.documents().filter_map(|root| root.get("services")).flat_map(TracedNode::entries) {
             let Some(build) = service.get("build") else { continue };
-            let part = |key: &str| build.get(key).and_then(Node::scalar);
+            let part = |key: &str| build.get(key).and_then(TracedNode::scalar);
             let context = part("context").unwrap_or(".");
             if let Some(built) = beside(path, &format!("{context}/{}", part("dockerfile").unwrap_or("Dockerfile"))) {
                 contexts
@@ -220,21 +225,21 @@ impl Contexts {
     }
 }
 
-fn scan_build(build: Node<'_>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut Analysis<'_>) {
+fn scan_build(build: TracedNode<'_>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut Analysis<'_>) {
     let mut outside = Outside::default();
     for (name, source) in pairs(build.get("additional_contexts")) {
         let source = fill(&source);
         if let Some(image) = source.as_str().strip_prefix("docker-image://") {
             let start = source.as_str().len() - image.len();
             let image = source.slice(start..source.as_str().len());
-            analysis.found(Place::ComposeBuildContext, &image, &image, Otherwise::Report);
+            analysis.found(PlaceKind::ComposeBuildContext, &image, &image, Otherwise::Report);
         }
         outside.contexts.push(name);
     }
     for (name, value) in pairs(build.get("args")) {
         outside.arguments.insert(name, fill(&value));
     }
-    if let Some(inline) = build.get("dockerfile_inline").and_then(Node::text) {
+    if let Some(inline) = build.get("dockerfile_inline").and_then(TracedNode::text) {
         dockerfile::scan(&fill(&inline), &outside, analysis);
         return;
     }
@@ -244,8 +249,13 @@ fn scan_build(build: Node<'_>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut 
 }
 
 /// Reads the Dockerfile of a build with this file's arguments in it, and keeps what the arguments decide.
-fn scan_context(build: Node<'_>, outside: &Outside, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut Analysis<'_>) {
-    let part = |key: &str| build.get(key).and_then(Node::text).map(|text| fill(&text).as_str().to_owned());
+fn scan_context(
+    build: TracedNode<'_>,
+    outside: &Outside,
+    fill: &dyn Fn(&Traced) -> Traced,
+    analysis: &mut Analysis<'_>,
+) {
+    let part = |key: &str| build.get(key).and_then(TracedNode::text).map(|text| fill(&text).as_str().to_owned());
     let context = part("context").unwrap_or_else(|| ".".to_owned());
     if context.contains("://") {
         return;
@@ -254,11 +264,11 @@ fn scan_context(build: Node<'_>, outside: &Outside, fill: &dyn Fn(&Traced) -> Tr
     let Some(dockerfile) = crate::dockerfile::named(&format!("{context}/{dockerfile}"), analysis) else {
         return;
     };
-    dockerfile::scan_arguments(&dockerfile, outside, Place::ComposeBuildContext, analysis);
+    dockerfile::scan_arguments(&dockerfile, outside, PlaceKind::ComposeBuildContext, analysis);
 }
 
 /// `NAME: value` or `- NAME=value`.
-fn pairs(node: Option<Node<'_>>) -> Vec<(String, Traced)> {
+fn pairs(node: Option<TracedNode<'_>>) -> Vec<(String, Traced)> {
     let Some(node) = node else { return Vec::new() };
     let mut pairs: Vec<_> = node
         .entries()

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use pullsafe_syntax::reference::assembled;
 use pullsafe_syntax::template::mark;
-use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::{Kept, Place};
+use crate::finding::{BuiltFor, PlaceKind};
 
 pub(super) const FORMAT: Format = Format {
     name: "Concourse",
@@ -19,22 +19,22 @@ pub(super) const FORMAT: Format = Format {
     order: "after the documents with marks of their own, before Ansible, which is a list of anything",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document { is: |_, tree| tree.mappings().any(is_source), scan },
+    read: ReadAs::Document { is: |_, tree| tree.mappings().any(is_source), scan },
 };
 
 const TYPES: [&str; 2] = ["registry-image", "docker-image"];
 
-fn is_source(node: Node<'_>) -> bool {
-    let kind = node.get("type").and_then(Node::scalar).unwrap_or_default();
+fn is_source(node: TracedNode<'_>) -> bool {
+    let kind = node.get("type").and_then(TracedNode::scalar).unwrap_or_default();
     TYPES.iter().any(|known| kind.starts_with(known)) && node.at(&["source", "repository"]).is_some()
 }
 
-fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     let mut got = HashSet::new();
     let mut put = HashSet::new();
     for node in tree.mappings() {
         for (key, value) in node.own_entries() {
-            let name = node.get("resource").and_then(Node::scalar).or(value.scalar()).unwrap_or_default();
+            let name = node.get("resource").and_then(TracedNode::scalar).or(value.scalar()).unwrap_or_default();
             match key {
                 "get" | "image" => drop(got.insert(name)),
                 "put" => drop(put.insert(name)),
@@ -47,18 +47,18 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
         let part = |key: &str| {
             source
                 .and_then(|source| source.get(key))
-                .and_then(Node::text)
+                .and_then(TracedNode::text)
                 .map(|text| mark(&text, &[("((", "))"), ("{{", "}}")]))
         };
         let Some(repository) = part("repository") else { continue };
         let last = repository.as_str().rsplit('/').next().unwrap_or_default();
         let tag = part("tag").filter(|_| !last.contains([':', '@']));
         let value = assembled(None, repository.clone(), tag, part("digest"));
-        let name = node.get("name").and_then(Node::scalar).unwrap_or_default();
+        let name = node.get("name").and_then(TracedNode::scalar).unwrap_or_default();
         if put.contains(name) && !got.contains(name) {
-            analysis.built(&value, Kept::Locally);
+            analysis.built(&value, BuiltFor::Locally);
             continue;
         }
-        analysis.found(Place::Concourse, &repository, &value, Otherwise::Ignore);
+        analysis.found(PlaceKind::Concourse, &repository, &value, Otherwise::Ignore);
     }
 }

@@ -3,7 +3,7 @@
 use pullsafe_syntax::template;
 use pullsafe_syntax::traced::Traced;
 
-use super::{Format, Read, compose};
+use super::{Format, ReadAs, compose};
 use crate::analysis::Analysis;
 use crate::dockerfile::{self, Outside};
 use crate::name::Name;
@@ -18,7 +18,7 @@ pub(super) const FORMAT: Format = Format {
     order: "first: by far the most files are of it, and nothing else has its names",
     named,
     marks: &[],
-    read: Read::Text { begins: dockerfile::looks_like, scan },
+    read: ReadAs::Text { begins: dockerfile::looks_like, scan },
 };
 
 fn named(name: &Name<'_>) -> bool {

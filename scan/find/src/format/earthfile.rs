@@ -6,9 +6,9 @@ use pullsafe_syntax::instruction::{parse, unquoted, word_ranges};
 use pullsafe_syntax::traced::Traced;
 use pullsafe_syntax::variables::{Dialect, expand};
 
-use super::{Format, Read, never};
+use super::{Format, ReadAs, never};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::{Kept, Place};
+use crate::finding::{BuiltFor, PlaceKind};
 use crate::format::commands::Commands;
 
 pub(super) const FORMAT: Format = Format {
@@ -18,7 +18,7 @@ pub(super) const FORMAT: Format = Format {
     order: "beside the Dockerfile, whose instructions it has",
     named: |name| name.file.starts_with("earthfile") && !name.is_other() || name.has_extension(&["earth"]),
     marks: &[],
-    read: Read::Text { begins: never, scan },
+    read: ReadAs::Text { begins: never, scan },
 };
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
@@ -78,7 +78,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             }
             "SAVE" => {
                 for word in words.iter().skip(1).filter(|word| !word.as_str().starts_with("--")) {
-                    analysis.built(&fill(word), Kept::Locally);
+                    analysis.built(&fill(word), BuiltFor::Locally);
                 }
             }
             // `name:` begins a target.
@@ -89,7 +89,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             _ => {}
         }
     }
-    commands.finish_as(Place::Earthfile, analysis);
+    commands.finish_as(PlaceKind::Earthfile, analysis);
 }
 
 /// An image, where it is not a target of this file or another: `+build`, `./lib+base`.
@@ -97,6 +97,6 @@ fn image(word: Option<&Traced>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut
     let Some(written) = word else { return };
     let value = fill(written);
     if !value.as_str().contains('+') && !matches!(value.as_str(), "" | "scratch" | "DOCKERFILE") {
-        analysis.found(Place::Earthfile, written, &value, Otherwise::Ignore);
+        analysis.found(PlaceKind::Earthfile, written, &value, Otherwise::Ignore);
     }
 }

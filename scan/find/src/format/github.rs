@@ -3,11 +3,11 @@
 
 use pullsafe_syntax::template::mark;
 use pullsafe_syntax::traced::{Traced, Unknown};
-use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::format::commands::Commands;
 use crate::name::Name;
 
@@ -20,7 +20,7 @@ pub(super) const FORMAT: Format = Format {
     order: "by its path, before the formats that look at content",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document { is: |name, _| is_workflow(name), scan: scan_all },
+    read: ReadAs::Document { is: |name, _| is_workflow(name), scan: scan_all },
 };
 
 pub(super) const BY_CONTENT: Format = Format {
@@ -30,7 +30,7 @@ pub(super) const BY_CONTENT: Format = Format {
     order: "a workflow elsewhere: `jobs` and `runs` are common words, so that it comes after all others",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document {
+    read: ReadAs::Document {
         is: |_, tree| tree.documents().any(looks_like),
         scan: scan_all,
     },
@@ -43,7 +43,7 @@ fn is_workflow(name: &Name<'_>) -> bool {
         || matches!(name.file.as_str(), "action.yml" | "action.yaml")
 }
 
-fn scan_all(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan_all(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     tree.documents().for_each(|root| scan(root, analysis));
 }
 
@@ -53,7 +53,7 @@ const LIMIT: usize = 64;
 const ROWS: usize = 8;
 
 /// Whether a document is a workflow or an action, by its content; the path is the surer sign.
-fn looks_like(root: Node<'_>) -> bool {
+fn looks_like(root: TracedNode<'_>) -> bool {
     let workflow = root.get("jobs").is_some_and(|jobs| {
         jobs.entries().iter().any(|(_, job)| job.get("runs-on").is_some() || job.get("uses").is_some())
     });
@@ -61,49 +61,49 @@ fn looks_like(root: Node<'_>) -> bool {
 }
 
 /// Records what a workflow or an action pulls.
-fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
+fn scan(root: TracedNode<'_>, analysis: &mut Analysis<'_>) {
     let mut commands = Commands::default();
-    for (_, job) in root.get("jobs").map(Node::entries).unwrap_or_default() {
-        let scope = Scope { root, job: Some(job) };
+    for (_, job) in root.get("jobs").map(TracedNode::entries).unwrap_or_default() {
+        let scope = WorkflowScope { root, job: Some(job) };
         if let Some(container) = job.get("container") {
-            scope.image(Place::GithubContainer, container.get("image").unwrap_or(container), analysis);
+            scope.image(PlaceKind::GithubContainer, container.get("image").unwrap_or(container), analysis);
         }
-        for (_, service) in job.get("services").map(Node::entries).unwrap_or_default() {
+        for (_, service) in job.get("services").map(TracedNode::entries).unwrap_or_default() {
             if let Some(image) = service.get("image") {
-                scope.image(Place::GithubService, image, analysis);
+                scope.image(PlaceKind::GithubService, image, analysis);
             }
         }
         scope.steps(job.get("steps"), &mut commands, analysis);
     }
-    let scope = Scope { root, job: None };
+    let scope = WorkflowScope { root, job: None };
     if let Some(runs) = root.get("runs") {
         scope.steps(runs.get("steps"), &mut commands, analysis);
-        if let Some(image) = runs.get("image").and_then(Node::text) {
+        if let Some(image) = runs.get("image").and_then(TracedNode::text) {
             docker_scheme(&image, analysis);
         }
     }
     commands.finish(analysis);
 }
 
-struct Scope<'t> {
-    root: Node<'t>,
-    job: Option<Node<'t>>,
+struct WorkflowScope<'t> {
+    root: TracedNode<'t>,
+    job: Option<TracedNode<'t>>,
 }
 
-impl<'t> Scope<'t> {
-    fn steps(&self, steps: Option<Node<'t>>, commands: &mut Commands, analysis: &mut Analysis<'_>) {
-        for step in steps.map(Node::items).unwrap_or_default() {
-            if let Some(uses) = step.get("uses").and_then(Node::text) {
+impl<'t> WorkflowScope<'t> {
+    fn steps(&self, steps: Option<TracedNode<'t>>, commands: &mut Commands, analysis: &mut Analysis<'_>) {
+        for step in steps.map(TracedNode::items).unwrap_or_default() {
+            if let Some(uses) = step.get("uses").and_then(TracedNode::text) {
                 docker_scheme(&uses, analysis);
                 self.inputs(uses.as_str(), step, commands, analysis);
             }
-            let Some(script) = step.get("run").and_then(Node::text) else {
+            let Some(script) = step.get("run").and_then(TracedNode::text) else {
                 continue;
             };
             let environments =
                 [Some(self.root), self.job, Some(step)].into_iter().flatten().filter_map(|node| node.get("env"));
             let variables = environments
-                .flat_map(Node::entries)
+                .flat_map(TracedNode::entries)
                 .filter_map(|(name, value)| Some((name.to_owned(), self.one(&value.text()?))));
             commands.job(variables.collect::<Vec<_>>());
             for script in self.expand(&script).into_iter().take(ROWS) {
@@ -113,29 +113,29 @@ impl<'t> Scope<'t> {
     }
 
     /// What actions of Docker's own are told to pull, and the names that they build.
-    fn inputs(&self, uses: &str, step: Node<'t>, commands: &mut Commands, analysis: &mut Analysis<'_>) {
+    fn inputs(&self, uses: &str, step: TracedNode<'t>, commands: &mut Commands, analysis: &mut Analysis<'_>) {
         let action = uses.split('@').next().unwrap_or_default();
         let Some(with) = step.get("with") else { return };
         match action {
             "docker/setup-qemu-action" => {
                 if let Some(image) = with.get("image") {
-                    self.image(Place::GithubAction, image, analysis);
+                    self.image(PlaceKind::GithubAction, image, analysis);
                 }
             }
             "docker/setup-buildx-action" => {
-                let Some(options) = with.get("driver-opts").and_then(Node::text) else {
+                let Some(options) = with.get("driver-opts").and_then(TracedNode::text) else {
                     return;
                 };
                 for option in options.split("\n").flat_map(|line| line.split(",").collect::<Vec<_>>()) {
                     let option = option.trimmed();
                     if option.as_str().starts_with("image=") {
                         let written = option.slice("image=".len()..option.as_str().len());
-                        analysis.found(Place::GithubAction, &written, &self.one(&written), Otherwise::Ignore);
+                        analysis.found(PlaceKind::GithubAction, &written, &self.one(&written), Otherwise::Ignore);
                     }
                 }
             }
             "docker/build-push-action" => {
-                let Some(tags) = with.get("tags").and_then(Node::text) else {
+                let Some(tags) = with.get("tags").and_then(TracedNode::text) else {
                     return;
                 };
                 for tag in tags.split("\n").flat_map(|line| line.split(",").collect::<Vec<_>>()) {
@@ -156,7 +156,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    fn image(&self, place: Place, node: Node<'t>, analysis: &mut Analysis<'_>) {
+    fn image(&self, place: PlaceKind, node: TracedNode<'t>, analysis: &mut Analysis<'_>) {
         let Some(written) = node.text() else { return };
         for value in self.expand(&written) {
             // An empty image is a job without a container.
@@ -235,13 +235,13 @@ impl<'t> Scope<'t> {
             ["matrix", keys @ ..] => self.matrix(keys),
             ["env", name] => {
                 let job = self.job.and_then(|job| job.at(&["env", name]));
-                job.or_else(|| self.root.at(&["env", name])).and_then(Node::text).into_iter().collect()
+                job.or_else(|| self.root.at(&["env", name])).and_then(TracedNode::text).into_iter().collect()
             }
             ["inputs", name] => ["workflow_call", "workflow_dispatch"]
                 .iter()
                 .filter_map(|event| self.root.at(&["on", event, "inputs", name, "default"]))
                 .chain(self.root.at(&["inputs", name, "default"]))
-                .filter_map(Node::text)
+                .filter_map(TracedNode::text)
                 .take(1)
                 .collect(),
             _ => Vec::new(),
@@ -276,19 +276,19 @@ impl<'t> Scope<'t> {
         let Some((first, rest)) = keys.split_first() else {
             return Vec::new();
         };
-        let own = matrix.get(first).map(Node::items).unwrap_or_default();
+        let own = matrix.get(first).map(TracedNode::items).unwrap_or_default();
         // A row may be all that `container` takes.
-        let text = |node: Node<'_>| node.text().or_else(|| node.get("image")?.text());
+        let text = |node: TracedNode<'_>| node.text().or_else(|| node.get("image")?.text());
         // A row that is left out for this key alone, whatever the others are.
-        let excluded = matrix.get("exclude").map(Node::items).unwrap_or_default();
-        let is_left_out = |item: Node<'_>| {
+        let excluded = matrix.get("exclude").map(TracedNode::items).unwrap_or_default();
+        let is_left_out = |item: TracedNode<'_>| {
             item.scalar().is_some()
-                && excluded
-                    .iter()
-                    .any(|row| row.own_entries().count() == 1 && row.get(first).and_then(Node::scalar) == item.scalar())
+                && excluded.iter().any(|row| {
+                    row.own_entries().count() == 1 && row.get(first).and_then(TracedNode::scalar) == item.scalar()
+                })
         };
         let own = own.into_iter().filter(|item| !is_left_out(*item)).filter_map(|item| text(item.at(rest)?));
-        let included = matrix.get("include").map(Node::items).unwrap_or_default();
+        let included = matrix.get("include").map(TracedNode::items).unwrap_or_default();
         let included = included.into_iter().filter_map(|item| text(item.at(keys)?));
         let mut values: Vec<Traced> = Vec::new();
         for value in own.chain(included) {
@@ -303,6 +303,6 @@ impl<'t> Scope<'t> {
 fn docker_scheme(text: &Traced, analysis: &mut Analysis<'_>) {
     if text.as_str().starts_with("docker://") {
         let image = text.slice("docker://".len()..text.as_str().len());
-        analysis.found(Place::GithubAction, &image, &image, Otherwise::Report);
+        analysis.found(PlaceKind::GithubAction, &image, &image, Otherwise::Report);
     }
 }

@@ -7,11 +7,11 @@ use std::collections::{HashMap, HashSet};
 use pullsafe_syntax::template::mark;
 use pullsafe_syntax::traced::{Traced, Unknown};
 use pullsafe_syntax::variables::{Dialect, expand};
-use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::{Along, Place};
+use crate::finding::{Along, PlaceKind};
 use crate::format::commands::Commands;
 use crate::name::Name;
 
@@ -24,7 +24,7 @@ pub(super) const FORMAT: Format = Format {
     order: "by its path, before the formats that look at content",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document { is: |name, _| is_path(name), scan },
+    read: ReadAs::Document { is: |name, _| is_path(name), scan },
 };
 
 pub(super) const BY_CONTENT: Format = Format {
@@ -34,7 +34,7 @@ pub(super) const BY_CONTENT: Format = Format {
     order: "an included file: a job with a script may be many things, so that it comes last",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document { is: |_, tree| tree.documents().any(looks_like), scan },
+    read: ReadAs::Document { is: |_, tree| tree.documents().any(looks_like), scan },
 };
 
 fn is_path(name: &Name<'_>) -> bool {
@@ -65,7 +65,7 @@ const GLOBAL: [&str; 10] = [
 ];
 
 /// Whether a document is a GitLab CI file, by its content: a job with a script and what else only a job has.
-fn looks_like(root: Node<'_>) -> bool {
+fn looks_like(root: TracedNode<'_>) -> bool {
     root.get("apiVersion").is_none()
         && root.get("version").is_none()
         && root.entries().iter().any(|(_, job)| {
@@ -77,24 +77,24 @@ fn looks_like(root: Node<'_>) -> bool {
 }
 
 /// Records the images of a GitLab CI file. A first document may declare the inputs of a second one.
-fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     let inputs = tree
         .documents()
         .find_map(|root| root.at(&["spec", "inputs"]))
-        .map(Node::entries)
+        .map(TracedNode::entries)
         .unwrap_or_default();
     let inputs = inputs
         .into_iter()
-        .map(|(name, input)| (name.to_owned(), input.get("default").and_then(Node::text)))
+        .map(|(name, input)| (name.to_owned(), input.get("default").and_then(TracedNode::text)))
         .collect();
     let mut commands = Commands::default();
     for root in tree.documents().filter(|root| root.get("spec").is_none()) {
-        let file = File {
+        let file = GitlabFile {
             inputs: &inputs,
             global: variables(root.get("variables")),
             extended: extended(root),
         };
-        let scope = Scope { file: &file, job: HashMap::new(), matrix: Vec::new() };
+        let scope = GitlabScope { file: &file, job: HashMap::new(), matrix: Vec::new() };
         scope.places(root, analysis);
         scope.scripts(root, &mut commands);
         for (name, job) in jobs(root) {
@@ -104,10 +104,10 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                 users.push(job);
             }
             for user in users {
-                let matrix = user.at(&["parallel", "matrix"]).map(Node::items).unwrap_or_default();
+                let matrix = user.at(&["parallel", "matrix"]).map(TracedNode::items).unwrap_or_default();
                 let mut values = variables(job.get("variables"));
                 values.extend(variables(user.get("variables")));
-                let scope = Scope { file: &file, job: values, matrix };
+                let scope = GitlabScope { file: &file, job: values, matrix };
                 scope.places(job, analysis);
                 scope.scripts(job, &mut commands);
             }
@@ -117,33 +117,33 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
 }
 
 /// A document and what holds for all of its jobs.
-struct File<'s, 't> {
+struct GitlabFile<'s, 't> {
     inputs: &'s HashMap<String, Option<Traced>>,
     global: HashMap<String, Traced>,
     /// The jobs that name a template in their `extends`.
-    extended: HashMap<&'t str, Vec<(&'t str, Node<'t>)>>,
+    extended: HashMap<&'t str, Vec<(&'t str, TracedNode<'t>)>>,
 }
 
-fn jobs(root: Node<'_>) -> impl Iterator<Item = (&str, Node<'_>)> {
+fn jobs(root: TracedNode<'_>) -> impl Iterator<Item = (&str, TracedNode<'_>)> {
     root.entries()
         .into_iter()
         .filter(|(name, job)| (*name == "default" || !GLOBAL.contains(name)) && job.is_mapping())
 }
 
-fn extended(root: Node<'_>) -> HashMap<&str, Vec<(&str, Node<'_>)>> {
-    let mut extended: HashMap<&str, Vec<(&str, Node<'_>)>> = HashMap::new();
+fn extended(root: TracedNode<'_>) -> HashMap<&str, Vec<(&str, TracedNode<'_>)>> {
+    let mut extended: HashMap<&str, Vec<(&str, TracedNode<'_>)>> = HashMap::new();
     for (name, job) in jobs(root) {
         let Some(extends) = job.get("extends") else { continue };
-        for base in extends.items().into_iter().chain([extends]).filter_map(Node::scalar) {
+        for base in extends.items().into_iter().chain([extends]).filter_map(TracedNode::scalar) {
             extended.entry(base).or_default().push((name, job));
         }
     }
     extended
 }
 
-impl<'t> File<'_, 't> {
+impl<'t> GitlabFile<'_, 't> {
     /// The jobs that a template's image and services are for: those that extend it, through other templates too.
-    fn heirs(&self, template: &str) -> Vec<Node<'t>> {
+    fn heirs(&self, template: &str) -> Vec<TracedNode<'t>> {
         let mut seen = HashSet::from([template]);
         let mut waiting = vec![template];
         let mut heirs = Vec::new();
@@ -159,29 +159,29 @@ impl<'t> File<'_, 't> {
     }
 }
 
-struct Scope<'s, 't> {
-    file: &'s File<'s, 't>,
+struct GitlabScope<'s, 't> {
+    file: &'s GitlabFile<'s, 't>,
     job: HashMap<String, Traced>,
-    matrix: Vec<Node<'t>>,
+    matrix: Vec<TracedNode<'t>>,
 }
 
-impl Scope<'_, '_> {
-    fn places(&self, node: Node<'_>, analysis: &mut Analysis<'_>) {
+impl GitlabScope<'_, '_> {
+    fn places(&self, node: TracedNode<'_>, analysis: &mut Analysis<'_>) {
         if let Some(image) = node.get("image") {
-            self.image(Place::GitlabImage, image.get("name").unwrap_or(image), analysis);
+            self.image(PlaceKind::GitlabImage, image.get("name").unwrap_or(image), analysis);
         }
         // `!reference [.job, services]` repeats what another job says.
         for service in node
             .get("services")
             .filter(|services| services.tag().is_none())
-            .map(Node::items)
+            .map(TracedNode::items)
             .unwrap_or_default()
         {
             self.service(service, analysis);
         }
     }
 
-    fn scripts(&self, node: Node<'_>, commands: &mut Commands) {
+    fn scripts(&self, node: TracedNode<'_>, commands: &mut Commands) {
         let variables: HashMap<_, _> = self
             .file
             .global
@@ -197,14 +197,14 @@ impl Scope<'_, '_> {
         }
     }
 
-    fn image(&self, place: Place, node: Node<'_>, analysis: &mut Analysis<'_>) {
+    fn image(&self, place: PlaceKind, node: TracedNode<'_>, analysis: &mut Analysis<'_>) {
         for (written, value) in self.values(node) {
             analysis.found(place, &written, &value, Otherwise::Report);
         }
     }
 
     /// A service is reached under a name that is made of its image's: where that moves, the old name has to stay.
-    fn service(&self, service: Node<'_>, analysis: &mut Analysis<'_>) {
+    fn service(&self, service: TracedNode<'_>, analysis: &mut Analysis<'_>) {
         let values = self.values(service.get("name").unwrap_or(service));
         let many = values.len() > 1;
         for (written, value) in values {
@@ -213,14 +213,14 @@ impl Scope<'_, '_> {
             } else {
                 alias(service, value.as_str(), analysis)
             };
-            if let Some(finding) = analysis.found(Place::GitlabService, &written, &value, Otherwise::Report) {
+            if let Some(finding) = analysis.found(PlaceKind::GitlabService, &written, &value, Otherwise::Report) {
                 finding.along = along;
             }
         }
     }
 
     /// The values of a node, each as written and with its variables in.
-    fn values(&self, node: Node<'_>) -> Vec<(Traced, Traced)> {
+    fn values(&self, node: TracedNode<'_>) -> Vec<(Traced, Traced)> {
         // `!reference [.job, image]` repeats what another job says.
         let Some(written) = node.text().filter(|_| node.tag().is_none()) else {
             return Vec::new();
@@ -262,7 +262,8 @@ impl Scope<'_, '_> {
         for row in &self.matrix {
             let mut rows = vec![HashMap::new()];
             for (name, value) in row.entries() {
-                let choices: Vec<Traced> = value.items().into_iter().chain([value]).filter_map(Node::text).collect();
+                let choices: Vec<Traced> =
+                    value.items().into_iter().chain([value]).filter_map(TracedNode::text).collect();
                 rows = rows
                     .iter()
                     .flat_map(|row| choices.iter().map(move |choice| (row, choice)))
@@ -298,7 +299,7 @@ impl Scope<'_, '_> {
 const ALIAS: &str = "jobs reach this service by a name that is made of the image's: give it an `alias` first";
 
 /// The texts that give a service the name as its alias by which jobs reach it now.
-fn alias(service: Node<'_>, image: &str, analysis: &Analysis<'_>) -> Along {
+fn alias(service: TracedNode<'_>, image: &str, analysis: &Analysis<'_>) -> Along {
     if service.get("alias").is_some() {
         return Along::Nothing;
     }
@@ -362,8 +363,8 @@ fn host_names(image: &str) -> String {
     }
 }
 
-fn variables(node: Option<Node<'_>>) -> HashMap<String, Traced> {
-    let entries = node.map(Node::entries).unwrap_or_default();
+fn variables(node: Option<TracedNode<'_>>) -> HashMap<String, Traced> {
+    let entries = node.map(TracedNode::entries).unwrap_or_default();
     entries
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value.get("value").unwrap_or(value).text()?)))

@@ -3,11 +3,11 @@
 use pullsafe_syntax::reference::{assembled, is_plausible};
 use pullsafe_syntax::template::mark_templates;
 use pullsafe_syntax::traced::{Traced, Unknown};
-use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -21,7 +21,7 @@ pub(super) const FORMAT: Format = Format {
     order: "after all that have a form of their own: values may have any",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document {
+    read: ReadAs::Document {
         is: |name, tree| is_path(name) || looks_like(tree),
         scan: |tree, analysis| {
             let named = is_path(&Name::of(analysis.path()));
@@ -42,7 +42,7 @@ fn is_path(name: &Name<'_>) -> bool {
 }
 
 /// Whether a document is values by its content: an image in parts, and no test of a chart.
-fn looks_like(tree: &Tree) -> bool {
+fn looks_like(tree: &TracedTree) -> bool {
     // A test of a chart sets values and deploys nothing.
     let is_test = tree.mappings().any(|node| node.get("asserts").is_some());
     !is_test
@@ -54,11 +54,11 @@ fn looks_like(tree: &Tree) -> bool {
 }
 
 /// Records the images of the values. In a file that is `named` like values, `image: busybox` needs no tag to be one.
-pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
+pub(crate) fn scan(tree: &TracedTree, named: bool, analysis: &mut Analysis<'_>) {
     let global = tree
         .documents()
         .find_map(|root| root.at(&["global", "imageRegistry"]).or_else(|| root.at(&["global", "image", "registry"])))
-        .and_then(Node::text)
+        .and_then(TracedNode::text)
         .filter(|registry| !registry.is_empty())
         .or_else(|| chart_registry(analysis));
     for node in tree.mappings() {
@@ -73,7 +73,7 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
                 (written.text().filter(|text| !text.is_empty()), tag.text().filter(|text| !text.is_empty()))
         {
             let value = assembled(None, written.clone(), Some(tag), None);
-            analysis.found(Place::HelmValues, &written, &mark_templates(&value), Otherwise::Ignore);
+            analysis.found(PlaceKind::HelmValues, &written, &mark_templates(&value), Otherwise::Ignore);
         }
         for (_, listed) in node.own_entries().filter(|(key, _)| *key == "images") {
             for written in listed
@@ -81,7 +81,7 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
                 .filter_map(|(_, value)| value.text())
                 .filter(|text| is_plausible(text.as_str()))
             {
-                analysis.found(Place::HelmValues, &written, &mark_templates(&written), Otherwise::Ignore);
+                analysis.found(PlaceKind::HelmValues, &written, &mark_templates(&written), Otherwise::Ignore);
             }
         }
         for (key, value) in node.own_entries().filter(|(key, _)| is_image_key(key)) {
@@ -96,13 +96,13 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
             }
             let Some(written) = value.text() else { continue };
             let sibling = |key: &str| {
-                node.get(key).filter(|_| key != "tag" || !written.as_str().contains(':')).and_then(Node::text)
+                node.get(key).filter(|_| key != "tag" || !written.as_str().contains(':')).and_then(TracedNode::text)
             };
             let tag = sibling("tag").or_else(|| sibling("imageTag"));
             let word = named && key == "image" && !written.as_str().contains(['.', '/']);
             if word || is_plausible(written.as_str()) || tag.is_some() {
                 let value = assembled(None, written.clone(), tag, None);
-                analysis.found(Place::HelmValues, &written, &mark_templates(&value), Otherwise::Ignore);
+                analysis.found(PlaceKind::HelmValues, &written, &mark_templates(&value), Otherwise::Ignore);
             }
         }
     }
@@ -121,8 +121,8 @@ fn chart_registry(analysis: &mut Analysis<'_>) -> Option<Traced> {
     global.text().filter(|registry| !registry.is_empty())
 }
 
-fn parts(node: Node<'_>, global: Option<&Traced>, analysis: &mut Analysis<'_>) {
-    let part = |key: &str| node.get(key).and_then(Node::text).filter(|text| !text.is_empty());
+fn parts(node: TracedNode<'_>, global: Option<&Traced>, analysis: &mut Analysis<'_>) {
+    let part = |key: &str| node.get(key).and_then(TracedNode::text).filter(|text| !text.is_empty());
     let Some(repository) = part("repository").or_else(|| part("name")) else {
         return;
     };
@@ -134,7 +134,7 @@ fn parts(node: Node<'_>, global: Option<&Traced>, analysis: &mut Analysis<'_>) {
     let tag = part("tag").or_else(|| if digest.is_none() { Some(app_version(analysis)) } else { None });
     let registry = global.cloned().or_else(|| part("registry"));
     let value = assembled(registry, repository.clone(), tag, digest);
-    analysis.found(Place::HelmValues, &repository, &mark_templates(&value), Otherwise::Ignore);
+    analysis.found(PlaceKind::HelmValues, &repository, &mark_templates(&value), Otherwise::Ignore);
 }
 
 /// Without a tag most charts take the version that `Chart.yaml` gives.

@@ -4,13 +4,13 @@
 //! where it looks like one: virtual machines have images, too.
 
 use pullsafe_syntax::reference::{is_plausible, looks_like_reference};
-use pullsafe_syntax::source::{Source, language};
+use pullsafe_syntax::source::{SourceTokens, language};
 use pullsafe_syntax::traced::Traced;
 
 use super::testcontainers::is_program;
-use super::{Format, Read, never};
+use super::{Format, ReadAs, never};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -22,7 +22,7 @@ pub(super) const FORMAT: Format = Format {
     order: "before Testcontainers: see there",
     named: is_program,
     marks: &["aws-cdk", "aws_cdk", "awscdk", "Amazon.CDK", "pulumi", "Pulumi", "cdk8s", "cdktf"],
-    read: Read::Text { begins: never, scan },
+    read: ReadAs::Text { begins: never, scan },
 };
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
@@ -30,7 +30,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let Some(language) = language(Name::of(&path).extension()) else {
         return;
     };
-    let source = Source::read(text, language);
+    let source = SourceTokens::read(text, language);
     for index in 0..source.count() {
         let Some(word) = source.word(index) else {
             // `"image": "x"` of a text that is JSON in the program.
@@ -60,13 +60,13 @@ fn is_registry_call(word: &str) -> bool {
 }
 
 /// The `name` among the arguments of a remote image, in whatever bracket.
-fn name_within(source: &Source, open: usize) -> Option<usize> {
+fn name_within(source: &SourceTokens, open: usize) -> Option<usize> {
     let close = source.close(open)?;
     (open + 1..close)
         .find_map(|at| source.named_at(at).filter(|(key, _)| matches!(*key, "name" | "Name")).map(|(_, value)| value))
 }
 
-fn certain(source: &Source, start: Option<usize>, analysis: &mut Analysis<'_>) {
+fn certain(source: &SourceTokens, start: Option<usize>, analysis: &mut Analysis<'_>) {
     let Some(value) = start.and_then(|start| source.value(start)) else {
         return;
     };
@@ -74,18 +74,18 @@ fn certain(source: &Source, start: Option<usize>, analysis: &mut Analysis<'_>) {
         && value.as_str() != pullsafe_syntax::traced::HOLE
         && !value.as_str().starts_with("aws/codebuild/")
     {
-        analysis.found(Place::InfrastructureCode, &value, &value, Otherwise::Ignore);
+        analysis.found(PlaceKind::InfrastructureCode, &value, &value, Otherwise::Ignore);
     }
 }
 
-fn keyed(source: &Source, index: usize, analysis: &mut Analysis<'_>) {
+fn keyed(source: &SourceTokens, index: usize, analysis: &mut Analysis<'_>) {
     if let Some(("image" | "Image" | "imageUri" | "image_uri" | "ImageUri", start)) = source.named_at(index) {
         likely(source, Some(start), index, analysis);
     }
 }
 
 /// An `image`: of a container whatever it is called, of anything else if it has a tag.
-fn likely(source: &Source, start: Option<usize>, index: usize, analysis: &mut Analysis<'_>) {
+fn likely(source: &SourceTokens, start: Option<usize>, index: usize, analysis: &mut Analysis<'_>) {
     let Some(value) = start.and_then(|start| source.value(start)) else {
         return;
     };
@@ -108,8 +108,9 @@ fn likely(source: &Source, start: Option<usize>, index: usize, analysis: &mut An
         && !text.starts_with("ami-")
         && value.origin(0).is_some()
     {
-        analysis
-            .likely(|analysis| analysis.found(Place::InfrastructureCode, &value, &value, Otherwise::Ignore).is_some());
+        analysis.likely(|analysis| {
+            analysis.found(PlaceKind::InfrastructureCode, &value, &value, Otherwise::Ignore).is_some()
+        });
     }
 }
 

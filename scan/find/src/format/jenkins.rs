@@ -6,13 +6,13 @@ use std::ops::Range;
 use pullsafe_syntax::embedded::Embedded;
 use pullsafe_syntax::reference::{assembled, shown};
 use pullsafe_syntax::shell::{Pull, Shell};
-use pullsafe_syntax::source::{Language, Source};
+use pullsafe_syntax::source::{Language, SourceTokens};
 use pullsafe_syntax::traced::{HOLE, Traced};
 
 use super::commands::Commands;
-use super::{Format, Read, never};
+use super::{Format, ReadAs, never};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::{Kept, Place};
+use crate::finding::{BuiltFor, PlaceKind};
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -25,7 +25,7 @@ pub(super) const FORMAT: Format = Format {
     order: "before the programs, of which Groovy is one",
     named,
     marks: &["docker", "image", "podTemplate", "kubernetes"],
-    read: Read::Text { begins: never, scan },
+    read: ReadAs::Text { begins: never, scan },
 };
 
 fn named(name: &Name<'_>) -> bool {
@@ -36,7 +36,7 @@ fn named(name: &Name<'_>) -> bool {
 }
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
-    let source = Source::read(text, Language::Script);
+    let source = SourceTokens::read(text, Language::Script);
     let mut commands = Commands::default();
     let mut built = HashSet::new();
     for index in 0..source.count() {
@@ -45,7 +45,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             && let Some(name) = source.call(index).and_then(|open| source.value(open + 1))
         {
             built.insert(shown(&name));
-            analysis.built(&name, Kept::Locally);
+            analysis.built(&name, BuiltFor::Locally);
             commands.made(&name);
         }
     }
@@ -108,7 +108,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             _ => {}
         }
     }
-    commands.finish_as(Place::Jenkins, analysis);
+    commands.finish_as(PlaceKind::Jenkins, analysis);
 }
 
 /// The functions of a pipeline that run an image which they are given.
@@ -121,7 +121,7 @@ struct Functions<'s> {
 }
 
 impl<'s> Functions<'s> {
-    fn of(source: &'s Source) -> Self {
+    fn of(source: &'s SourceTokens) -> Self {
         let mut functions = Self::default();
         for index in 1..source.count() {
             let (Some(name), Some(before)) = (source.word(index), source.word(index - 1)) else {
@@ -151,7 +151,7 @@ impl<'s> Functions<'s> {
     }
 
     /// Whether a call has nothing but an argument of the function around it.
-    fn is_given(&self, source: &Source, index: usize, open: usize) -> bool {
+    fn is_given(&self, source: &SourceTokens, index: usize, open: usize) -> bool {
         let argument = source.word(open + 1).filter(|_| source.is_mark(open + 2, b')'));
         argument
             .is_some_and(|name| self.bodies.iter().any(|(body, names)| body.contains(&index) && names.contains(&name)))
@@ -159,7 +159,7 @@ impl<'s> Functions<'s> {
 }
 
 /// The variables that a step runs as an image.
-fn variables_run(source: &Source, index: usize) -> Vec<String> {
+fn variables_run(source: &SourceTokens, index: usize) -> Vec<String> {
     match source.word(index) {
         Some("image") if is_of(source, index, "docker") => {
             let argument = source.call(index).map(|open| open + 1).filter(|at| source.is_mark(at + 1, b')'));
@@ -184,12 +184,12 @@ fn variables_run(source: &Source, index: usize) -> Vec<String> {
     }
 }
 
-fn is_of(source: &Source, index: usize, owner: &str) -> bool {
+fn is_of(source: &SourceTokens, index: usize, owner: &str) -> bool {
     source.is_mark(index.wrapping_sub(1), b'.') && source.word(index.wrapping_sub(2)) == Some(owner)
 }
 
 /// Whether `image` is a container's: of an agent, a template, or a map of either.
-fn in_container(source: &Source, index: usize) -> bool {
+fn in_container(source: &SourceTokens, index: usize) -> bool {
     let inner = source.around(index).next();
     let Some(open) = inner else { return false };
     let owner = source.owner(open).to_ascii_lowercase();
@@ -199,7 +199,7 @@ fn in_container(source: &Source, index: usize) -> bool {
 }
 
 /// The texts that a step is given, but for its label.
-fn argument_texts(source: &Source, index: usize) -> Vec<usize> {
+fn argument_texts(source: &SourceTokens, index: usize) -> Vec<usize> {
     let is_text = |at: usize| source.literal(at).is_some();
     if let Some(open) = source.call(index) {
         let script = source.named(open, "script");
@@ -224,7 +224,13 @@ fn argument_texts(source: &Source, index: usize) -> Vec<usize> {
     found
 }
 
-fn record(source: &Source, index: usize, value: Option<Traced>, built: &HashSet<String>, analysis: &mut Analysis<'_>) {
+fn record(
+    source: &SourceTokens,
+    index: usize,
+    value: Option<Traced>,
+    built: &HashSet<String>,
+    analysis: &mut Analysis<'_>,
+) {
     let Some(value) = value.filter(|value| !value.is_empty() && !built.contains(&shown(value))) else {
         return;
     };
@@ -235,11 +241,11 @@ fn record(source: &Source, index: usize, value: Option<Traced>, built: &HashSet<
         Some(registry) => assembled(Some(registry), value.clone(), None, None),
         None => value.clone(),
     };
-    analysis.found(Place::Jenkins, &value, &full, Otherwise::Ignore);
+    analysis.found(PlaceKind::Jenkins, &value, &full, Otherwise::Ignore);
 }
 
 /// The registry of the `docker.withRegistry(...) { }` around an index, or of the `registryUrl` beside it.
-fn registry(source: &Source, index: usize) -> Option<Traced> {
+fn registry(source: &SourceTokens, index: usize) -> Option<Traced> {
     for open in source.around(index) {
         let close = source.close(open)?;
         let beside = (open + 1..close.min(open + 60))

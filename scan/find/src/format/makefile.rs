@@ -6,9 +6,9 @@ use pullsafe_syntax::template::mark;
 use pullsafe_syntax::traced::{Traced, Unknown};
 
 use super::commands::Commands;
-use super::{Format, Read, never};
+use super::{Format, ReadAs, never};
 use crate::analysis::Analysis;
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -18,7 +18,7 @@ pub(super) const FORMAT: Format = Format {
     order: "before scripts, whose commands it has between its own lines",
     named,
     marks: &["docker", "podman", "crane", "skopeo", "kubectl", "DOCKER", "nerdctl", "kind", "ctr"],
-    read: Read::Text { begins: never, scan },
+    read: ReadAs::Text { begins: never, scan },
 };
 
 /// How deep variables in variables are followed.
@@ -39,7 +39,7 @@ fn is_just(file: &str) -> bool {
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let just = is_just(&Name::of(analysis.path()).file);
-    let mut variables = Variables { values: HashMap::new(), just };
+    let mut variables = MakeVariables { values: HashMap::new(), just };
     let mut commands = Commands::default();
     let mut recipe = Traced::default();
     let mut recipes: Vec<Traced> = Vec::new();
@@ -70,7 +70,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             commands.run(&variables.expand(&line, 0));
         }
     }
-    commands.finish_as(Place::ScriptCommand, analysis);
+    commands.finish_as(PlaceKind::ScriptCommand, analysis);
 }
 
 /// Whether a line is a command of an engine.
@@ -107,12 +107,12 @@ fn logical_lines(text: &Traced, just: bool) -> Vec<Traced> {
     lines
 }
 
-struct Variables {
+struct MakeVariables {
     values: HashMap<String, Traced>,
     just: bool,
 }
 
-impl Variables {
+impl MakeVariables {
     /// `NAME = value`, with `:=`, `?=`, `+=`; `export` before it.
     fn assign(&mut self, line: &Traced) {
         let text = line.as_str();

@@ -37,7 +37,7 @@ mod unread;
 pub(crate) use unread::{is_named as is_unread, unread};
 
 use pullsafe_syntax::traced::Traced;
-use pullsafe_syntax::yaml::Tree;
+use pullsafe_syntax::yaml::TracedTree;
 
 use crate::analysis::Analysis;
 use crate::name::Name;
@@ -57,11 +57,11 @@ pub(crate) struct Format {
     /// Words without one of which a file of this format names no image. None: any file may.
     pub(crate) marks: &'static [&'static str],
     /// How it is read.
-    pub(crate) read: Read,
+    pub(crate) read: ReadAs,
 }
 
 /// How a format is read.
-pub(crate) enum Read {
+pub(crate) enum ReadAs {
     /// As a text of its own, known by name, or by its first lines where the name says nothing.
     Text {
         begins: fn(&str) -> bool,
@@ -69,8 +69,8 @@ pub(crate) enum Read {
     },
     /// As YAML or JSON, known by path or content.
     Document {
-        is: fn(&Name<'_>, &Tree) -> bool,
-        scan: fn(&Tree, &mut Analysis<'_>),
+        is: fn(&Name<'_>, &TracedTree) -> bool,
+        scan: fn(&TracedTree, &mut Analysis<'_>),
     },
 }
 
@@ -131,4 +131,37 @@ pub fn table() -> String {
 /// The order in which formats are asked, and why, for those who add one.
 pub fn order() -> String {
     FORMATS.iter().map(|format| format!("1. {}: {}\n", format.name, format.order)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::FORMATS;
+    use crate::detect::scan_file;
+    use crate::nearby::Nearby;
+    use crate::neighbours::NoNeighbours;
+
+    /// The formats in which an image was found in the files of a folder.
+    fn found_in(folder: &Path, formats: &mut BTreeSet<&'static str>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found_in(&path, formats);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                let scan = scan_file(path.to_str().unwrap(), &text, &Nearby::of(&NoNeighbours));
+                formats.extend(scan.format.filter(|_| !scan.findings.is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_corpus_has_a_file_of_every_format() {
+        let mut found = BTreeSet::new();
+        found_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus"), &mut found);
+        let missing: BTreeSet<_> =
+            FORMATS.iter().map(|format| format.name).filter(|name| !found.contains(name)).collect();
+        assert!(missing.is_empty(), "nothing in tests/corpus is found as: {missing:?}");
+    }
 }

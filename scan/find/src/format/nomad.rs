@@ -1,12 +1,12 @@
 //! Jobs of Nomad: `image` in the `config` of a task.
 
-use pullsafe_syntax::source::{Language, Source};
+use pullsafe_syntax::source::{Language, SourceTokens};
 use pullsafe_syntax::template::mark;
 use pullsafe_syntax::traced::Traced;
 
-use super::{Format, Read, never};
+use super::{Format, ReadAs, never};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -16,7 +16,7 @@ pub(super) const FORMAT: Format = Format {
     order: "after bake files and Terraform, which are HCL with names of their own",
     named,
     marks: &["job \"", "job '", "task \"", "config {"],
-    read: Read::Text { begins: never, scan },
+    read: ReadAs::Text { begins: never, scan },
 };
 
 fn named(name: &Name<'_>) -> bool {
@@ -34,7 +34,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let whole = text.as_str();
     let has_templates = whole.contains("[[") || whole.contains("{{");
     let marked = if has_templates { &mark(text, &[("[[", "]]"), ("{{", "}}")]) } else { text };
-    let source = Source::read(marked, Language::Hcl);
+    let source = SourceTokens::read(marked, Language::Hcl);
     for index in 0..source.count() {
         let Some(("image", value)) = source.named_at(index) else {
             continue;
@@ -46,7 +46,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
         if let Some(value) = source.value(value) {
             let scheme = if value.as_str().starts_with("docker://") { "docker://".len() } else { 0 };
             let image = value.slice(scheme..value.as_str().len());
-            analysis.found(Place::Nomad, &image, &image, Otherwise::Ignore);
+            analysis.found(PlaceKind::Nomad, &image, &image, Otherwise::Ignore);
         }
     }
 }

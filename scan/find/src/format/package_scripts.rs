@@ -1,12 +1,12 @@
 //! Commands in the manifests of task runners: `scripts` of `package.json` and `composer.json`, `cmds` of a Taskfile.
 
 use pullsafe_syntax::template::mark;
-use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
 use super::commands::Commands;
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::Analysis;
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -16,7 +16,7 @@ pub(super) const FORMAT: Format = Format {
     order: "by its names alone, before the formats that look at content",
     named: is,
     marks: &[],
-    read: Read::Document { is: |name, _| is(name), scan },
+    read: ReadAs::Document { is: |name, _| is(name), scan },
 };
 
 fn is(name: &Name<'_>) -> bool {
@@ -26,20 +26,20 @@ fn is(name: &Name<'_>) -> bool {
     )
 }
 
-fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     let mut commands = Commands::default();
     for root in tree.documents() {
-        for (_, script) in root.get("scripts").map(Node::entries).unwrap_or_default() {
+        for (_, script) in root.get("scripts").map(TracedNode::entries).unwrap_or_default() {
             commands.run_all(script);
         }
-        let variables = |node: Node<'_>| {
-            let entries = node.get("vars").map(Node::entries).unwrap_or_default();
+        let variables = |node: TracedNode<'_>| {
+            let entries = node.get("vars").map(TracedNode::entries).unwrap_or_default();
             entries
                 .into_iter()
                 .filter_map(|(name, value)| Some((name.to_owned(), value.text()?)))
                 .collect::<Vec<_>>()
         };
-        for (_, task) in root.get("tasks").map(Node::entries).unwrap_or_default() {
+        for (_, task) in root.get("tasks").map(TracedNode::entries).unwrap_or_default() {
             let known: Vec<_> = variables(root).into_iter().chain(variables(task)).collect();
             commands.job(known.clone());
             let listed = task.get("cmds").unwrap_or(task);
@@ -60,5 +60,5 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
             }
         }
     }
-    commands.finish_as(Place::ScriptCommand, analysis);
+    commands.finish_as(PlaceKind::ScriptCommand, analysis);
 }

@@ -3,9 +3,9 @@
 use pullsafe_syntax::traced::Traced;
 
 use super::commands::Commands;
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -38,7 +38,7 @@ pub(super) const FORMAT: Format = Format {
         "dive",
         "builder",
     ],
-    read: Read::Text { begins, scan },
+    read: ReadAs::Text { begins, scan },
 };
 
 fn named(name: &Name<'_>) -> bool {
@@ -81,7 +81,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
         text
     };
     commands.run(joined);
-    commands.finish_as(Place::ScriptCommand, analysis);
+    commands.finish_as(PlaceKind::ScriptCommand, analysis);
 }
 
 /// Whether a text is a unit of systemd, by its first section.
@@ -127,8 +127,8 @@ fn unit(text: &Traced, analysis: &mut Analysis<'_>) {
         } else if key == "Environment" {
             commands.run(&pullsafe_syntax::instruction::unquoted(&value));
         } else if key == "Image" && !value.as_str().ends_with(".image") && !value.as_str().ends_with(".build") {
-            analysis.found(Place::ScriptCommand, &value, &value, Otherwise::Ignore);
+            analysis.found(PlaceKind::ScriptCommand, &value, &value, Otherwise::Ignore);
         }
     }
-    commands.finish_as(Place::ScriptCommand, analysis);
+    commands.finish_as(PlaceKind::ScriptCommand, analysis);
 }

@@ -2,11 +2,11 @@
 
 use pullsafe_syntax::template::mark_templates;
 use pullsafe_syntax::traced::Traced;
-use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
-use super::{Format, Read};
+use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::{Along, Finding, Kept, Place};
+use crate::finding::{Along, BuiltFor, Finding, PlaceKind};
 
 pub(super) const FORMAT: Format = Format {
     name: "Skaffold",
@@ -17,25 +17,25 @@ pub(super) const FORMAT: Format = Format {
     order: "before Kubernetes, whose `apiVersion` and `kind` it has",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document { is: |_, tree| tree.documents().any(looks_like), scan },
+    read: ReadAs::Document { is: |_, tree| tree.documents().any(looks_like), scan },
 };
 
-fn looks_like(root: Node<'_>) -> bool {
+fn looks_like(root: TracedNode<'_>) -> bool {
     root.get("apiVersion")
-        .and_then(Node::scalar)
+        .and_then(TracedNode::scalar)
         .is_some_and(|version| version.starts_with("skaffold/"))
 }
 
-fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     for root in tree.documents().filter(|root| looks_like(*root)) {
-        let profiles = root.get("profiles").map(Node::items).unwrap_or_default();
+        let profiles = root.get("profiles").map(TracedNode::items).unwrap_or_default();
         for artifact in std::iter::once(root)
             .chain(profiles)
             .filter_map(|node| node.at(&["build", "artifacts"]))
-            .flat_map(Node::items)
+            .flat_map(TracedNode::items)
         {
-            if let Some(name) = artifact.get("image").and_then(Node::text) {
-                analysis.built(&name, Kept::Everywhere);
+            if let Some(name) = artifact.get("image").and_then(TracedNode::text) {
+                analysis.built(&name, BuiltFor::Everywhere);
             }
         }
     }
@@ -49,11 +49,11 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                     None
                 }
                 "fromImage" => value.text(),
-                "container" => value.get("image").and_then(Node::text),
-                "kaniko" => value.get("image").and_then(Node::text),
+                "container" => value.get("image").and_then(TracedNode::text),
+                "kaniko" => value.get("image").and_then(TracedNode::text),
                 "containers" => {
                     for container in value.items() {
-                        found(container.get("image").and_then(Node::text), analysis);
+                        found(container.get("image").and_then(TracedNode::text), analysis);
                     }
                     None
                 }
@@ -66,5 +66,5 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
 
 fn found<'f>(image: Option<Traced>, analysis: &'f mut Analysis<'_>) -> Option<&'f mut Finding> {
     let written = image?;
-    analysis.found(Place::Skaffold, &written, &mark_templates(&written), Otherwise::Ignore)
+    analysis.found(PlaceKind::Skaffold, &written, &mark_templates(&written), Otherwise::Ignore)
 }

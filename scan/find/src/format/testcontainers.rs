@@ -1,12 +1,12 @@
 //! Containers that tests start: Testcontainers in its languages, and dockertest.
 
 use pullsafe_syntax::reference::{assembled, is_plausible, looks_like_reference};
-use pullsafe_syntax::source::{Source, language};
+use pullsafe_syntax::source::{SourceTokens, language};
 use pullsafe_syntax::traced::{HOLE, Traced};
 
-use super::{Format, Read, never};
+use super::{Format, ReadAs, never};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
@@ -20,7 +20,7 @@ pub(super) const FORMAT: Format = Format {
     order: "after the other programs: a test of infrastructure may have both, and theirs are the rarer marks",
     named: |name| is_program(name),
     marks: &["estcontainers", "estContainers", "dockertest", "GenericContainer"],
-    read: Read::Text { begins: never, scan },
+    read: ReadAs::Text { begins: never, scan },
 };
 
 /// Whether a file is a program of a language that is read.
@@ -36,7 +36,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let Some(language) = Name::of(&path).extension().split('.').next().and_then(language) else {
         return;
     };
-    let source = Source::read(text, language);
+    let source = SourceTokens::read(text, language);
     for index in 0..source.count() {
         let Some(word) = source.word(index) else { continue };
         if matches!(
@@ -61,12 +61,12 @@ fn record(value: &Traced, analysis: &mut Analysis<'_>) {
     let is_version = text.starts_with(|first: char| first.is_ascii_digit()) && !text.contains(['/', ':']);
     // What another program decides altogether is not worth a line.
     if !is_version && text != HOLE && !text.contains(char::is_whitespace) && value.origin(0).is_some() {
-        analysis.found(Place::Testcontainers, value, value, Otherwise::Ignore);
+        analysis.found(PlaceKind::Testcontainers, value, value, Otherwise::Ignore);
     }
 }
 
 /// The image that a call is given.
-fn called(source: &Source, word: &str, open: usize, index: usize) -> Option<Traced> {
+fn called(source: &SourceTokens, word: &str, open: usize, index: usize) -> Option<Traced> {
     let arguments = source.arguments(open);
     let at = |number: usize| arguments.get(number).and_then(|&start| source.value(start));
     let named = || {
@@ -117,7 +117,7 @@ fn called(source: &Source, word: &str, open: usize, index: usize) -> Option<Trac
 }
 
 /// `Image: "x"` of Go, `Repository: "x", Tag: "y"` of dockertest, `image = "x"` of Kotlin's and Python's arguments.
-fn keyed(source: &Source, index: usize) -> Option<Traced> {
+fn keyed(source: &SourceTokens, index: usize) -> Option<Traced> {
     let (key, start) = source.named_at(index)?;
     let open = source.around(index).next()?;
     let owner = source.owner(open);

@@ -3,54 +3,54 @@
 use crate::name::Name;
 
 /// A kind: what it is called, the files, and words without which such a file pulls nothing.
-struct Unread {
+struct UnreadFormat {
     kind: &'static str,
     named: fn(&Name<'_>) -> bool,
     marks: &'static [&'static str],
 }
 
-static KINDS: [Unread; 9] = [
-    Unread {
+static KINDS: [UnreadFormat; 9] = [
+    UnreadFormat {
         kind: "Jsonnet",
         named: |name| name.has_extension(&["jsonnet", "libsonnet"]),
         marks: &["image"],
     },
-    Unread {
+    UnreadFormat {
         kind: "CUE",
         named: |name| name.has_extension(&["cue"]),
         marks: &["image"],
     },
-    Unread {
+    UnreadFormat {
         kind: "Bicep",
         named: |name| name.has_extension(&["bicep"]),
         marks: &["image"],
     },
-    Unread {
+    UnreadFormat {
         kind: "Nix",
         named: |name| name.has_extension(&["nix"]),
         marks: &["pullImage"],
     },
-    Unread {
+    UnreadFormat {
         kind: "Puppet",
         named: |name| name.has_extension(&["pp"]),
         marks: &["docker::"],
     },
-    Unread {
+    UnreadFormat {
         kind: "Salt",
         named: |name| name.has_extension(&["sls"]),
         marks: &["docker_"],
     },
-    Unread {
+    UnreadFormat {
         kind: "Vagrant",
         named: |name| name.file == "vagrantfile",
         marks: &["docker"],
     },
-    Unread {
+    UnreadFormat {
         kind: "Tilt",
         named: |name| name.file == "tiltfile" || name.file.ends_with(".tiltfile"),
         marks: &["docker", "k8s_"],
     },
-    Unread {
+    UnreadFormat {
         kind: "Jib and build images of Maven and Gradle",
         named: |name| name.file == "pom.xml" || matches!(name.file.as_str(), "build.gradle" | "build.gradle.kts"),
         marks: &["jib", "docker-maven-plugin", "<builder>", "bootBuildImage"],

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::arguments::positional;
-use super::{Build, LOOP, Pull, Shell, named};
+use super::{DockerBuild, LOOP, Pull, Shell, named};
 use crate::instruction::unquoted;
 use crate::reference::shown;
 use crate::traced::Traced;
@@ -131,7 +131,7 @@ impl Shell {
             None => context.filter(|_| !remote).map(|context| format!("{context}/Dockerfile")),
         };
         if !given.is_empty() {
-            self.builds.push(Build { dockerfile, arguments: given });
+            self.builds.push(DockerBuild { dockerfile, arguments: given });
         }
     }
 

@@ -12,7 +12,7 @@ use crate::instruction::{unquoted, word_ranges};
 use crate::reference::shown;
 use crate::traced::Traced;
 use crate::variables::{Dialect, expand, name_length};
-use split::{Command, commands, substitutions};
+use split::{SimpleCommand, commands, substitutions};
 use tools::TOOLS;
 
 /// What a sequence of commands pulls and builds.
@@ -21,7 +21,7 @@ pub struct Shell {
     /// What variables are set to so far.
     pub variables: HashMap<String, Traced>,
     pulls: Vec<Pull>,
-    builds: Vec<Build>,
+    builds: Vec<DockerBuild>,
     /// What the variables of `for` loops are in turn.
     loops: HashMap<String, Vec<Traced>>,
     /// Images that the commands so far have made.
@@ -52,11 +52,11 @@ pub struct Pull {
 }
 
 /// What the commands of a script come to.
-pub struct Done {
+pub struct ScriptResult {
     /// The images that are pulled.
     pub pulls: Vec<Pull>,
     /// The builds, each with what decides its base images.
-    pub builds: Vec<Build>,
+    pub builds: Vec<DockerBuild>,
     /// The names of images that are built, and whether they are contexts of a build.
     pub names: Vec<(Traced, bool)>,
     /// Texts that the commands write or are given.
@@ -64,7 +64,7 @@ pub struct Done {
 }
 
 /// One `docker build`.
-pub struct Build {
+pub struct DockerBuild {
     /// Path of the Dockerfile, as the command names it; `None` where it is not known.
     pub dockerfile: Option<String>,
     /// Values of `--build-arg`.
@@ -90,18 +90,18 @@ impl Shell {
     }
 
     /// What all of it comes to.
-    pub fn finish(self) -> Done {
+    pub fn finish(self) -> ScriptResult {
         let Self { mut pulls, builds, built, loaded, names, texts, .. } = self;
         // What is made is run from where it is; `pull` asks the registry all the same. What is loaded is somebody's
         // own: an official image is not worth a file.
         let here = |pull: &Pull| built.contains(&named(&pull.value)) || loaded && has_namespace(pull.value.as_str());
         pulls.retain(|pull| pull.always || !here(pull));
         pulls.iter_mut().for_each(|pull| pull.likely |= loaded && !pull.always);
-        Done { pulls, builds, names, texts }
+        ScriptResult { pulls, builds, names, texts }
     }
 
     fn run_within(&mut self, script: &Traced, depth: usize) {
-        for Command { text: command, heredocs } in commands(script) {
+        for SimpleCommand { text: command, heredocs } in commands(script) {
             for inner in if depth < DEPTH { substitutions(&command) } else { Vec::new() } {
                 self.run_within(&inner, depth + 1);
             }

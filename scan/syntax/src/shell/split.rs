@@ -4,7 +4,7 @@ use crate::instruction::{heredocs, substitution_end};
 use crate::traced::Traced;
 
 /// A simple command, and the texts that follow it as heredocs.
-pub(super) struct Command {
+pub(super) struct SimpleCommand {
     pub(super) text: Traced,
     pub(super) heredocs: Vec<Traced>,
 }
@@ -31,7 +31,7 @@ pub(super) fn substitutions(command: &Traced) -> Vec<Traced> {
 }
 
 /// The simple commands of a script, continuation lines joined.
-pub(super) fn commands(script: &Traced) -> Vec<Command> {
+pub(super) fn commands(script: &Traced) -> Vec<SimpleCommand> {
     let text = script.as_str();
     let bytes = text.as_bytes();
     let mut commands = Vec::new();
@@ -102,15 +102,15 @@ pub(super) fn commands(script: &Traced) -> Vec<Command> {
     commands
 }
 
-fn push(commands: &mut Vec<Command>, current: &mut Traced) {
+fn push(commands: &mut Vec<SimpleCommand>, current: &mut Traced) {
     let text = std::mem::take(current);
     if !text.as_str().trim().is_empty() {
-        commands.push(Command { text, heredocs: Vec::new() });
+        commands.push(SimpleCommand { text, heredocs: Vec::new() });
     }
 }
 
 /// The heredocs that the commands since the last line's end have opened, each with its command.
-fn opened(commands: &[Command], fresh: &mut usize) -> Vec<(String, usize)> {
+fn opened(commands: &[SimpleCommand], fresh: &mut usize) -> Vec<(String, usize)> {
     let line = *fresh..commands.len();
     *fresh = commands.len();
     let of = |at: usize| {

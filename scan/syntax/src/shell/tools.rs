@@ -5,18 +5,18 @@ use crate::instruction::unquoted;
 use crate::traced::Traced;
 
 /// One tool's commands.
-pub(super) struct Tool {
+pub(super) struct ToolCommands {
     pub(super) tool: &'static [&'static str],
     /// The words between the tool and the image, one of which has to be there. None: the tool itself takes an image.
     verbs: &'static [&'static str],
-    takes: Takes,
+    takes: ImageArgument,
     /// Whether the registry is asked whatever is there already.
     pub(super) always: bool,
     /// Whether it only looks into images, which are built on the spot more often than not.
     pub(super) looks: bool,
 }
 
-enum Takes {
+enum ImageArgument {
     /// The first word that is no option.
     First,
     /// The first word with `docker://` before its image.
@@ -25,122 +25,122 @@ enum Takes {
     Option(&'static [&'static str]),
 }
 
-pub(super) static TOOLS: [Tool; 16] = [
-    Tool {
+pub(super) static TOOLS: [ToolCommands; 16] = [
+    ToolCommands {
         tool: &["crane", "gcrane", "krane"],
         verbs: &["append", "mutate", "rebase"],
-        takes: Takes::Option(&["-b", "--base", "--old_base"]),
+        takes: ImageArgument::Option(&["-b", "--base", "--old_base"]),
         always: true,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["crane", "gcrane", "krane"],
         verbs: &["pull", "copy", "cp", "digest", "manifest", "export", "config", "validate"],
-        takes: Takes::First,
+        takes: ImageArgument::First,
         always: true,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["skopeo"],
         verbs: &["copy", "inspect"],
-        takes: Takes::Url,
+        takes: ImageArgument::Url,
         always: true,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["regctl"],
         verbs: &["copy", "cp", "digest", "get", "inspect", "mod", "export"],
-        takes: Takes::First,
+        takes: ImageArgument::First,
         always: true,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["ctr", "crictl"],
         verbs: &["pull"],
-        takes: Takes::First,
+        takes: ImageArgument::First,
         always: true,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["singularity", "apptainer"],
         verbs: &["pull", "build", "exec", "run", "shell"],
-        takes: Takes::Url,
+        takes: ImageArgument::Url,
         always: true,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["kubectl", "oc", "k", "microk8s.kubectl"],
         verbs: &["run", "create", "debug"],
-        takes: Takes::Option(&["--image"]),
+        takes: ImageArgument::Option(&["--image"]),
         always: false,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["kind", "k3d", "minikube"],
         verbs: &["create", "start"],
-        takes: Takes::Option(&["--image", "-i", "--base-image"]),
+        takes: ImageArgument::Option(&["--image", "-i", "--base-image"]),
         always: false,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["gcloud", "az", "flyctl", "fly", "doctl"],
         verbs: &["deploy", "create", "update", "launch", "run"],
-        takes: Takes::Option(&["--image", "-i"]),
+        takes: ImageArgument::Option(&["--image", "-i"]),
         always: true,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["cf"],
         verbs: &["push"],
-        takes: Takes::Option(&["--docker-image", "-o"]),
+        takes: ImageArgument::Option(&["--docker-image", "-o"]),
         always: true,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["pack"],
         verbs: &["build", "builder"],
-        takes: Takes::Option(&["--builder", "-B", "--run-image"]),
+        takes: ImageArgument::Option(&["--builder", "-B", "--run-image"]),
         always: false,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["trivy"],
         verbs: &["image", "i"],
-        takes: Takes::First,
+        takes: ImageArgument::First,
         always: false,
         looks: true,
     },
-    Tool {
+    ToolCommands {
         tool: &["grype", "syft", "dive", "dockle", "slim"],
         verbs: &[],
-        takes: Takes::First,
+        takes: ImageArgument::First,
         always: false,
         looks: true,
     },
-    Tool {
+    ToolCommands {
         tool: &["distrobox", "distrobox-create", "toolbox"],
         verbs: &["create", "enter"],
-        takes: Takes::Option(&["--image", "-i"]),
+        takes: ImageArgument::Option(&["--image", "-i"]),
         always: false,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["earthly"],
         verbs: &["bootstrap"],
-        takes: Takes::Option(&["--buildkit-image"]),
+        takes: ImageArgument::Option(&["--buildkit-image"]),
         always: false,
         looks: false,
     },
-    Tool {
+    ToolCommands {
         tool: &["act"],
         verbs: &[],
-        takes: Takes::Option(&["-P", "--platform"]),
+        takes: ImageArgument::Option(&["-P", "--platform"]),
         always: false,
         looks: false,
     },
 ];
 
-impl Tool {
+impl ToolCommands {
     /// The images that a command's words name, each as written and with values in.
     pub(super) fn images(&self, words: &[Traced], fill: &dyn Fn(&Traced) -> Traced) -> Vec<(Traced, Traced)> {
         let rows = TOOLS.iter().filter(|row| row.tool == self.tool);
@@ -155,15 +155,15 @@ impl Tool {
             None => return Vec::new(),
         };
         let written: Vec<Traced> = match self.takes {
-            Takes::First => positional(arguments, "pull", fill).map(unquoted).into_iter().collect(),
-            Takes::Url => {
+            ImageArgument::First => positional(arguments, "pull", fill).map(unquoted).into_iter().collect(),
+            ImageArgument::Url => {
                 let url = arguments.iter().map(unquoted).find(|word| fill(word).as_str().contains("://"));
                 url.filter(|url| url.as_str().starts_with("docker://"))
                     .map(|url| url.slice("docker://".len()..url.as_str().len()))
                     .into_iter()
                     .collect()
             }
-            Takes::Option(names) => options(arguments, names),
+            ImageArgument::Option(names) => options(arguments, names),
         };
         // `act -P ubuntu-latest=image`, `regctl image mod ocidir://...`
         let written = written.into_iter().map(|word| match word.as_str().find('=').filter(|_| self.tool == ["act"]) {

@@ -23,7 +23,7 @@ pub enum Language {
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// A name or a number.
     Word,
     /// A text; its range is without the quotes.
@@ -46,7 +46,7 @@ pub enum Quotes {
 /// One token.
 #[derive(Debug, Clone)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) range: Range<usize>,
 }
 
@@ -74,14 +74,14 @@ pub(super) fn read(text: Traced, language: Language) -> Tokens {
     let mut inside = vec![None; list.len()];
     let mut open: Vec<usize> = Vec::new();
     for (index, token) in list.iter().enumerate() {
-        if let Kind::Mark(b')' | b']' | b'}') = token.kind
+        if let TokenKind::Mark(b')' | b']' | b'}') = token.kind
             && let Some(start) = open.pop()
         {
             partner[start] = index;
             partner[index] = start;
         }
         inside[index] = open.last().copied();
-        if let Kind::Mark(b'(' | b'[' | b'{') = token.kind {
+        if let TokenKind::Mark(b'(' | b'[' | b'{') = token.kind {
             open.push(index);
         }
     }
@@ -103,7 +103,7 @@ impl Lexer<'_> {
         while let Some(&byte) = bytes.get(self.at) {
             let start = self.at;
             match byte {
-                b'\n' if self.language == Language::Script => self.push(Kind::Mark(b'\n'), start..start + 1),
+                b'\n' if self.language == Language::Script => self.push(TokenKind::Mark(b'\n'), start..start + 1),
                 _ if byte.is_ascii_whitespace() => self.at += 1,
                 b'/' if self.rest().starts_with("//") && self.language != Language::Python => self.skip_line(),
                 b'/' if self.rest().starts_with("/*") && self.language != Language::Python => {
@@ -124,9 +124,9 @@ impl Lexer<'_> {
                     } else {
                         end
                     };
-                    self.push(Kind::Word, start..end);
+                    self.push(TokenKind::Word, start..end);
                 }
-                _ => self.push(Kind::Mark(byte), start..start + 1),
+                _ => self.push(TokenKind::Mark(byte), start..start + 1),
             }
         }
         self.list
@@ -136,7 +136,7 @@ impl Lexer<'_> {
         &self.text[self.at..]
     }
 
-    fn push(&mut self, kind: Kind, range: Range<usize>) {
+    fn push(&mut self, kind: TokenKind, range: Range<usize>) {
         self.at = range.end;
         self.list.push(Token { kind, range });
     }
@@ -173,7 +173,7 @@ impl Lexer<'_> {
                     .filter(|length| rest.get(length + 1) == Some(&b'\'')),
             };
             let Some(length) = length else { return false };
-            self.push(Kind::Text(Quotes::Plain), start + 1..start + 1 + length);
+            self.push(TokenKind::Text(Quotes::Plain), start + 1..start + 1 + length);
             self.at += 1;
             return true;
         }
@@ -192,7 +192,7 @@ impl Lexer<'_> {
             (Language::Python, _) | (Language::Script, b'\'') | (Language::Braces, b'`') => Quotes::Plain,
             _ => Quotes::Dollar,
         };
-        self.push(Kind::Text(quotes), range);
+        self.push(TokenKind::Text(quotes), range);
         self.at += width;
     }
 
@@ -256,7 +256,7 @@ impl Lexer<'_> {
             }
             end += line.len();
         }
-        self.push(Kind::Text(Quotes::Dollar), begin..end);
+        self.push(TokenKind::Text(Quotes::Dollar), begin..end);
         self.skip_line();
         true
     }

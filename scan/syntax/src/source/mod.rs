@@ -7,7 +7,7 @@ mod value;
 
 use std::collections::HashMap;
 
-pub use lexer::{Kind, Language, Quotes};
+pub use lexer::{Language, Quotes, TokenKind};
 use lexer::{Tokens, read};
 
 use crate::traced::Traced;
@@ -16,7 +16,7 @@ use crate::traced::Traced;
 const STEPS: usize = 200_000;
 
 /// A program's tokens, and what its names stand for.
-pub struct Source {
+pub struct SourceTokens {
     tokens: Tokens,
     /// Where the expression begins that a name is given.
     names: HashMap<String, usize>,
@@ -34,7 +34,7 @@ pub fn language(extension: &str) -> Option<Language> {
     })
 }
 
-impl Source {
+impl SourceTokens {
     /// Reads a program.
     pub fn read(text: &Traced, language: Language) -> Self {
         let mut source = Self {
@@ -54,18 +54,18 @@ impl Source {
     /// The word at an index, if there is one.
     pub fn word(&self, index: usize) -> Option<&str> {
         let token = self.tokens.list.get(index)?;
-        (token.kind == Kind::Word).then(|| &self.tokens.text.as_str()[token.range.clone()])
+        (token.kind == TokenKind::Word).then(|| &self.tokens.text.as_str()[token.range.clone()])
     }
 
     /// Whether a mark is at an index.
     pub fn is_mark(&self, index: usize, mark: u8) -> bool {
-        self.tokens.list.get(index).is_some_and(|token| token.kind == Kind::Mark(mark))
+        self.tokens.list.get(index).is_some_and(|token| token.kind == TokenKind::Mark(mark))
     }
 
     /// The content of the text at an index, as it is written.
     pub fn literal(&self, index: usize) -> Option<Traced> {
         let token = self.tokens.list.get(index)?;
-        matches!(token.kind, Kind::Text(_)).then(|| self.tokens.text.slice(token.range.clone()))
+        matches!(token.kind, TokenKind::Text(_)).then(|| self.tokens.text.slice(token.range.clone()))
     }
 
     /// Where the bracket at an index closes.
@@ -79,7 +79,7 @@ impl Source {
     }
 
     /// What is at an index.
-    pub fn kind(&self, index: usize) -> Option<Kind> {
+    pub fn kind(&self, index: usize) -> Option<TokenKind> {
         self.tokens.list.get(index).map(|token| token.kind)
     }
 
@@ -95,17 +95,17 @@ impl Source {
         for _ in 0..12 {
             let Some(before) = at.checked_sub(1) else { return "" };
             match self.tokens.list[before].kind {
-                Kind::Word => {
+                TokenKind::Word => {
                     let inside_angles = self.is_mark(at, b'>') || self.is_mark(before.wrapping_sub(1), b'<');
                     if !inside_angles {
                         return self.word(before).unwrap_or_default();
                     }
                 }
-                Kind::Mark(b'<' | b'>' | b':' | b'=' | b'?' | b',' | b'\n') => {}
-                Kind::Text(_) if self.is_mark(at, b':') => {
+                TokenKind::Mark(b'<' | b'>' | b':' | b'=' | b'?' | b',' | b'\n') => {}
+                TokenKind::Text(_) if self.is_mark(at, b':') => {
                     return &self.tokens.text.as_str()[self.tokens.list[before].range.clone()];
                 }
-                Kind::Text(_) | Kind::Mark(_) => return "",
+                TokenKind::Text(_) | TokenKind::Mark(_) => return "",
             }
             at = before;
         }
@@ -119,10 +119,10 @@ impl Source {
             let mut depth = 0;
             for _ in 0..40 {
                 match self.tokens.list.get(at)?.kind {
-                    Kind::Mark(b'<') => depth += 1,
-                    Kind::Mark(b'>') => depth -= 1,
-                    Kind::Mark(b'(' | b'{' | b';') => return None,
-                    Kind::Word | Kind::Text(_) | Kind::Mark(_) => {}
+                    TokenKind::Mark(b'<') => depth += 1,
+                    TokenKind::Mark(b'>') => depth -= 1,
+                    TokenKind::Mark(b'(' | b'{' | b';') => return None,
+                    TokenKind::Word | TokenKind::Text(_) | TokenKind::Mark(_) => {}
                 }
                 at += 1;
                 if depth == 0 {
@@ -143,15 +143,15 @@ impl Source {
         let mut fresh = true;
         while at < close {
             match self.tokens.list[at].kind {
-                Kind::Mark(b'\n') => {}
-                Kind::Mark(b',') => fresh = true,
+                TokenKind::Mark(b'\n') => {}
+                TokenKind::Mark(b',') => fresh = true,
                 _ if fresh => {
                     starts.push(at);
                     fresh = false;
                     continue;
                 }
-                Kind::Mark(b'(' | b'[' | b'{') => at = self.close(at).unwrap_or(at),
-                Kind::Word | Kind::Text(_) | Kind::Mark(_) => {}
+                TokenKind::Mark(b'(' | b'[' | b'{') => at = self.close(at).unwrap_or(at),
+                TokenKind::Word | TokenKind::Text(_) | TokenKind::Mark(_) => {}
             }
             at += 1;
             if starts.len() > 64 {
@@ -172,7 +172,7 @@ impl Source {
     /// value`.
     pub fn named_at(&self, start: usize) -> Option<(&str, usize)> {
         let token = self.tokens.list.get(start)?;
-        if matches!(token.kind, Kind::Mark(_)) {
+        if matches!(token.kind, TokenKind::Mark(_)) {
             return None;
         }
         let equals = self.is_mark(start + 1, b'=') && !self.is_mark(start + 2, b'=') && !self.is_mark(start + 2, b'>');
@@ -191,7 +191,7 @@ impl Source {
                 .tokens
                 .list
                 .get(index - 1)
-                .is_some_and(|before| matches!(before.kind, Kind::Mark(b'=' | b'!' | b'<' | b'+' | b'-')));
+                .is_some_and(|before| matches!(before.kind, TokenKind::Mark(b'=' | b'!' | b'<' | b'+' | b'-')));
             let group = self.tokens.inside[index];
             let argument = group
                 .is_some_and(|open| self.is_mark(open, b'(') && !matches!(self.owner(open), "const" | "var" | "val"));

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Kind, Quotes, Source};
+use super::{Quotes, SourceTokens, TokenKind};
 use crate::traced::{Traced, Unknown};
 use crate::variables::name_length;
 
@@ -52,7 +52,7 @@ const LOOKUPS: [&str; 13] = [
     "GetValue",
 ];
 
-impl Source {
+impl SourceTokens {
     /// What the expression that begins at an index is.
     pub fn value(&self, start: usize) -> Option<Traced> {
         self.expression(start, 0).map(|(value, _)| value).filter(|value| !value.is_empty())
@@ -109,22 +109,22 @@ impl Source {
             at += 1;
         }
         let (mut value, mut at) = match self.tokens.list.get(at)?.kind {
-            Kind::Text(quotes) => {
+            TokenKind::Text(quotes) => {
                 let mut value = self.filled(at, quotes, depth);
                 let mut end = at + 1;
                 // Texts side by side are one in Python.
-                while let Some(Kind::Text(quotes)) = self.tokens.list.get(end).map(|token| token.kind) {
+                while let Some(TokenKind::Text(quotes)) = self.tokens.list.get(end).map(|token| token.kind) {
                     value.push(&self.filled(end, quotes, depth));
                     end += 1;
                 }
                 (value, end)
             }
-            Kind::Mark(b'(') => {
+            TokenKind::Mark(b'(') => {
                 let (value, _) = self.expression(at + 1, depth + 1)?;
                 (value, self.close(at)? + 1)
             }
-            Kind::Word => self.path(at, depth)?,
-            Kind::Mark(_) => return None,
+            TokenKind::Word => self.path(at, depth)?,
+            TokenKind::Mark(_) => return None,
         };
         while self.is_mark(at, b'.') || self.is_mark(at, b'!') {
             let Some(name) = self.word(at + 1) else { break };

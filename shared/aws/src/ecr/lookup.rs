@@ -1,32 +1,36 @@
 //! What a reference to a private ECR registry means right now, in the domain's words.
 
 use super::{EcrError, EcrErrorKind, EcrRegions, ImageId};
-use pullsafe::lookup::{Doubt, Lookup, Resolved, Storage};
+use pullsafe::lookup::{Doubt, Lookup, ResolvedImage, Storage};
 use pullsafe::manifest::Contents;
 use pullsafe::reference::{Digest, Reference, ecr_host};
 
 /// An image of ECR: what its name means, where it is kept, and its manifest, where it can be pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct FoundImage {
     /// What its tag or digest means; the platforms as far as the manifest says them.
-    pub resolved: Resolved,
+    pub resolved: ResolvedImage,
     /// Where it is kept.
     pub storage: Storage,
     /// What its manifest refers to, where there was one to read.
     pub contents: Option<Contents>,
 }
 
-impl Kept {
+impl FoundImage {
     fn of(digest: Digest, storage: Storage, contents: Option<Contents>) -> Self {
         let platforms = contents.as_ref().map(names).filter(|platforms| !platforms.is_empty());
-        Self { resolved: Resolved { digest, platforms }, storage, contents }
+        Self {
+            resolved: ResolvedImage { digest, platforms },
+            storage,
+            contents,
+        }
     }
 }
 
 impl EcrRegions {
     /// Looks an image up with where it is kept: DescribeImages knows those in the archive too, which a pull answers for
     /// as if they did not exist.
-    pub async fn kept(&self, reference: &Reference) -> Lookup<Kept> {
+    pub async fn kept(&self, reference: &Reference) -> Lookup<FoundImage> {
         let Some(host) = ecr_host(reference.registry()) else {
             return not_ecr(reference);
         };
@@ -48,7 +52,7 @@ impl EcrRegions {
                     && batch.as_ref().is_ok_and(|batch| !batch.images.is_empty()) =>
             {
                 return match batch.ok().and_then(|batch| batch.images.into_iter().next()) {
-                    Some(image) => Lookup::Found(Kept::of(
+                    Some(image) => Lookup::Found(FoundImage::of(
                         image.digest,
                         Storage::Standard,
                         Contents::parse(image.manifest.as_bytes()).ok(),
@@ -64,12 +68,12 @@ impl EcrRegions {
             (false, true) => Storage::Archive,
             (false, false) => Storage::Standard,
         };
-        Lookup::Found(Kept::of(image.digest, storage, contents))
+        Lookup::Found(FoundImage::of(image.digest, storage, contents))
     }
 
     /// Looks an image up by its digest, its tag, or `latest`. No pull is counted but by ECR itself, as the time of the
     /// last pull.
-    pub async fn resolve(&self, reference: &Reference) -> Lookup<Resolved> {
+    pub async fn resolve(&self, reference: &Reference) -> Lookup<ResolvedImage> {
         let Some(host) = ecr_host(reference.registry()) else {
             return not_ecr(reference);
         };
@@ -80,7 +84,7 @@ impl EcrRegions {
             Err(error) => return doubt(&error),
         };
         match (batch.images.first(), batch.failures.first()) {
-            (Some(image), _) => Lookup::Found(Resolved {
+            (Some(image), _) => Lookup::Found(ResolvedImage {
                 digest: image.digest.clone(),
                 platforms: offered(&image.manifest),
             }),

@@ -28,7 +28,7 @@ mod repositories;
 
 pub use credentials::{Authorization, EcrCredentials};
 pub use looks::Signing;
-pub use lookup::Kept;
+pub use lookup::FoundImage;
 pub use native::EcrNative;
 pub use repositories::{Lifecycle, TagMutability};
 

@@ -1,7 +1,7 @@
 //! The settings of the image gate.
 
-use super::read::{Fault, Reader};
-use super::values::Mirror;
+use super::read::{SettingFault, SettingsReader};
+use super::values::MirrorLocation;
 use super::variables::*;
 
 /// The configuration of the image gate and its waker, read and checked.
@@ -12,7 +12,7 @@ pub struct GateSettings {
     /// The queue of the mirror's jobs; without one no `Source` is asked for.
     pub mirror_queue_url: Option<String>,
     /// Where the mirror puts its copies.
-    pub mirror: Option<Mirror>,
+    pub mirror: Option<MirrorLocation>,
     /// The mirror's log group.
     pub mirror_log_group: Option<String>,
     /// The own queue.
@@ -26,13 +26,13 @@ impl GateSettings {
     ///
     /// # Errors
     /// All faults, not only the first.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { lookup, faults: Vec::new() };
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingFault>> {
+        let mut reader = SettingsReader { lookup, faults: Vec::new() };
         let prefix = reader.text(MIRROR_PREFIX).trim_matches('/').to_owned();
         let settings = Self {
             table: reader.text(TABLE),
             mirror_queue_url: reader.queue(MIRROR_QUEUE),
-            mirror: reader.optional(MIRROR_REGISTRY).map(|registry| Mirror { registry, prefix }),
+            mirror: reader.optional(MIRROR_REGISTRY).map(|registry| MirrorLocation { registry, prefix }),
             mirror_log_group: reader.optional(MIRROR_LOG),
             queue_url: reader.queue(GATE_QUEUE),
             allow_local_response_url: reader.flag(ALLOW_LOCAL_RESPONSE_URL),

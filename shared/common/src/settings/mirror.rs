@@ -1,7 +1,7 @@
 //! The settings of the mirror.
 
-use super::read::{Fault, Reader};
-use super::values::Format;
+use super::read::{SettingFault, SettingsReader};
+use super::values::MessageFormat;
 use super::variables::*;
 
 /// The mirror's configuration, read and checked.
@@ -26,7 +26,7 @@ pub struct MirrorSettings {
     /// The secret with Docker Hub's credentials.
     pub hub_secret: Option<String>,
     /// How messages for people are written.
-    pub format: Format,
+    pub format: MessageFormat,
 }
 
 impl Default for MirrorSettings {
@@ -42,7 +42,7 @@ impl Default for MirrorSettings {
             prefix: "docker-hub".to_owned(),
             config_parameter: None,
             hub_secret: None,
-            format: Format::Text,
+            format: MessageFormat::Text,
         }
     }
 }
@@ -52,8 +52,8 @@ impl MirrorSettings {
     ///
     /// # Errors
     /// All faults, not only the first.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { lookup, faults: Vec::new() };
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingFault>> {
+        let mut reader = SettingsReader { lookup, faults: Vec::new() };
         let settings = Self {
             table: reader.optional(TABLE),
             topic_arn: reader.optional(TOPIC),

@@ -1,6 +1,6 @@
 //! The settings of the probe.
 
-use super::read::{Fault, Reader};
+use super::read::{SettingFault, SettingsReader};
 use super::variables::*;
 
 /// The probe's configuration, read and checked.
@@ -15,8 +15,8 @@ impl ProbeSettings {
     ///
     /// # Errors
     /// All faults, not only the first.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { lookup, faults: Vec::new() };
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingFault>> {
+        let mut reader = SettingsReader { lookup, faults: Vec::new() };
         let subnets = reader.text(PROBE_SUBNETS);
         let subnets =
             subnets.split(',').map(str::trim).filter(|subnet| !subnet.is_empty()).map(str::to_owned).collect();

@@ -2,31 +2,31 @@
 
 use std::fmt;
 
-use super::values::Format;
+use super::values::MessageFormat;
 use super::variables::*;
 use crate::arn::Arn;
 
 /// A setting that is missing or has a bad value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct SettingFault {
     /// The variable.
     pub name: &'static str,
     /// What is wrong with it.
     pub problem: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SettingFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}", self.name, self.problem)
     }
 }
 
-pub(super) struct Reader<L> {
+pub(super) struct SettingsReader<L> {
     pub(super) lookup: L,
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<SettingFault>,
 }
 
-impl<L: Fn(&str) -> Option<String>> Reader<L> {
+impl<L: Fn(&str) -> Option<String>> SettingsReader<L> {
     pub(super) fn text(&mut self, setting: Setting) -> String {
         match ((self.lookup)(setting.name).map(|value| value.trim().to_owned()), setting.default) {
             (Some(value), None) if value.is_empty() => self.missing(setting),
@@ -37,7 +37,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     pub(super) fn missing(&mut self, setting: Setting) -> String {
-        self.faults.push(Fault {
+        self.faults.push(SettingFault {
             name: setting.name,
             problem: format!("must be set. {}", setting.meaning),
         });
@@ -53,7 +53,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     ) -> T {
         let value = self.text(setting);
         parse(&value).unwrap_or_else(|| {
-            self.faults.push(Fault {
+            self.faults.push(SettingFault {
                 name: setting.name,
                 problem: format!("is `{value}`, expected {expected}"),
             });
@@ -73,7 +73,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             matches!(scheme, "https" | "http") && rest.split('/').filter(|part| !part.is_empty()).count() >= 2
         });
         if !has_host {
-            self.faults.push(Fault {
+            self.faults.push(SettingFault {
                 name: setting.name,
                 problem: format!("is `{url}`, expected the URL of a queue"),
             });
@@ -81,11 +81,13 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         Some(url)
     }
 
-    pub(super) fn format(&mut self) -> Format {
-        self.parsed(FORMAT, Format::Text, "`text` or `chatbot`", |value| match value.to_ascii_lowercase().as_str() {
-            "text" => Some(Format::Text),
-            "chatbot" => Some(Format::Chatbot),
-            _ => None,
+    pub(super) fn format(&mut self) -> MessageFormat {
+        self.parsed(FORMAT, MessageFormat::Text, "`text` or `chatbot`", |value| {
+            match value.to_ascii_lowercase().as_str() {
+                "text" => Some(MessageFormat::Text),
+                "chatbot" => Some(MessageFormat::Chatbot),
+                _ => None,
+            }
         })
     }
 
@@ -94,7 +96,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         let text = self.optional(setting)?;
         let is_function = Arn::parse(&text).is_some_and(|arn| arn.resource.starts_with("function:"));
         if !is_function {
-            self.faults.push(Fault {
+            self.faults.push(SettingFault {
                 name: setting.name,
                 problem: format!("is `{text}`, expected the ARN of a function"),
             });

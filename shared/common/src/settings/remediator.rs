@@ -1,7 +1,7 @@
 //! The settings of the remediator.
 
-use super::read::{Fault, Reader};
-use super::values::{Format, Mirror};
+use super::read::{SettingFault, SettingsReader};
+use super::values::{MessageFormat, MirrorLocation};
 use super::variables::*;
 use crate::notice::OnBus;
 
@@ -76,7 +76,7 @@ pub struct Settings {
     /// Event bus.
     pub event_bus: String,
     /// The mirror, if there is one.
-    pub mirror: Option<Mirror>,
+    pub mirror: Option<MirrorLocation>,
     /// Whether official images may move to ECR Public.
     pub public_fallback: bool,
     /// What to do ahead of a failure.
@@ -108,7 +108,7 @@ pub struct Settings {
     /// Within how many minutes.
     pub outbreak_minutes: i64,
     /// How messages are written.
-    pub format: Format,
+    pub format: MessageFormat,
 }
 
 impl Settings {
@@ -116,8 +116,8 @@ impl Settings {
     ///
     /// # Errors
     /// All faults, not only the first.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { lookup, faults: Vec::new() };
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingFault>> {
+        let mut reader = SettingsReader { lookup, faults: Vec::new() };
         let choice = |value: &str| value.to_ascii_lowercase();
         let registry = reader.text(MIRROR_REGISTRY);
         let prefix = reader.text(MIRROR_PREFIX);
@@ -137,7 +137,8 @@ impl Settings {
             queue_url: reader.text(QUEUE),
             mirror_queue_url: (!queue.is_empty()).then_some(queue),
             event_bus: reader.text(EVENT_BUS),
-            mirror: (!registry.is_empty()).then(|| Mirror { registry, prefix: prefix.trim_matches('/').to_owned() }),
+            mirror: (!registry.is_empty())
+                .then(|| MirrorLocation { registry, prefix: prefix.trim_matches('/').to_owned() }),
             public_fallback: reader.flag(PUBLIC_FALLBACK),
             ahead: reader.parsed(AHEAD, Ahead::Off, "`off`, `warn` or `move`", |value| match choice(value).as_str() {
                 "off" => Some(Ahead::Off),

@@ -1,6 +1,6 @@
 use super::*;
 
-fn read(pairs: &[(&str, &str)]) -> Result<Settings, Vec<Fault>> {
+fn read(pairs: &[(&str, &str)]) -> Result<Settings, Vec<SettingFault>> {
     Settings::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
 }
 
@@ -25,7 +25,7 @@ fn the_mirror_runs_without_any_setting() {
     assert_eq!(set.plan_queue_url.as_deref(), Some("PULLSAFE_MIRROR_PLAN_QUEUE_URL"));
     assert_eq!(set.config_parameter.as_deref(), Some("PULLSAFE_MIRROR_CONFIG"));
     assert_eq!(set.hub_secret.as_deref(), Some("PULLSAFE_DOCKER_HUB_SECRET"));
-    assert_eq!((set.event_bus.as_str(), set.format), ("PULLSAFE_EVENT_BUS", Format::Chatbot));
+    assert_eq!((set.event_bus.as_str(), set.format), ("PULLSAFE_EVENT_BUS", MessageFormat::Chatbot));
     assert!(MirrorSettings::read(|name| (name == FORMAT.name).then(|| "xml".to_owned())).is_err());
 }
 
@@ -40,7 +40,7 @@ fn the_gate_starts_with_no_bad_value() {
         ("PULLSAFE_GATE_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/q"),
     ])
     .unwrap();
-    assert_eq!(set.mirror, Some(Mirror { registry: "r".to_owned(), prefix: "docker-hub".to_owned() }));
+    assert_eq!(set.mirror, Some(MirrorLocation { registry: "r".to_owned(), prefix: "docker-hub".to_owned() }));
     assert!(!set.allow_local_response_url && set.mirror_queue_url.is_none());
     let faults =
         read(&[("PULLSAFE_ALLOW_LOCAL_RESPONSE_URL", "yes"), ("PULLSAFE_MIRROR_QUEUE_URL", "queue")]).unwrap_err();

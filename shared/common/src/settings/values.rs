@@ -2,7 +2,7 @@
 
 /// How messages for people are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum MessageFormat {
     /// Plain text that reads alone.
     Text,
     /// The custom-notification schema of Amazon Q in chat applications.
@@ -11,7 +11,7 @@ pub enum Format {
 
 /// Where the mirror is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mirror {
+pub struct MirrorLocation {
     /// Host of the registry.
     pub registry: String,
     /// First part of the repository names.

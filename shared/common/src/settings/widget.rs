@@ -1,6 +1,6 @@
 //! The settings of the widget.
 
-use super::read::{Fault, Reader};
+use super::read::{SettingFault, SettingsReader};
 use super::variables::*;
 
 /// The widget's configuration, read and checked.
@@ -21,8 +21,8 @@ impl WidgetSettings {
     ///
     /// # Errors
     /// All faults, not only the first.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { lookup, faults: Vec::new() };
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingFault>> {
+        let mut reader = SettingsReader { lookup, faults: Vec::new() };
         let settings = Self {
             table: reader.text(TABLE),
             outbreak_after: reader.outbreak_after(),

@@ -5,7 +5,7 @@ use pullsafe::settings::Ahead;
 use pullsafe_radar::Forecast;
 
 use super::LimitAhead;
-use crate::notice::{Text, subject_line};
+use crate::notice::{NoticeText, subject_line};
 use crate::published::{Published, PullLimit};
 
 impl LimitAhead {
@@ -14,7 +14,7 @@ impl LimitAhead {
         let Forecast::Exhausted { at, .. } = &self.forecast else {
             return None;
         };
-        let mut text = Text::default();
+        let mut text = NoticeText::default();
         text.line(&format!("{}.", self.says()));
         text.line(
             "Whatever leaves by this address pulls nothing without credentials then, until pulls of six hours \

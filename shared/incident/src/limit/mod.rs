@@ -4,7 +4,7 @@ mod message;
 
 use pullsafe::arn::ServiceId;
 use pullsafe::timestamp::Timestamp;
-use pullsafe_radar::{Demand, Forecast, History, Reading, Source, forecast, to_move};
+use pullsafe_radar::{Demand, Forecast, Reading, Readings, Source, forecast, to_move};
 use serde::{Deserialize, Serialize};
 
 /// A service that pulls from Docker Hub without credentials and by an address that it shares, as it was last seen.
@@ -51,7 +51,7 @@ pub struct LimitAhead {
 
 impl LimitAhead {
     /// Seen from the newest reading, with what the services behind it are about to pull; `None` where nothing was read.
-    pub fn of(source: &Source, history: &History, demands: &[Demand]) -> Option<Self> {
+    pub fn of(source: &Source, history: &Readings, demands: &[Demand]) -> Option<Self> {
         let reading = *history.last()?;
         Some(Self {
             source: source.clone(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::need::Need;
 use super::{Common, Member};
 use crate::incident::{Act, ActState, Incident};
-use crate::notice::{Text, subject_line};
+use crate::notice::{NoticeText, subject_line};
 use crate::plan::Plan;
 use crate::published::{OutbreakDigest, Published, Standings};
 use crate::waiting::WaitingFor;
@@ -247,7 +247,7 @@ impl Story {
     pub fn notice(&self, outbreak: &str, id: String, over_since: Option<Timestamp>) -> Notice {
         let Self { common, services, needing, .. } = self;
         let services = plural(*services);
-        let mut text = Text::default();
+        let mut text = NoticeText::default();
         text.line(&self.in_a_line(over_since));
         for need in &self.needs {
             text.section(&format!("Needs a person, {}", plural(need.count)), [need.names(), need.what.clone()]);

@@ -48,14 +48,14 @@ pub struct Member {
 
 /// When incidents are an outbreak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
+pub struct OutbreakRules {
     /// How many it takes.
     pub after: usize,
     /// Within how many seconds.
     pub window_seconds: i64,
 }
 
-impl Rules {
+impl OutbreakRules {
     /// Where a stack has not been told otherwise.
     pub const USUAL: Self = Self { after: 3, window_seconds: 30 * 60 };
 }
@@ -89,7 +89,7 @@ pub struct Outbreak {
 
 /// How a message is told, and what is to be written before it is.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Admission {
+pub enum Telling {
     /// By itself.
     Alone(Option<Outbreak>),
     /// With others, by the digests of the outbreak of this id.
@@ -99,16 +99,16 @@ pub enum Admission {
 impl Outbreak {
     /// How a message of a member is told. The same member gets the same answer however often it asks, until the
     /// outbreak begins or ends.
-    pub fn admit(known: Option<&Self>, common: &Common, member: &Member, rules: Rules) -> Admission {
+    pub fn admit(known: Option<&Self>, common: &Common, member: &Member, rules: OutbreakRules) -> Telling {
         let outbox = known.map(|known| known.outbox.clone()).unwrap_or_default();
         let known = known.filter(|known| known.ended_at.is_none());
         if let Some(lasting) = known.filter(|known| known.began.is_some()) {
             let revived = lasting.calm_since.map(|_| Self { calm_since: None, ..lasting.clone() });
-            return Admission::Together(lasting.id(), revived);
+            return Telling::Together(lasting.id(), revived);
         }
         let mut alone = known.map(|known| known.alone.clone()).unwrap_or_default();
         if known.is_some_and(|known| known.lists(member)) {
-            return Admission::Alone(None);
+            return Telling::Alone(None);
         }
         alone.retain(|told| told.subject != member.subject && member.at.seconds_since(told.at) < rules.window_seconds);
         let begins = alone.len() + 1 >= rules.after;
@@ -125,9 +125,9 @@ impl Outbreak {
             outbox,
         };
         if begins {
-            Admission::Together(outbreak.id(), Some(outbreak))
+            Telling::Together(outbreak.id(), Some(outbreak))
         } else {
-            Admission::Alone(Some(outbreak))
+            Telling::Alone(Some(outbreak))
         }
     }
 

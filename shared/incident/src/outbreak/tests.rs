@@ -1,7 +1,7 @@
 use super::*;
 use crate::incident::{Act, ActState};
 use crate::plan::Plan;
-use crate::refusal::Refusal;
+use crate::refusal::StepRefusal;
 use pullsafe::arn::ServiceId;
 use pullsafe::reference::Registry;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Kind, RemedyName};
@@ -9,7 +9,7 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_radar::Source;
 
 const BEGIN: Timestamp = Timestamp::from_millis(1_768_504_620_000);
-const RULES: Rules = Rules { after: 3, window_seconds: 1800 };
+const RULES: OutbreakRules = OutbreakRules { after: 3, window_seconds: 1800 };
 
 fn subject(number: i64) -> Subject {
     Subject::Service(ServiceId {
@@ -70,11 +70,11 @@ fn join(joins: &[(i64, i64)]) -> (Option<Outbreak>, usize) {
     let (mut known, mut alone) = (None, 0);
     for (number, seconds) in joins {
         let change = match Outbreak::admit(known.as_ref(), &quota(), &member(*number, *seconds), RULES) {
-            Admission::Alone(change) => {
+            Telling::Alone(change) => {
                 alone += 1;
                 change
             }
-            Admission::Together(_, change) => change,
+            Telling::Together(_, change) => change,
         };
         known = change.or(known);
     }
@@ -113,7 +113,7 @@ fn one_service_is_no_outbreak_however_often_it_fails() {
     let mut known = None;
     for round in 0..10 {
         let again = Member { incident: format!("incident-{round}"), ..member(1, round) };
-        let Admission::Alone(change) = Outbreak::admit(known.as_ref(), &quota(), &again, RULES) else {
+        let Telling::Alone(change) = Outbreak::admit(known.as_ref(), &quota(), &again, RULES) else {
             panic!("round {round}")
         };
         known = change.or(known);
@@ -162,8 +162,7 @@ fn the_end_is_told_once_and_after_a_calm() {
     outbreak.look(&members, at(300));
     assert_eq!((outbreak.outbox.len(), outbreak.due(at(300))), (0, Some(at(420))));
     // Somebody joins meanwhile: it is no end.
-    let Admission::Together(_, Some(revived)) = Outbreak::admit(Some(&outbreak), &quota(), &member(4, 310), RULES)
-    else {
+    let Telling::Together(_, Some(revived)) = Outbreak::admit(Some(&outbreak), &quota(), &member(4, 310), RULES) else {
         panic!()
     };
     assert_eq!(revived.calm_since, None);
@@ -176,7 +175,7 @@ fn the_end_is_told_once_and_after_a_calm() {
     outbreak.look(&members, at(900));
     assert_eq!(outbreak.outbox.len(), 1);
     // The next one begins anew, and the end that waits is not lost.
-    let Admission::Alone(Some(next)) = Outbreak::admit(Some(&outbreak), &quota(), &member(5, 1000), RULES) else {
+    let Telling::Alone(Some(next)) = Outbreak::admit(Some(&outbreak), &quota(), &member(5, 1000), RULES) else {
         panic!()
     };
     assert_eq!((next.outbox.len(), next.alone.len(), next.began), (1, 1, None));
@@ -260,7 +259,7 @@ fn over(incident: Incident) -> Incident {
 }
 
 fn refused(incident: Incident) -> Incident {
-    let refusal = Refusal {
+    let refusal = StepRefusal {
         at: BEGIN,
         call: "ecs:UpdateService".to_owned(),
         why: "AccessDeniedException".to_owned(),
@@ -306,11 +305,11 @@ fn a_thousand_services_are_five_messages_and_nothing_is_missing() {
             for number in (0..SERVICES).filter(|number| number * 890 / SERVICES == second) {
                 let joining = member(number, second);
                 let change = match Outbreak::admit(known.as_ref(), &quota(), &joining, RULES) {
-                    Admission::Alone(change) => {
+                    Telling::Alone(change) => {
                         alone += 1;
                         change
                     }
-                    Admission::Together(_, change) => change,
+                    Telling::Together(_, change) => change,
                 };
                 known = change.or(known);
                 members.push((joining, second));

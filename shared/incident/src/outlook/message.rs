@@ -6,17 +6,18 @@ use pullsafe::digest::Digest;
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
 
-use super::{Finding, NextLaunch, Outlook, Outlooks, SOON_SECONDS, Severity};
-use crate::notice::{Text, subject_line};
+use super::{NextLaunch, Outlook, OutlookFinding, Outlooks, SOON_SECONDS, Urgency};
+use crate::notice::{NoticeText, subject_line};
 use crate::published::Published;
 
 impl Outlook {
     /// The message about what is new and severe; `None` if nothing is.
     pub fn news(&self, told: &BTreeSet<String>) -> Option<Notice> {
-        let severe = |finding: &&Finding| finding.severity(self.at) < Severity::Later && !told.contains(&finding.key());
-        let new: Vec<&Finding> = self.findings.iter().filter(severe).collect();
+        let severe =
+            |finding: &&OutlookFinding| finding.severity(self.at) < Urgency::Later && !told.contains(&finding.key());
+        let new: Vec<&OutlookFinding> = self.findings.iter().filter(severe).collect();
         let worst = new.first()?.severity(self.at);
-        let mut text = Text::default();
+        let mut text = NoticeText::default();
         text.line(&format!("Nothing has failed yet: {}.", self.consequence(worst)));
         write(&mut text, &new);
         let keys: Vec<String> = new.iter().map(|finding| finding.key()).collect();
@@ -36,15 +37,15 @@ pub fn week(mut outlooks: Vec<Outlook>, unread: Vec<String>, now: Timestamp) -> 
     // One message a week, also where the schedule comes twice.
     let id = format!("outlook-week-{}", now.seconds().div_euclid(SOON_SECONDS));
     let headline = match worst {
-        Some(Severity::Next) => format!("the outlook of {} services: some cannot launch a task", outlooks.len()),
-        Some(Severity::Soon) => {
+        Some(Urgency::Next) => format!("the outlook of {} services: some cannot launch a task", outlooks.len()),
+        Some(Urgency::Soon) => {
             format!("the outlook of {} services: some cannot launch a task in a week", outlooks.len())
         }
-        Some(Severity::Later) => format!("the outlook of {} services", outlooks.len()),
+        Some(Urgency::Later) => format!("the outlook of {} services", outlooks.len()),
         None if unread.is_empty() => return None,
         None => "the outlook leaves something out that could not be listed".to_owned(),
     };
-    let mut text = Text::default();
+    let mut text = NoticeText::default();
     text.line(page(&outlooks, now).trim());
     text.section("Not looked at, for it could not be listed", unread.clone());
     Some(notice(id, &headline, text, outlooks, unread))
@@ -69,23 +70,23 @@ pub fn page(outlooks: &[Outlook], now: Timestamp) -> String {
     };
     let mut lines = vec![format!("\nWhat will go wrong with the images of {count} {what}, the first to happen first.")];
     for outlook in some {
-        let severity = outlook.findings.first().map_or(Severity::Later, |finding| finding.severity(now));
+        let severity = outlook.findings.first().map_or(Urgency::Later, |finding| finding.severity(now));
         lines.push(format!("\n{}:", outlook.consequence(severity)));
         lines.extend(outlook.findings.iter().flat_map(said));
     }
     lines.join("\n") + "\n"
 }
 
-fn said(finding: &Finding) -> Vec<String> {
+fn said(finding: &OutlookFinding) -> Vec<String> {
     let advice = finding.advice().map(|advice| format!("    {}", advice.replace('\n', "\n    ")));
     std::iter::once(format!("  {}", finding.says())).chain(advice).collect()
 }
 
-fn write(text: &mut Text, findings: &[&Finding]) {
+fn write(text: &mut NoticeText, findings: &[&OutlookFinding]) {
     findings.iter().flat_map(|finding| said(finding)).for_each(|line| text.line(&line));
 }
 
-fn notice(id: String, headline: &str, text: Text, outlooks: Vec<Outlook>, unread: Vec<String>) -> Notice {
+fn notice(id: String, headline: &str, text: NoticeText, outlooks: Vec<Outlook>, unread: Vec<String>) -> Notice {
     let detail = Published::Outlook(Outlooks { notice: id.clone(), outlooks, unread }).detail();
     Notice {
         id,

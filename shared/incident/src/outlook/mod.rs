@@ -25,7 +25,7 @@ pub struct Outlook {
     /// When it was looked at.
     pub at: Timestamp,
     /// What will go wrong, the first to happen first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<OutlookFinding>,
     /// What could not be looked up, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
@@ -57,19 +57,19 @@ pub enum NextLaunch {
 
 /// One thing that will go wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct OutlookFinding {
     /// The container, or containers, that it is about.
     pub container: String,
     /// The image as the task definition has it.
     pub image: String,
     /// What it is.
-    pub trouble: Trouble,
+    pub trouble: OutlookCause,
 }
 
 /// What can go wrong with an image that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Trouble {
+pub enum OutlookCause {
     /// The registry does not have it any more, or yet.
     Gone {
         /// What runs; `None` where nothing runs and the tag is absent.
@@ -169,7 +169,7 @@ pub enum Keep {
 
 /// How soon something goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum Urgency {
     /// The next launch fails.
     Next,
     /// It fails within a week.
@@ -178,52 +178,55 @@ pub enum Severity {
     Later,
 }
 
-impl Finding {
+impl OutlookFinding {
     /// How soon it happens, seen from this moment.
-    pub fn severity(&self, now: Timestamp) -> Severity {
+    pub fn severity(&self, now: Timestamp) -> Urgency {
         match &self.trouble {
-            Trouble::Gone { .. } | Trouble::Archived { .. } | Trouble::MayNotPull { .. } => Severity::Next,
-            Trouble::Goes { keep: Keep::Tagged { .. }, .. } => Severity::Later,
-            Trouble::Goes { .. } => match self.expected() {
-                Some(at) if at.seconds_since(now) <= SOON_SECONDS => Severity::Soon,
-                Some(_) | None => Severity::Later,
+            OutlookCause::Gone { .. } | OutlookCause::Archived { .. } | OutlookCause::MayNotPull { .. } => {
+                Urgency::Next
+            }
+            OutlookCause::Goes { keep: Keep::Tagged { .. }, .. } => Urgency::Later,
+            OutlookCause::Goes { .. } => match self.expected() {
+                Some(at) if at.seconds_since(now) <= SOON_SECONDS => Urgency::Soon,
+                Some(_) | None => Urgency::Later,
             },
             // The tasks that run have theirs: it is the next deployment that fails.
-            Trouble::NoPlatform { .. } => Severity::Soon,
-            Trouble::NoCopy | Trouble::CopyBehind { .. } | Trouble::SharedLimit { .. } | Trouble::Moved { .. } => {
-                Severity::Later
-            }
+            OutlookCause::NoPlatform { .. } => Urgency::Soon,
+            OutlookCause::NoCopy
+            | OutlookCause::CopyBehind { .. }
+            | OutlookCause::SharedLimit { .. }
+            | OutlookCause::Moved { .. } => Urgency::Later,
         }
     }
 
     /// When it happens, if that is known.
     pub fn expected(&self) -> Option<Timestamp> {
         match &self.trouble {
-            Trouble::Goes { pushes: 0, not_before, .. } => Some(*not_before),
-            Trouble::Goes { expected, .. } => *expected,
-            Trouble::Gone { .. }
-            | Trouble::Archived { .. }
-            | Trouble::NoPlatform { .. }
-            | Trouble::MayNotPull { .. }
-            | Trouble::NoCopy
-            | Trouble::CopyBehind { .. }
-            | Trouble::SharedLimit { .. }
-            | Trouble::Moved { .. } => None,
+            OutlookCause::Goes { pushes: 0, not_before, .. } => Some(*not_before),
+            OutlookCause::Goes { expected, .. } => *expected,
+            OutlookCause::Gone { .. }
+            | OutlookCause::Archived { .. }
+            | OutlookCause::NoPlatform { .. }
+            | OutlookCause::MayNotPull { .. }
+            | OutlookCause::NoCopy
+            | OutlookCause::CopyBehind { .. }
+            | OutlookCause::SharedLimit { .. }
+            | OutlookCause::Moved { .. } => None,
         }
     }
 
     /// What tells it from other findings of the same subject, so that nothing is told twice.
     pub fn key(&self) -> String {
         let what = match &self.trouble {
-            Trouble::Gone { digest } => format!("gone {}", digest.as_ref().map_or("tag", Digest::as_str)),
-            Trouble::Archived { digest } => format!("archived {digest}"),
-            Trouble::Goes { digest, rule, .. } => format!("goes {digest} {rule}"),
-            Trouble::NoPlatform { offered, .. } => format!("platform {}", offered.join(",")),
-            Trouble::MayNotPull { role } => format!("role {role}"),
-            Trouble::NoCopy => "no copy".to_owned(),
-            Trouble::CopyBehind { hub, .. } => format!("behind {hub}"),
-            Trouble::SharedLimit { source, .. } => format!("limit {source}"),
-            Trouble::Moved { now, .. } => format!("moved {now}"),
+            OutlookCause::Gone { digest } => format!("gone {}", digest.as_ref().map_or("tag", Digest::as_str)),
+            OutlookCause::Archived { digest } => format!("archived {digest}"),
+            OutlookCause::Goes { digest, rule, .. } => format!("goes {digest} {rule}"),
+            OutlookCause::NoPlatform { offered, .. } => format!("platform {}", offered.join(",")),
+            OutlookCause::MayNotPull { role } => format!("role {role}"),
+            OutlookCause::NoCopy => "no copy".to_owned(),
+            OutlookCause::CopyBehind { hub, .. } => format!("behind {hub}"),
+            OutlookCause::SharedLimit { source, .. } => format!("limit {source}"),
+            OutlookCause::Moved { now, .. } => format!("moved {now}"),
         };
         format!("{} {} {what}", self.container, self.image)
     }
@@ -233,14 +236,14 @@ impl Finding {
         let Self { container, image, trouble } = self;
         let of = format!("{container}: {image}");
         match trouble {
-            Trouble::Gone { digest: Some(digest) } => {
+            OutlookCause::Gone { digest: Some(digest) } => {
                 format!("{of}: what runs ({digest}) is not in the registry any more")
             }
-            Trouble::Gone { digest: None } => format!("{of}: the registry does not have it"),
-            Trouble::Archived { digest } => {
+            OutlookCause::Gone { digest: None } => format!("{of}: the registry does not have it"),
+            OutlookCause::Archived { digest } => {
                 format!("{of}: what runs ({digest}) is in the archive, from where nothing can be pulled")
             }
-            Trouble::Goes { digest, rule, archived, not_before, pushes, expected, keep } => {
+            OutlookCause::Goes { digest, rule, archived, not_before, pushes, expected, keep } => {
                 let done = if *archived { "archived" } else { "deleted" };
                 let when = match (pushes, expected) {
                     (0, _) => format!("within a day after {not_before}"),
@@ -256,15 +259,15 @@ impl Finding {
                      {when}{kept}"
                 )
             }
-            Trouble::NoPlatform { wanted, offered } => {
+            OutlookCause::NoPlatform { wanted, offered } => {
                 format!("{of}: what the tag means now is for {}, and the tasks run on {wanted}", offered.join(", "))
             }
-            Trouble::MayNotPull { role } => format!("{of}: its execution role may not pull it any more ({role})"),
-            Trouble::NoCopy => {
+            OutlookCause::MayNotPull { role } => format!("{of}: its execution role may not pull it any more ({role})"),
+            OutlookCause::NoCopy => {
                 format!("{of}: there is no copy in the mirror for the day when Docker Hub's limit is reached")
             }
-            Trouble::CopyBehind { copy, hub } => format!("{of}: the mirror has {copy}, and the tag means {hub}"),
-            Trouble::SharedLimit { source, limit, needs, with } => {
+            OutlookCause::CopyBehind { copy, hub } => format!("{of}: the mirror has {copy}, and the tag means {hub}"),
+            OutlookCause::SharedLimit { source, limit, needs, with } => {
                 let with = match with.len() {
                     0 => String::new(),
                     1..=5 => format!(" with {}", with.join(", ")),
@@ -275,7 +278,7 @@ impl Finding {
                      replaced at once, at their most, take {needs}"
                 )
             }
-            Trouble::Moved { runs, now } => {
+            OutlookCause::Moved { runs, now } => {
                 format!("{of}: what runs is {runs}, and the tag means {now}: the next deployment runs that")
             }
         }
@@ -284,12 +287,12 @@ impl Finding {
     /// What a person can do about it, where that is more than to look.
     pub fn advice(&self) -> Option<String> {
         match &self.trouble {
-            Trouble::Gone { .. } => Some("push the image again, or deploy one that exists".to_owned()),
-            Trouble::Archived { digest } => Some(format!(
+            OutlookCause::Gone { .. } => Some("push the image again, or deploy one that exists".to_owned()),
+            OutlookCause::Archived { digest } => Some(format!(
                 "restore it: aws ecr update-image-storage-class --image-id imageDigest={digest} \
                  --target-storage-class STANDARD --repository-name ..."
             )),
-            Trouble::Goes { keep, digest, .. } => match keep {
+            OutlookCause::Goes { keep, digest, .. } => match keep {
                 Keep::Tagged { .. } | Keep::Nothing => None,
                 Keep::Tag { tag, why_not } => {
                     Some(format!("set the tag {tag} on {digest}, which keeps it ({why_not})"))
@@ -303,15 +306,15 @@ impl Finding {
                     Some(format!("make this the lifecycle policy, and set the tag {tag} on {digest}{paid}:\n{policy}"))
                 }
             },
-            Trouble::NoPlatform { wanted, .. } => Some(format!("push an image for {wanted} under the tag")),
-            Trouble::MayNotPull { role } => Some(format!(
+            OutlookCause::NoPlatform { wanted, .. } => Some(format!("push an image for {wanted} under the tag")),
+            OutlookCause::MayNotPull { role } => Some(format!(
                 "let {role} pull: ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:GetAuthorizationToken"
             )),
-            Trouble::NoCopy => Some("add it to the mirror's configuration".to_owned()),
-            Trouble::SharedLimit { .. } => Some(
+            OutlookCause::NoCopy => Some("add it to the mirror's configuration".to_owned()),
+            OutlookCause::SharedLimit { .. } => Some(
                 "have the mirror hold their images, and AheadOfFailure move what its end is foretold for".to_owned(),
             ),
-            Trouble::CopyBehind { .. } | Trouble::Moved { .. } => None,
+            OutlookCause::CopyBehind { .. } | OutlookCause::Moved { .. } => None,
         }
     }
 }
@@ -324,30 +327,30 @@ impl Outlook {
     }
 
     /// What happens next because of a finding of this severity.
-    pub fn consequence(&self, severity: Severity) -> String {
+    pub fn consequence(&self, severity: Urgency) -> String {
         let subject = &self.subject;
         let launch = match self.next {
             NextLaunch::OfService => "the next scale-out or Fargate retirement of",
             NextLaunch::OnSchedule => "the next scheduled start of",
             NextLaunch::OfFile => {
                 return match severity {
-                    Severity::Next => format!("whoever builds or starts from {subject} fails"),
-                    Severity::Soon => format!("whoever builds or starts from {subject} fails a week from now"),
-                    Severity::Later => {
+                    Urgency::Next => format!("whoever builds or starts from {subject} fails"),
+                    Urgency::Soon => format!("whoever builds or starts from {subject} fails a week from now"),
+                    Urgency::Later => {
                         format!("whoever builds or starts from {subject} may fail one day, or get an old image")
                     }
                 };
             }
         };
         match severity {
-            Severity::Next => format!("{launch} {subject} fails"),
-            Severity::Soon => format!("{subject} cannot launch a task a week from now"),
-            Severity::Later => format!("{subject} may not be able to launch a task one day"),
+            Urgency::Next => format!("{launch} {subject} fails"),
+            Urgency::Soon => format!("{subject} cannot launch a task a week from now"),
+            Urgency::Later => format!("{subject} may not be able to launch a task one day"),
         }
     }
 
     /// The keys of its findings.
     pub fn keys(&self) -> BTreeSet<String> {
-        self.findings.iter().map(Finding::key).collect()
+        self.findings.iter().map(OutlookFinding::key).collect()
     }
 }

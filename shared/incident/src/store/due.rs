@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{MEMORY_SECONDS, Next, STATE, Table};
-use crate::pace::Due;
+use crate::pace::NextLook;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
-use pullsafe_aws::item::{Item, OPEN_INDEX, QUERY, each_row, number, parsed, text};
+use pullsafe_aws::item::{OPEN_INDEX, QUERY, TableRow, each_row, number, parsed, text};
 use pullsafe_events::Subject;
 
 /// The name of the index.
@@ -23,7 +23,7 @@ pub struct DueRow {
     /// Whose it is.
     pub subject: Subject,
     /// None in a row of a release that knew no such moments: its next look gives it one.
-    due: Option<Due>,
+    due: Option<NextLook>,
 }
 
 impl DueRow {
@@ -145,7 +145,7 @@ impl Table {
 pub(super) fn update(
     operation: UpdateItemFluentBuilder,
     key: &str,
-    due: Option<&Due>,
+    due: Option<&NextLook>,
     next: Next,
 ) -> (UpdateItemFluentBuilder, &'static str, &'static str) {
     let operation = operation
@@ -181,7 +181,7 @@ pub(super) fn shard_of(key: &str) -> u32 {
     key.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % SHARDS
 }
 
-fn due_of(row: &Item) -> Due {
+fn due_of(row: &TableRow) -> NextLook {
     let seconds = |value: &AttributeValue| value.as_n().ok().and_then(|text| text.parse::<i64>().ok());
     let moment =
         |value: &AttributeValue| seconds(value).map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)));
@@ -192,7 +192,7 @@ fn due_of(row: &Item) -> Due {
         .flatten()
         .filter_map(moment)
         .collect();
-    Due {
+    NextLook {
         at: row.get("due_at").and_then(moment).unwrap_or(Timestamp::from_millis(0)),
         quiet: row.get("quiet").and_then(seconds).and_then(|quiet| u8::try_from(quiet).ok()).unwrap_or(0),
         wakes,

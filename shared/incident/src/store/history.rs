@@ -12,7 +12,7 @@ use crate::past::Past;
 use crate::record::Record;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::Failure;
-use pullsafe_aws::item::{Item, QUERY, each_row, parsed, text};
+use pullsafe_aws::item::{QUERY, TableRow, each_row, parsed, text};
 use pullsafe_events::Subject;
 
 /// How many pages of up to a megabyte a look at the whole archive reads.
@@ -23,7 +23,7 @@ const TRIES: usize = 5;
 
 /// Incidents, and what could not be told of them.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct History {
+pub struct IncidentHistory {
     /// Every incident with its subject, the one that opened first being first.
     pub incidents: Vec<(Subject, Incident)>,
     /// What is missing, each in a sentence.
@@ -37,10 +37,10 @@ impl Table {
     ///
     /// # Errors
     /// A call failed.
-    pub async fn history(&self, key: &str, since: Timestamp) -> Result<History, Failure> {
+    pub async fn history(&self, key: &str, since: Timestamp) -> Result<IncidentHistory, Failure> {
         let operation = self.client.query().table_name(&self.name).key_condition_expression("#pk = :pk");
         let operation = operation.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(key));
-        let mut history = History::default();
+        let mut history = IncidentHistory::default();
         each_row(operation, |row| {
             history.add(QUERY, row, since);
             Ok(())
@@ -53,8 +53,8 @@ impl Table {
     ///
     /// # Errors
     /// A call failed.
-    pub async fn open_incidents(&self) -> Result<History, Failure> {
-        let mut history = History::default();
+    pub async fn open_incidents(&self) -> Result<IncidentHistory, Failure> {
+        let mut history = IncidentHistory::default();
         let keys = self.open_keys().await?.iter().map(|pk| key(pk, STATE)).collect();
         let left = self.batch(keys, false, |row| history.add(BATCH_GET, row, Timestamp::from_millis(i64::MIN))).await?;
         if left > 0 {
@@ -66,9 +66,9 @@ impl Table {
     /// Hands on the rows with these keys, and says how many DynamoDB did not give.
     pub(super) async fn batch(
         &self,
-        keys: Vec<Item>,
+        keys: Vec<TableRow>,
         consistent: bool,
-        mut take: impl FnMut(&Item),
+        mut take: impl FnMut(&TableRow),
     ) -> Result<usize, Failure> {
         let mut missing = 0;
         for some in keys.chunks(BATCH) {
@@ -108,7 +108,7 @@ impl Table {
     ///
     /// # Errors
     /// A call failed.
-    pub async fn histories(&self, since: Timestamp) -> Result<History, Failure> {
+    pub async fn histories(&self, since: Timestamp) -> Result<IncidentHistory, Failure> {
         const CALL: &str = "dynamodb:Scan";
         let mut history = self.open_incidents().await?;
         let mut from = None;
@@ -142,13 +142,13 @@ impl Table {
 }
 
 /// The key of a row.
-pub(super) fn key(pk: &str, sk: &str) -> Item {
+pub(super) fn key(pk: &str, sk: &str) -> TableRow {
     [("pk", pk), ("sk", sk)].map(|(name, value)| (name.to_owned(), text(value))).into()
 }
 
-impl History {
+impl IncidentHistory {
     /// Adds what a row tells, if it was open since then.
-    fn add(&mut self, call: &'static str, row: &Item, since: Timestamp) {
+    fn add(&mut self, call: &'static str, row: &TableRow, since: Timestamp) {
         let attribute = |name: &str| row.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
         let unreadable = |failure: Failure| {
             let (pk, sk) = (attribute("pk").unwrap_or_default(), attribute("sk").unwrap_or_default());

@@ -28,19 +28,19 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::incident::Incident;
-use crate::pace::Due;
+use crate::pace::NextLook;
 use crate::past::{Part, Past};
 use crate::record::{Record, SeenTask};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
-use pullsafe_aws::item::{Item, QUERY, document, each_row, json, number, parsed, text};
+use pullsafe_aws::item::{QUERY, TableRow, document, each_row, json, number, parsed, text};
 use pullsafe_events::Subject;
 
 pub use due::{DUE_INDEX, DueRow};
-pub use history::History;
+pub use history::IncidentHistory;
 pub use outbreak::FoundOutbreak;
-pub use outlook::Known;
-pub use told::Leave;
+pub use outlook::KnownOutlook;
+pub use told::MayTell;
 
 /// Longer than the function may run: a lease never runs out under somebody who still works.
 pub const LEASE_SECONDS: i64 = 90;
@@ -62,7 +62,7 @@ pub struct Table {
 
 /// A record as it was read.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Found {
+pub struct ReadRecord {
     /// The record; empty if nothing is remembered.
     pub record: Record,
     /// Whether somebody else is at work on it.
@@ -71,7 +71,7 @@ pub struct Found {
     rev: Option<i64>,
 }
 
-impl Found {
+impl ReadRecord {
     /// Whether the row has never been written, or only by a release that counted no revisions.
     pub const fn is_uncounted(&self) -> bool {
         self.rev.is_none()
@@ -131,15 +131,15 @@ impl Table {
     ///
     /// # Errors
     /// The call failed, or the row cannot be read.
-    pub async fn read(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Found, Failure> {
+    pub async fn read(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<ReadRecord, Failure> {
         const CALL: &str = "dynamodb:GetItem";
         let operation = self.client.get_item().table_name(&self.name).consistent_read(true);
         let operation = operation.key("pk", text(&subject.key())).key("sk", text(STATE));
         let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
         let Some(item) = answer.item() else {
-            return Ok(Found::default());
+            return Ok(ReadRecord::default());
         };
-        Ok(Found {
+        Ok(ReadRecord {
             record: document(CALL, item)?.unwrap_or_default(),
             rev: number_of(item, "rev"),
             is_leased: number_of(item, "lease_until").is_some_and(|until| until >= now.seconds())
@@ -180,7 +180,7 @@ impl Table {
     pub async fn lease_found(
         &self,
         subject: &Subject,
-        found: &Found,
+        found: &ReadRecord,
         owner: &str,
         now: Timestamp,
     ) -> Result<bool, Failure> {
@@ -240,7 +240,7 @@ impl Table {
     pub async fn replace(
         &self,
         subject: &Subject,
-        found: &Found,
+        found: &ReadRecord,
         record: &mut Record,
         now: Timestamp,
         next: Next,
@@ -325,7 +325,7 @@ impl Table {
         next: Next,
         remove: &str,
     ) -> UpdateItemFluentBuilder {
-        let due = Due::after_change(subject, record, now);
+        let due = NextLook::after_change(subject, record, now);
         let (operation, set, gone) = due::update(self.update(subject), &subject.key(), due.as_ref(), next);
         operation
             .update_expression(format!(
@@ -462,6 +462,6 @@ impl Table {
     }
 }
 
-fn number_of(item: &Item, name: &str) -> Option<i64> {
+fn number_of(item: &TableRow, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }

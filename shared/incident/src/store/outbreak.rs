@@ -21,7 +21,7 @@ use crate::outbreak::{Member, Outbreak};
 use crate::record::Record;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
-use pullsafe_aws::item::{Item, QUERY, each_row, json, number, parsed, text};
+use pullsafe_aws::item::{QUERY, TableRow, each_row, json, number, parsed, text};
 
 /// The partition of the index in which outbreaks are.
 const OUTBREAKS: &str = "outbreak";
@@ -183,8 +183,8 @@ impl Table {
     }
 
     /// These rows, as far as they are there.
-    async fn rows(&self, keys: BTreeSet<(String, String)>) -> Result<Vec<Item>, Failure> {
-        let keys: Vec<Item> = keys.into_iter().map(|(pk, sk)| key(&pk, &sk)).collect();
+    async fn rows(&self, keys: BTreeSet<(String, String)>) -> Result<Vec<TableRow>, Failure> {
+        let keys: Vec<TableRow> = keys.into_iter().map(|(pk, sk)| key(&pk, &sk)).collect();
         let mut found = Vec::new();
         let left = self.batch(keys, true, |row| found.push(row.clone())).await?;
         match left {
@@ -194,7 +194,7 @@ impl Table {
     }
 }
 
-fn key_of(row: &Item, incident: &str) -> (String, String) {
+fn key_of(row: &TableRow, incident: &str) -> (String, String) {
     (row.get("pk").and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default(), incident.to_owned())
 }
 

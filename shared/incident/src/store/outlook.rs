@@ -21,7 +21,7 @@ const KEPT_SECONDS: i64 = 10 * 86_400;
 
 /// An outlook as it was last seen, and which of its findings people know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct KnownOutlook {
     /// The outlook.
     pub outlook: Outlook,
     /// The keys of the findings that were told.
@@ -30,7 +30,7 @@ pub struct Known {
 
 /// What the last search could not list or read.
 #[derive(Debug, Serialize, Deserialize)]
-struct Left {
+struct UnseenLastTime {
     at: Timestamp,
     unread: Vec<String>,
 }
@@ -40,7 +40,7 @@ impl Table {
     ///
     /// # Errors
     /// The call failed, or the row cannot be read.
-    pub async fn outlook(&self, subject: &Subject) -> Result<Option<Known>, Failure> {
+    pub async fn outlook(&self, subject: &Subject) -> Result<Option<KnownOutlook>, Failure> {
         const CALL: &str = "dynamodb:GetItem";
         let operation = self.client.get_item().table_name(&self.name).consistent_read(true);
         let operation = operation.key("pk", text(OUTLOOKS)).key("sk", text(&subject.key()));
@@ -52,7 +52,7 @@ impl Table {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn keep_outlook(&self, subject: &Subject, known: &Known) -> Result<(), Failure> {
+    pub async fn keep_outlook(&self, subject: &Subject, known: &KnownOutlook) -> Result<(), Failure> {
         let row: [(&str, AttributeValue); 4] = [
             ("pk", text(OUTLOOKS)),
             ("sk", text(&subject.key())),
@@ -75,7 +75,7 @@ impl Table {
         let query = query.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(OUTLOOKS));
         let mut found = Vec::new();
         each_row(query, |row| {
-            let known: Option<Known> = parsed(QUERY, row, "doc").unwrap_or_default();
+            let known: Option<KnownOutlook> = parsed(QUERY, row, "doc").unwrap_or_default();
             found.extend(known.map(|known| known.outlook).filter(|outlook| outlook.at >= since));
             Ok(())
         })
@@ -88,7 +88,7 @@ impl Table {
     /// # Errors
     /// The call failed.
     pub async fn keep_unread(&self, unread: &[String], at: Timestamp) -> Result<(), Failure> {
-        let left = Left { at, unread: unread.to_vec() };
+        let left = UnseenLastTime { at, unread: unread.to_vec() };
         let operation = self.client.put_item().table_name(&self.name);
         let operation = operation.item("pk", text(UNREAD)).item("sk", text(UNREAD)).item("doc", text(&json(&left)));
         let operation = operation.item("expires_at", number(at.seconds() + KEPT_SECONDS));
@@ -105,7 +105,7 @@ impl Table {
         let operation = self.client.get_item().table_name(&self.name).consistent_read(true);
         let operation = operation.key("pk", text(UNREAD)).key("sk", text(UNREAD));
         let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
-        let left: Option<Left> = answer.item().map_or(Ok(None), |item| document(CALL, item))?;
+        let left: Option<UnseenLastTime> = answer.item().map_or(Ok(None), |item| document(CALL, item))?;
         Ok(left.filter(|left| left.at >= since).map(|left| left.unread).unwrap_or_default())
     }
 }

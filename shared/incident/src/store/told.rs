@@ -24,7 +24,7 @@ const TOLD: &str = "told";
 
 /// Whether a message may go out by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leave {
+pub enum MayTell {
     /// It may.
     Granted,
     /// It is told with the others of the period that began then. `summed` says whether a summary is on its way.
@@ -41,7 +41,7 @@ impl Table {
     ///
     /// # Errors
     /// A call failed.
-    pub async fn leave_to_tell(&self, author: &str, message: &str, now: Timestamp) -> Result<Leave, Failure> {
+    pub async fn leave_to_tell(&self, author: &str, message: &str, now: Timestamp) -> Result<MayTell, Failure> {
         let ids = || AttributeValue::Ss(vec![message.to_owned()]);
         // Twice at most: somebody else may begin the next period meanwhile.
         for _ in 0..2 {
@@ -59,7 +59,7 @@ impl Table {
                 .expression_attribute_values(":most", number(MOST_SINGLE))
                 .expression_attribute_values(":over", number(over));
             if done(operation).await? {
-                return Ok(Leave::Granted);
+                return Ok(MayTell::Granted);
             }
             let read = self.client.get_item().table_name(&self.name).consistent_read(true);
             let read = read.key("pk", text(&partition(author))).key("sk", text(TOLD)).send();
@@ -68,7 +68,7 @@ impl Table {
                 continue;
             };
             if since > over {
-                return Ok(Leave::Held { since, summed: row.contains_key("summed") });
+                return Ok(MayTell::Held { since, summed: row.contains_key("summed") });
             }
             let operation = self
                 .of_author(author, now)
@@ -79,7 +79,7 @@ impl Table {
                 .expression_attribute_values(":ids", ids())
                 .expression_attribute_values(":known", number(since));
             if done(operation).await? {
-                return Ok(Leave::Granted);
+                return Ok(MayTell::Granted);
             }
         }
         Err(Failure::unexpected("dynamodb:UpdateItem", "others begin periods faster than one can be read"))

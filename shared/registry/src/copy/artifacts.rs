@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::image::{Image, add};
+use super::image::{ImageCopy, add};
 use crate::error::RegistryError;
 use crate::manifests::Manifest;
 use pullsafe::manifest::{Contents, Descriptor, OCI_INDEX, document};
@@ -13,7 +13,7 @@ use pullsafe::reference::{Digest, Reference};
 /// What cosign appends to the tag made of a digest.
 const COSIGN: [&str; 3] = [".sig", ".att", ".sbom"];
 
-impl Image<'_> {
+impl ImageCopy<'_> {
     /// Copies what belongs to an image. Its own referrers' referrers (a signature of an attestation) are copied too.
     pub(crate) async fn copy_artifacts(&self, digest: &Digest) -> Result<(), RegistryError> {
         let artifacts = self.request.artifacts;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use futures_util::future::join;
 use tokio::time::{Duration, Instant, timeout};
 
-use super::board::{Claim, Leader, State, reached};
-use super::image::{Image, add};
-use super::{Event, OwnMounts, lock};
+use super::board::{BlobClaim, BlobState, Leader, reached};
+use super::image::{ImageCopy, add};
+use super::{CopyEvent, OwnMounts, lock};
 use crate::blobs::OnFailure;
 use crate::error::RegistryError;
 use crate::reader::BlobReader;
@@ -26,7 +26,7 @@ const LONGEST_WAIT_FOR_MANIFEST: Duration = Duration::from_secs(60);
 /// No connection of one blob brings more in a second, so a blob that would need more is not begun.
 const FASTEST_BYTES_PER_SECOND: u64 = 200 * 1024 * 1024;
 
-impl Image<'_> {
+impl ImageCopy<'_> {
     /// Brings a blob to the target, unless it is there. `there` is what one call told of the target's blobs.
     pub(crate) async fn copy_blob(
         &self,
@@ -34,22 +34,22 @@ impl Image<'_> {
         there: Option<&HashSet<Digest>>,
     ) -> Result<(), RegistryError> {
         let target = &self.request.target;
-        self.run.tell(Event::Found { image: self.index, bytes: blob.size });
+        self.run.tell(CopyEvent::Found { image: self.index, bytes: blob.size });
         loop {
             match self.board.claim(target, &blob.digest, self.index) {
-                Claim::Same(mut state) => {
-                    if reached(&mut state, State::There).await != State::Failed {
+                BlobClaim::Same(mut state) => {
+                    if reached(&mut state, BlobState::There).await != BlobState::Failed {
                         self.spared(blob, &self.tally.blobs_skipped);
                         return Ok(());
                     }
                 }
-                Claim::Lead(turn) => {
+                BlobClaim::Lead(turn) => {
                     let holder = self.run.copier.holder(target, &blob.digest);
                     self.bring_blob(blob, there, holder).await?;
                     turn.done();
                     return Ok(());
                 }
-                Claim::Follow(turn, leader) => {
+                BlobClaim::Follow(turn, leader) => {
                     let holder = self.mountable(leader).await;
                     self.bring_blob(blob, there, holder).await?;
                     turn.done();
@@ -61,7 +61,7 @@ impl Image<'_> {
 
     fn spared(&self, blob: &Descriptor, counter: &std::sync::atomic::AtomicU64) {
         add(counter, 1);
-        self.run.tell(Event::Spared { image: self.index, bytes: blob.size });
+        self.run.tell(CopyEvent::Spared { image: self.index, bytes: blob.size });
     }
 
     /// Waits until another repository's blob can be mounted; `None` if it never arrived.
@@ -69,14 +69,14 @@ impl Image<'_> {
         // ECR mounts only what a manifest refers to. An image later in the list than this one may itself wait for this
         // one.
         let is_ecr = self.request.target.kind() == Registry::EcrPrivate;
-        if reached(&mut leader.state, State::There).await == State::Failed {
+        if reached(&mut leader.state, BlobState::There).await == BlobState::Failed {
             return None;
         }
         if is_ecr && leader.image < self.index {
             // Over three images and two blobs the waits could still meet. A mount that comes too early only costs the
             // transfer.
-            let referred = timeout(LONGEST_WAIT_FOR_MANIFEST, reached(&mut leader.state, State::Referred));
-            if referred.await == Ok(State::Failed) {
+            let referred = timeout(LONGEST_WAIT_FOR_MANIFEST, reached(&mut leader.state, BlobState::Referred));
+            if referred.await == Ok(BlobState::Failed) {
                 return None;
             }
         }
@@ -156,7 +156,7 @@ impl Image<'_> {
         };
         let sent = |bytes: u64| {
             add(&self.tally.bytes_sent, bytes);
-            self.run.tell(Event::Sent { image: self.index, bytes });
+            self.run.tell(CopyEvent::Sent { image: self.index, bytes });
         };
         let mut sends = 1;
         // For content that nobody can be blamed for: each source alone.

@@ -14,7 +14,7 @@ use pullsafe::reference::{Digest, Reference};
 
 /// How far a blob is in one repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum BlobState {
     Pending,
     /// The repository has it.
     There,
@@ -24,85 +24,85 @@ pub(crate) enum State {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Board(Mutex<HashMap<(String, Digest), Vec<Entry>>>);
+pub(crate) struct BlobBoard(Mutex<HashMap<(String, Digest), Vec<BlobEntry>>>);
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct BlobEntry {
     repository: String,
     image: usize,
-    state: Arc<watch::Sender<State>>,
+    state: Arc<watch::Sender<BlobState>>,
 }
 
 /// What an image is to do about a blob.
-pub(crate) enum Claim {
+pub(crate) enum BlobClaim {
     /// Bring it.
-    Lead(Turn),
+    Lead(BlobTurn),
     /// Another image brings it to the same repository.
-    Same(watch::Receiver<State>),
+    Same(watch::Receiver<BlobState>),
     /// Another image brings it to another repository of the registry: mount it from there.
-    Follow(Turn, Leader),
+    Follow(BlobTurn, Leader),
 }
 
 pub(crate) struct Leader {
     pub(crate) repository: String,
     pub(crate) image: usize,
-    pub(crate) state: watch::Receiver<State>,
+    pub(crate) state: watch::Receiver<BlobState>,
 }
 
-/// The duty to bring a blob. Dropped without [`Turn::done`], it has failed, and somebody else may.
-pub(crate) struct Turn(Arc<watch::Sender<State>>);
+/// The duty to bring a blob. Dropped without [`BlobTurn::done`], it has failed, and somebody else may.
+pub(crate) struct BlobTurn(Arc<watch::Sender<BlobState>>);
 
-impl Board {
-    pub(crate) fn claim(&self, target: &Reference, digest: &Digest, image: usize) -> Claim {
+impl BlobBoard {
+    pub(crate) fn claim(&self, target: &Reference, digest: &Digest, image: usize) -> BlobClaim {
         let mut blobs = lock(&self.0);
         let entries = blobs.entry((target.registry().to_owned(), digest.clone())).or_default();
-        entries.retain(|entry| *entry.state.borrow() != State::Failed);
+        entries.retain(|entry| *entry.state.borrow() != BlobState::Failed);
         if let Some(same) = entries.iter().find(|entry| entry.repository == target.repository()) {
-            return Claim::Same(same.state.subscribe());
+            return BlobClaim::Same(same.state.subscribe());
         }
         let leader = entries.first().map(|entry| Leader {
             repository: entry.repository.clone(),
             image: entry.image,
             state: entry.state.subscribe(),
         });
-        let state = Arc::new(watch::Sender::new(State::Pending));
-        entries.push(Entry {
+        let state = Arc::new(watch::Sender::new(BlobState::Pending));
+        entries.push(BlobEntry {
             repository: target.repository().to_owned(),
             image,
             state: Arc::clone(&state),
         });
-        let turn = Turn(state);
+        let turn = BlobTurn(state);
         match leader {
-            Some(leader) => Claim::Follow(turn, leader),
-            None => Claim::Lead(turn),
+            Some(leader) => BlobClaim::Follow(turn, leader),
+            None => BlobClaim::Lead(turn),
         }
     }
 
     /// A manifest of the target's repository refers to these now.
     pub(crate) fn referred(&self, target: &Reference, digests: &[Digest]) {
-        self.set(target, digests, State::There, State::Referred);
+        self.set(target, digests, BlobState::There, BlobState::Referred);
     }
 
     /// Nobody is to rely on these in the target's repository any more.
     pub(crate) fn forget(&self, target: &Reference, digests: &[Digest]) {
-        self.set(target, digests, State::There, State::Failed);
-        self.set(target, digests, State::Referred, State::Failed);
+        self.set(target, digests, BlobState::There, BlobState::Failed);
+        self.set(target, digests, BlobState::Referred, BlobState::Failed);
     }
 
     /// An image has failed: what it brought is there, and no manifest will refer to it soon.
     pub(crate) fn abandoned(&self, image: usize) {
         for entry in lock(&self.0).values().flatten().filter(|entry| entry.image == image) {
             entry.state.send_if_modified(|state| {
-                let waits = *state == State::There;
+                let waits = *state == BlobState::There;
                 if waits {
-                    *state = State::Referred;
+                    *state = BlobState::Referred;
                 }
                 waits
             });
         }
     }
 
-    fn set(&self, target: &Reference, digests: &[Digest], from: State, to: State) {
+    fn set(&self, target: &Reference, digests: &[Digest], from: BlobState, to: BlobState) {
         let blobs = lock(&self.0);
         for digest in digests {
             let entries = blobs.get(&(target.registry().to_owned(), digest.clone()));
@@ -119,18 +119,18 @@ impl Board {
     }
 }
 
-impl Turn {
+impl BlobTurn {
     pub(crate) fn done(self) {
-        self.0.send_replace(State::There);
+        self.0.send_replace(BlobState::There);
     }
 }
 
-impl Drop for Turn {
+impl Drop for BlobTurn {
     fn drop(&mut self) {
         self.0.send_if_modified(|state| {
-            let pending = *state == State::Pending;
+            let pending = *state == BlobState::Pending;
             if pending {
-                *state = State::Failed;
+                *state = BlobState::Failed;
             }
             pending
         });
@@ -138,12 +138,12 @@ impl Drop for Turn {
 }
 
 /// Waits until a blob is at least this far, or has failed.
-pub(crate) async fn reached(state: &mut watch::Receiver<State>, wanted: State) -> State {
-    let far_enough = |state: &State| match (wanted, *state) {
-        (_, State::Failed | State::Referred) => true,
-        (State::Referred, State::There) | (_, State::Pending) => false,
-        (_, State::There) => true,
+pub(crate) async fn reached(state: &mut watch::Receiver<BlobState>, wanted: BlobState) -> BlobState {
+    let far_enough = |state: &BlobState| match (wanted, *state) {
+        (_, BlobState::Failed | BlobState::Referred) => true,
+        (BlobState::Referred, BlobState::There) | (_, BlobState::Pending) => false,
+        (_, BlobState::There) => true,
     };
     // The sender lives on the board as long as the run.
-    state.wait_for(far_enough).await.map_or(State::Failed, |state| *state)
+    state.wait_for(far_enough).await.map_or(BlobState::Failed, |state| *state)
 }

@@ -15,16 +15,16 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// What an image has cost so far.
 #[derive(Debug, Default)]
-pub(super) struct Budget(Mutex<Spent>);
+pub(super) struct ManifestBudget(Mutex<ManifestsRead>);
 
 #[derive(Debug, Default)]
-struct Spent {
+struct ManifestsRead {
     followed: usize,
     seen: HashSet<Digest>,
     bytes: usize,
 }
 
-impl Budget {
+impl ManifestBudget {
     /// One more manifest is to be followed.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Budget {
     }
 }
 
-impl Spent {
+impl ManifestsRead {
     fn check(&self) -> Result<(), String> {
         if self.bytes > MOST_BYTES {
             return Err(format!("the manifests of the image have more than {MOST_BYTES} bytes together"));

@@ -13,17 +13,17 @@ const FLOWS: usize = 32;
 
 /// The flows of one run.
 #[derive(Debug)]
-pub(crate) struct Flows(Mutex<State>);
+pub(crate) struct Flows(Mutex<FlowsState>);
 
 #[derive(Debug)]
-struct State {
+struct FlowsState {
     free: usize,
-    waiting: BinaryHeap<Waiting>,
+    waiting: BinaryHeap<WaitingFlow>,
     arrivals: u64,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct WaitingFlow {
     size: u64,
     /// Of the same size, whoever came first.
     arrival: std::cmp::Reverse<u64>,
@@ -36,7 +36,7 @@ pub(crate) struct Flow<'a>(&'a Flows);
 
 impl Default for Flows {
     fn default() -> Self {
-        Self(Mutex::new(State { free: FLOWS, waiting: BinaryHeap::new(), arrivals: 0 }))
+        Self(Mutex::new(FlowsState { free: FLOWS, waiting: BinaryHeap::new(), arrivals: 0 }))
     }
 }
 
@@ -52,11 +52,11 @@ impl Flows {
             let (go, told) = oneshot::channel();
             state.arrivals += 1;
             let arrival = std::cmp::Reverse(state.arrivals);
-            state.waiting.push(Waiting { size, arrival, go });
+            state.waiting.push(WaitingFlow { size, arrival, go });
             told
         };
         // Who waits here and is dropped, drops its flow with it: see `give`.
-        let mut place = Place { flows: self, told: Some(told) };
+        let mut place = QueuePlace { flows: self, told: Some(told) };
         if let Some(told) = &mut place.told {
             // The sender is never dropped unused: it is in the heap until it sends.
             let _ = told.await;
@@ -76,12 +76,12 @@ impl Flows {
     }
 }
 
-struct Place<'a> {
+struct QueuePlace<'a> {
     flows: &'a Flows,
     told: Option<oneshot::Receiver<()>>,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         if let Some(told) = &mut self.told {
             told.close();
@@ -98,21 +98,21 @@ impl Drop for Flow<'_> {
     }
 }
 
-impl PartialEq for Waiting {
+impl PartialEq for WaitingFlow {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Waiting {}
+impl Eq for WaitingFlow {}
 
-impl PartialOrd for Waiting {
+impl PartialOrd for WaitingFlow {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Waiting {
+impl Ord for WaitingFlow {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.size, self.arrival).cmp(&(other.size, other.arrival))
     }

@@ -8,10 +8,10 @@ use futures_util::future::{BoxFuture, join, join_all};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
-use super::board::Board;
-use super::budget::Budget;
+use super::board::BlobBoard;
+use super::budget::ManifestBudget;
 use super::sources::Sources;
-use super::{CopyReport, CopyRequest, Run, lock};
+use super::{CopyReport, CopyRequest, CopyRun, lock};
 use crate::client::Client;
 use crate::error::RegistryError;
 use crate::manifests::Manifest;
@@ -43,23 +43,23 @@ impl Manifests {
     }
 }
 
-pub(crate) struct Image<'a> {
-    pub(crate) run: &'a Run<'a>,
+pub(crate) struct ImageCopy<'a> {
+    pub(crate) run: &'a CopyRun<'a>,
     pub(crate) client: &'a Client,
     pub(crate) sources: &'a Arc<Sources>,
-    pub(crate) board: &'a Board,
+    pub(crate) board: &'a BlobBoard,
     pub(crate) index: usize,
     pub(crate) request: &'a CopyRequest,
     /// Blobs that this image has looked after, each once.
     blobs: Mutex<HashSet<Digest>>,
     /// What was fetched for this image, kept for others that run at the same time.
     kept: Mutex<Vec<Arc<OnceCell<Manifest>>>>,
-    budget: Budget,
-    pub(crate) tally: Tally,
+    budget: ManifestBudget,
+    pub(crate) tally: CopyTally,
 }
 
 #[derive(Default)]
-pub(crate) struct Tally {
+pub(crate) struct CopyTally {
     pub(crate) bytes_copied: AtomicU64,
     pub(crate) blobs_copied: AtomicU64,
     pub(crate) blobs_skipped: AtomicU64,
@@ -74,10 +74,10 @@ pub(crate) fn add(counter: &AtomicU64, count: u64) {
     counter.fetch_add(count, Ordering::Relaxed);
 }
 
-impl<'a> Image<'a> {
-    pub(crate) fn new(run: &'a Run<'a>, index: usize, request: &'a CopyRequest) -> Self {
+impl<'a> ImageCopy<'a> {
+    pub(crate) fn new(run: &'a CopyRun<'a>, index: usize, request: &'a CopyRequest) -> Self {
         let (client, sources, board) = (&run.copier.client, &run.copier.sources, &run.board);
-        let (blobs, kept, tally) = (Mutex::default(), Mutex::default(), Tally::default());
+        let (blobs, kept, tally) = (Mutex::default(), Mutex::default(), CopyTally::default());
         Self {
             run,
             client,
@@ -87,7 +87,7 @@ impl<'a> Image<'a> {
             request,
             blobs,
             kept,
-            budget: Budget::default(),
+            budget: ManifestBudget::default(),
             tally,
         }
     }
@@ -106,7 +106,7 @@ impl<'a> Image<'a> {
         let (source, target) = join(self.meaning(), self.current()).await;
         let (source, current) = (source?, target?);
         let wanted = if self.request.platforms.is_empty() {
-            Wanted::Digest(source)
+            TagTarget::Digest(source)
         } else {
             self.wanted(&source, current.as_ref()).await?
         };
@@ -159,7 +159,7 @@ impl<'a> Image<'a> {
     }
 
     /// What the chosen platforms make of the source.
-    async fn wanted(&self, source: &Digest, current: Option<&Digest>) -> Result<Wanted, RegistryError> {
+    async fn wanted(&self, source: &Digest, current: Option<&Digest>) -> Result<TagTarget, RegistryError> {
         let platforms = &self.request.platforms;
         if let Some(current) = current.filter(|current| *current != source)
             && platforms.len() > 1
@@ -172,7 +172,7 @@ impl<'a> Image<'a> {
             })
         {
             // It says itself that it was made of just this index, so nothing has to be fetched.
-            return Ok(Wanted::Made(held));
+            return Ok(TagTarget::Made(held));
         }
         let whole = self.manifest(source).await?;
         let not_offered = |error: pullsafe::platforms::NotOffered| {
@@ -181,12 +181,12 @@ impl<'a> Image<'a> {
         match choose(&whole.bytes, platforms).map_err(not_offered)? {
             Choice::Whole => {
                 self.check_single(&whole).await?;
-                Ok(Wanted::Digest(source.clone()))
+                Ok(TagTarget::Digest(source.clone()))
             }
-            Choice::One(digest) => Ok(Wanted::Digest(digest)),
+            Choice::One(digest) => Ok(TagTarget::Digest(digest)),
             Choice::Index(bytes) => {
                 let digest = Digest::of(&bytes);
-                Ok(Wanted::Made(Manifest { bytes: bytes.into(), media_type: whole.media_type, digest }))
+                Ok(TagTarget::Made(Manifest { bytes: bytes.into(), media_type: whole.media_type, digest }))
             }
         }
     }
@@ -206,19 +206,19 @@ impl<'a> Image<'a> {
     }
 
     /// Brings what is wanted to the target, the tag last.
-    async fn bring(&self, wanted: &Wanted) -> Result<Manifest, RegistryError> {
+    async fn bring(&self, wanted: &TagTarget) -> Result<Manifest, RegistryError> {
         let digest = wanted.digest();
         let by_digest = self.request.target.at_digest(digest.clone());
         let manifest = match wanted {
-            Wanted::Made(manifest) => {
+            TagTarget::Made(manifest) => {
                 self.copy_content(manifest, 0).await?;
                 manifest.clone()
             }
             // Under another tag the target may hold it already, which spares asking a source that counts.
-            Wanted::Digest(digest) if self.asks_target_first() && self.digest_at(&by_digest).await?.is_some() => {
+            TagTarget::Digest(digest) if self.asks_target_first() && self.digest_at(&by_digest).await?.is_some() => {
                 self.client.manifest(&self.request.target, digest).await?
             }
-            Wanted::Digest(digest) => self.copy_tree(digest.clone(), 0).await?,
+            TagTarget::Digest(digest) => self.copy_tree(digest.clone(), 0).await?,
         };
         self.store(&self.named_target(digest)?, &manifest).await?;
         Ok(manifest)
@@ -437,14 +437,14 @@ impl<'a> Image<'a> {
 }
 
 /// What the target's tag is to mean.
-enum Wanted {
+enum TagTarget {
     /// Something that a source has.
     Digest(Digest),
     /// An index made here.
     Made(Manifest),
 }
 
-impl Wanted {
+impl TagTarget {
     const fn digest(&self) -> &Digest {
         match self {
             Self::Digest(digest) => digest,

@@ -35,9 +35,9 @@ use tokio::time::{Instant, timeout_at};
 use super::client::Client;
 use super::endpoints::Endpoints;
 use super::error::RegistryError;
-use crate::copy::board::Board;
+use crate::copy::board::BlobBoard;
 use crate::copy::flows::Flows;
-use crate::copy::image::{Image, Manifests};
+use crate::copy::image::{ImageCopy, Manifests};
 use crate::copy::sources::Sources;
 use pullsafe::manifest::Platform;
 use pullsafe::reference::{DOCKER_HUB, Digest, ECR_PUBLIC, Reference, row_of};
@@ -127,11 +127,11 @@ impl fmt::Debug for CopyOptions {
 }
 
 /// Hears how a copy goes. It is called from within the copy, so it must not block.
-pub type Progress = Arc<dyn Fn(Event<'_>) + Send + Sync>;
+pub type Progress = Arc<dyn Fn(CopyEvent<'_>) + Send + Sync>;
 
 /// A step of a copy. Images are named by their place in the list of requests.
 #[derive(Debug, Clone, Copy)]
-pub enum Event<'a> {
+pub enum CopyEvent<'a> {
     /// A blob has to be looked after: it may turn out to be there already.
     Found {
         /// The image.
@@ -315,10 +315,10 @@ impl Copier {
         let targets: Vec<Reference> = requests.iter().map(|request| request.target.clone()).collect();
         self.client.expect_pulls(&sources).await;
         self.client.expect_pushes(&targets).await;
-        let run = Run {
+        let run = CopyRun {
             copier: self,
             options,
-            board: Board::default(),
+            board: BlobBoard::default(),
             flows: Flows::default(),
             manifests: Manifests::default(),
             reads: Semaphore::new(MANIFESTS_AT_ONCE),
@@ -423,10 +423,10 @@ fn note(held: &mut HashMap<(String, Digest), Vec<String>>, registry: String, dig
 }
 
 /// One call of [`Copier::copy_all`].
-struct Run<'a> {
+struct CopyRun<'a> {
     copier: &'a Copier,
     options: &'a CopyOptions,
-    board: Board,
+    board: BlobBoard,
     flows: Flows,
     manifests: Manifests,
     /// The right to have one more manifest on its way into memory.
@@ -435,20 +435,20 @@ struct Run<'a> {
     tags: HashMap<Reference, Option<Digest>>,
 }
 
-impl Run<'_> {
+impl CopyRun<'_> {
     async fn image(&self, index: usize, request: &CopyRequest) -> (usize, Result<CopyReport, RegistryError>) {
         let out_of_time = || RegistryError::OutOfTime { what: request.source.to_string() };
-        let image = Image::new(self, index, request);
+        let image = ImageCopy::new(self, index, request);
         let result = match self.options.deadline {
             Some(deadline) if Instant::now() >= deadline => Err(out_of_time()),
             Some(deadline) => timeout_at(deadline, image.copy()).await.unwrap_or_else(|_elapsed| Err(out_of_time())),
             None => image.copy().await,
         };
-        self.tell(Event::Done { image: index, result: &result });
+        self.tell(CopyEvent::Done { image: index, result: &result });
         (index, result)
     }
 
-    fn tell(&self, event: Event<'_>) {
+    fn tell(&self, event: CopyEvent<'_>) {
         if let Some(progress) = &self.options.progress {
             progress(event);
         }

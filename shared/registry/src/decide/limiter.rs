@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-pub use pullsafe::reference::Action;
+pub use pullsafe::reference::RequestKind;
 use pullsafe::reference::row_of;
 
 /// One bad moment is answered once: the requests that were under way with the first refused one do not count again.
@@ -23,7 +23,7 @@ pub struct Rate {
 
 impl Rate {
     /// What the registry publishes for this action. `None` where nothing is published.
-    pub fn published(registry: &str, action: Action) -> Option<Self> {
+    pub fn published(registry: &str, action: RequestKind) -> Option<Self> {
         let rate = row_of(registry).rates.iter().find(|(limited, _)| *limited == action);
         rate.map(|(_, per_second)| Self { per_second: *per_second, burst: *per_second })
     }
@@ -134,8 +134,10 @@ mod tests {
 
     #[test]
     fn full_speed_at_once_then_the_published_rate() {
-        let mut limiter =
-            Limiter::new(Rate::published("123456789012.dkr.ecr.eu-west-1.amazonaws.com", Action::WriteManifest), 64);
+        let mut limiter = Limiter::new(
+            Rate::published("123456789012.dkr.ecr.eu-west-1.amazonaws.com", RequestKind::WriteManifest),
+            64,
+        );
         assert_eq!(go(&mut limiter, ms(0)), 10);
         assert!(matches!(limiter.admit(ms(0)), Admission::At(at) if at >= ms(100) && at < ms(101)));
         assert_eq!(go(&mut limiter, ms(201)), 2);
@@ -163,8 +165,11 @@ mod tests {
 
     #[test]
     fn only_what_is_published_is_kept() {
-        assert_eq!(Rate::published("docker.io", Action::ReadManifest), None);
-        assert_eq!(Rate::published("public.ecr.aws", Action::ReadManifest).map(|rate| rate.per_second), Some(10.0));
+        assert_eq!(Rate::published("docker.io", RequestKind::ReadManifest), None);
+        assert_eq!(
+            Rate::published("public.ecr.aws", RequestKind::ReadManifest).map(|rate| rate.per_second),
+            Some(10.0)
+        );
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub fn quota_returns_within(window_seconds: u64, retry_after: Option<Duration>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pullsafe::host::TooManyRequests;
 
     #[test]
     fn retry_after_is_seconds_a_date_or_an_epoch() {
@@ -72,7 +73,7 @@ mod tests {
     fn the_limits_behind_a_429_are_told_apart() {
         let quota_text =
             "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
-        for (registry, is_manifest_get, remaining, body, expected) in [
+        for (registry, is_manifest_get, remaining, text, expected) in [
             ("docker.io", true, None, quota_text, Limit::PullQuota),
             ("docker.io", true, Some(0), "toomanyrequests", Limit::PullQuota),
             ("docker.io", true, Some(9), "Too Many Requests (HAP429).", Limit::Burst),
@@ -83,7 +84,11 @@ mod tests {
             ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", false, None, "Rate exceeded", Limit::Ecr),
             ("ghcr.io", true, None, quota_text, Limit::Other),
         ] {
-            assert_eq!(Limit::of_429(registry, is_manifest_get, remaining, body), expected, "{registry}: {body}");
+            assert_eq!(
+                Limit::of_429(registry, TooManyRequests { is_manifest_get, remaining, text }),
+                expected,
+                "{registry}: {text}"
+            );
         }
         assert!(Limit::PullQuota.lasts() && Limit::EcrPublicData.lasts() && !Limit::Burst.lasts());
     }

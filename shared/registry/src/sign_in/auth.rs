@@ -2,9 +2,9 @@
 //!
 //! A registry says with a 401 how it wants its callers to sign in; that is asked once per registry, and not at all
 //! where the answer is known (Docker Hub, ECR). Tokens are shared between requests until four fifths of their life are
-//! over. One request for a token covers every repository that is expected to be asked for ([`Auth::expect`]), and no
-//! two requests for the same token run at a time. A refusal by the token service is final: asking it again with a wrong
-//! password locks the account.
+//! over. One request for a token covers every repository that is expected to be asked for ([`SignInState::expect`]),
+//! and no two requests for the same token run at a time. A refusal by the token service is final: asking it again with
+//! a wrong password locks the account.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,12 +29,12 @@ const MOST_SCOPES: usize = 20;
 
 /// What a request needs to be allowed to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Scope {
+pub(crate) struct TokenScope {
     pub(crate) repository: String,
     pub(crate) push: bool,
 }
 
-impl Scope {
+impl TokenScope {
     fn covers(&self, needed: &Self) -> bool {
         self.repository == needed.repository && (self.push || !needed.push)
     }
@@ -46,7 +46,7 @@ impl Scope {
 
 /// The state of signing in, for all registries.
 #[derive(Debug, Default)]
-pub(crate) struct Auth {
+pub(crate) struct SignInState {
     // Each state is locked while its token is fetched: whoever needs the same one waits for it.
     states: Mutex<HashMap<As, Arc<tokio::sync::Mutex<SignIn>>>>,
 }
@@ -60,7 +60,7 @@ struct As {
 }
 
 impl As {
-    fn of<'s>(config: &Config, registry: &str, mut repositories: impl Iterator<Item = &'s Scope>) -> Self {
+    fn of<'s>(config: &Config, registry: &str, mut repositories: impl Iterator<Item = &'s TokenScope>) -> Self {
         let signed_in = repositories.all(|scope| config.credentials.are_for(registry, &scope.repository));
         Self { registry: registry.to_owned(), signed_in }
     }
@@ -81,8 +81,8 @@ impl As {
 #[derive(Debug)]
 struct SignIn {
     scheme: Scheme,
-    tokens: Vec<Token>,
-    expected: BTreeSet<Scope>,
+    tokens: Vec<BearerToken>,
+    expected: BTreeSet<TokenScope>,
     /// Held by the first request, until it knows how to sign in.
     introduction: Arc<tokio::sync::Mutex<()>>,
 }
@@ -103,16 +103,16 @@ enum Scheme {
 }
 
 #[derive(Debug)]
-struct Token {
+struct BearerToken {
     header: Secret,
     /// `None` covers everything.
-    scopes: Option<BTreeSet<Scope>>,
+    scopes: Option<BTreeSet<TokenScope>>,
     good_until: Instant,
 }
 
-impl Auth {
+impl SignInState {
     /// These repositories will be asked for, so the next token of this registry covers them too.
-    pub(crate) async fn expect(&self, config: &Config, registry: &str, scopes: impl IntoIterator<Item = Scope>) {
+    pub(crate) async fn expect(&self, config: &Config, registry: &str, scopes: impl IntoIterator<Item = TokenScope>) {
         for scope in scopes {
             let who = As::of(config, registry, std::iter::once(&scope));
             self.sign_in(config, who).lock().await.expected.insert(scope);
@@ -125,7 +125,7 @@ impl Auth {
         http: &Http,
         config: &Config,
         registry: &str,
-        scopes: &[Scope],
+        scopes: &[TokenScope],
     ) -> Result<Option<Secret>, RegistryError> {
         let who = As::of(config, registry, scopes.iter());
         let sign_in = self.sign_in(config, who.clone());
@@ -147,7 +147,7 @@ impl Auth {
         };
         let now = Instant::now();
         tokens.retain(|token| token.good_until > now);
-        let covers = |token: &&Token| {
+        let covers = |token: &&BearerToken| {
             token
                 .scopes
                 .as_ref()
@@ -156,7 +156,7 @@ impl Auth {
         if let Some(token) = tokens.iter().find(covers) {
             return Ok(Some(token.header.clone()));
         }
-        let mut wanted: BTreeSet<Scope> = scopes.iter().cloned().collect();
+        let mut wanted: BTreeSet<TokenScope> = scopes.iter().cloned().collect();
         while wanted.len() < MOST_SCOPES
             && let Some(scope) = expected.pop_first()
         {
@@ -166,13 +166,13 @@ impl Auth {
         wanted.retain(|scope| !all.iter().any(|other| other != scope && other.covers(scope)));
         let parameters = match fixed_scope {
             Some(scope) => vec![scope.to_owned()],
-            None => wanted.iter().map(Scope::as_parameter).collect(),
+            None => wanted.iter().map(TokenScope::as_parameter).collect(),
         };
         let credentials = who.credentials(config).await?;
         let request = TokenRequest { registry, realm, service, scopes: &parameters };
         let (header, life) = request.send(http, config, credentials.as_ref()).await?;
         let scopes = if fixed_scope.is_some() { None } else { Some(wanted) };
-        tokens.push(Token {
+        tokens.push(BearerToken {
             header: header.clone(),
             scopes,
             good_until: now + life * 4 / 5,
@@ -186,7 +186,7 @@ impl Auth {
         &self,
         config: &Config,
         registry: &str,
-        scopes: &[Scope],
+        scopes: &[TokenScope],
     ) -> Option<tokio::sync::OwnedMutexGuard<()>> {
         let sign_in = self.sign_in(config, As::of(config, registry, scopes.iter()));
         let is_unknown = |sign_in: &SignIn| matches!(sign_in.scheme, Scheme::Unknown);
@@ -199,7 +199,7 @@ impl Auth {
     }
 
     /// A registry has answered without asking who is there.
-    pub(crate) async fn let_in(&self, config: &Config, registry: &str, scopes: &[Scope]) {
+    pub(crate) async fn let_in(&self, config: &Config, registry: &str, scopes: &[TokenScope]) {
         let sign_in = self.sign_in(config, As::of(config, registry, scopes.iter()));
         let mut sign_in = sign_in.lock().await;
         if matches!(sign_in.scheme, Scheme::Unknown) {
@@ -212,7 +212,7 @@ impl Auth {
         &self,
         config: &Config,
         registry: &str,
-        scopes: &[Scope],
+        scopes: &[TokenScope],
         headers: &HeaderMap,
         refused: Option<&Secret>,
         what: &str,

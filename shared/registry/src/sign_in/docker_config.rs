@@ -30,20 +30,20 @@ const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub struct DockerConfig {
     path: PathBuf,
-    file: File,
+    file: ConfigFile,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct File {
-    auths: BTreeMap<String, Auth>,
+struct ConfigFile {
+    auths: BTreeMap<String, ConfigAuth>,
     cred_helpers: BTreeMap<String, String>,
     creds_store: Option<String>,
 }
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-struct Auth {
+struct ConfigAuth {
     auth: String,
     username: String,
     password: String,
@@ -82,7 +82,7 @@ impl DockerConfig {
         match std::fs::read(path) {
             Ok(bytes) => Self::parse(path, &bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Ok(Self { path: path.to_owned(), file: File::default() })
+                Ok(Self { path: path.to_owned(), file: ConfigFile::default() })
             }
             Err(error) => Err(InvalidDockerConfig { path: path.to_owned(), why: error.to_string() }),
         }
@@ -117,11 +117,11 @@ impl DockerConfig {
         own.or(self.file.creds_store.as_deref()).filter(|helper| !helper.is_empty())
     }
 
-    fn auth(&self, registry: &str) -> Option<&Auth> {
+    fn auth(&self, registry: &str) -> Option<&ConfigAuth> {
         self.file.auths.iter().find(|(key, _)| host_of_key(key) == registry).map(|(_, auth)| auth)
     }
 
-    fn credentials_of(&self, registry: &str, auth: &Auth) -> Result<Option<Credentials>, CredentialsError> {
+    fn credentials_of(&self, registry: &str, auth: &ConfigAuth) -> Result<Option<Credentials>, CredentialsError> {
         let pair = self.pair_of(registry, auth);
         if auth.identitytoken.is_empty() {
             return Ok(pair?.map(|(username, password)| basic(&username, &password)));
@@ -131,7 +131,7 @@ impl DockerConfig {
         Ok(Some(Credentials::Identity(IdentityToken { username, token: Secret::new(&*auth.identitytoken) })))
     }
 
-    fn pair_of(&self, registry: &str, auth: &Auth) -> Result<Option<(String, String)>, CredentialsError> {
+    fn pair_of(&self, registry: &str, auth: &ConfigAuth) -> Result<Option<(String, String)>, CredentialsError> {
         if !auth.username.is_empty() {
             return Ok(Some((auth.username.clone(), auth.password.clone())));
         }

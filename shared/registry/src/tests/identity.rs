@@ -21,7 +21,7 @@ impl CredentialsProvider for Identities {
 async fn look(
     username: &'static str,
     token: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-) -> (Result<manifests::Resolved, String>, Vec<Request>) {
+) -> (Result<manifests::ResolvedTag, String>, Vec<Request>) {
     let server = Server::start(move |request, _| {
         if request.path == "/token" {
             return Some(token(request));

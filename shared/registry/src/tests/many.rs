@@ -24,7 +24,7 @@ async fn what_images_share_is_sent_once_and_mounted_elsewhere() {
         let done = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&done);
         let progress: Progress = Arc::new(move |event| {
-            if let Event::Done { image, result } = event {
+            if let CopyEvent::Done { image, result } = event {
                 assert!(result.is_ok());
                 heard.lock().unwrap().push(image);
             }

@@ -187,7 +187,7 @@ async fn corrupt_content_is_taken_elsewhere_and_never_pushed() {
     let copier = self::copier(&hub, &ecr, None);
     let error = copier.copy(&request(&copier)).await.unwrap_err();
     assert!(matches!(&error, RegistryError::Content { .. }), "{error}");
-    assert_eq!(error.fault(), Fault::Content);
+    assert_eq!(error.fault(), ErrorSource::Content);
     let store = ecr.store.lock().unwrap();
     assert!(store.manifests.is_empty());
     assert!(

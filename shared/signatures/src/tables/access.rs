@@ -2,8 +2,11 @@
 
 use super::prelude::*;
 
-const ACTION: Option<Subject> =
-    named(Shape::Action, &["not authorized to perform: ", "no identity-based policy allows the "], &[' ', ',']);
+const ACTION: Option<SubjectPosition> = named(
+    NameShape::Action,
+    &["not authorized to perform: ", "no identity-based policy allows the "],
+    &[' ', ','],
+);
 const ECR: &[Registry] = &[Registry::EcrPrivate, Registry::EcrPrivateApi];
 /// Registries whose credentials are repositoryCredentials rather than IAM.
 const OTHERS: &[Registry] = &[
@@ -64,8 +67,8 @@ const LOGIN: &str = "{host|The registry} does not accept the pull: no credential
     right.";
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "ecr-action-denied",
         cause: Cause::EcrPermissionDenied,
         registry: Some(Registry::EcrPrivate),
@@ -85,9 +88,9 @@ pub static ROWS: &[Row] = &[
              no identity-based policy allows the ecr:BatchGetImage action",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "check-the-role",
         cause: Cause::EcrPermissionDenied,
         why: Some(Why::Permission),
@@ -100,9 +103,9 @@ pub static ROWS: &[Row] = &[
              to pull images from the registry.",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ecr-layer-bucket-denied",
         cause: Cause::EcrPermissionDenied,
         registry: Some(Registry::EcrPrivate),
@@ -118,9 +121,9 @@ pub static ROWS: &[Row] = &[
              https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/...: 403 Forbidden",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "repository-name-unknown",
         cause: Cause::RepositoryNotFound,
         all: &[&[
@@ -142,9 +145,9 @@ pub static ROWS: &[Row] = &[
              '123456789012'",
             "Amazon ECR User Guide",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "no-credentials-sent",
         cause: Cause::RegistryAuthDenied,
         all: &[&["no basic auth"]],
@@ -156,9 +159,9 @@ pub static ROWS: &[Row] = &[
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1",
             "Docker",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ecr-access-denied",
         cause: Cause::EcrPermissionDenied,
         why: Some(Why::Permission),
@@ -193,9 +196,9 @@ pub static ROWS: &[Row] = &[
             "123456789012.dkr.ecr.us-east-1.amazonaws.com/backend:latest",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "hub-official-image-missing",
         cause: Cause::RepositoryNotFound,
         registry: Some(Registry::DockerHub),
@@ -217,9 +220,9 @@ pub static ROWS: &[Row] = &[
             "ngin:latest",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "image-does-not-exist-or-denied",
         cause: Cause::RegistryAuthDenied,
         confidence: Confidence::Medium,
@@ -238,9 +241,9 @@ pub static ROWS: &[Row] = &[
             "some/nonsense",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "login-refused",
         cause: Cause::RegistryAuthDenied,
         all: &[UNAUTHORIZED],
@@ -253,9 +256,9 @@ pub static ROWS: &[Row] = &[
             "acme-docker-local.artifactory.example.com/db/server:11",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "login-failed",
         cause: Cause::RegistryAuthDenied,
         confidence: Confidence::Low,
@@ -279,9 +282,9 @@ pub static ROWS: &[Row] = &[
             "quay.io/acme/api:1",
             "containerd, cut",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "forbidden-elsewhere",
         cause: Cause::RegistryAuthDenied,
         all: &[FORBIDDEN],
@@ -296,9 +299,9 @@ pub static ROWS: &[Row] = &[
             "ghcr.io/acme/api:1",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "refused-with-a-page",
         cause: Cause::RegistryAuthDenied,
         all: &[&["403", "401"], &["<html", "<!doctype html", "body: invalid character"]],
@@ -315,9 +318,9 @@ pub static ROWS: &[Row] = &[
              Forbidden</title></head>\"",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "forbidden-of-unknown-host",
         cause: Cause::EcrPermissionDenied,
         all: &[FORBIDDEN],
@@ -333,9 +336,9 @@ pub static ROWS: &[Row] = &[
              unexpected status code [manifests 6981141]: 403 Forbidden",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "execution-role-404",
         cause: Cause::RepositoryNotFound,
         confidence: Confidence::Medium,
@@ -349,6 +352,6 @@ pub static ROWS: &[Row] = &[
              'not found'",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

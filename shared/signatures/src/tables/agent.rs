@@ -14,8 +14,8 @@ fn says_why(text: &str) -> bool {
 }
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "transition-timeout",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
@@ -26,9 +26,9 @@ pub static ROWS: &[Row] = &[
         none: &["manifest_pulled", "transition to pulled"],
         advice: HOST,
         example: seen("DockerTimeoutError: Could not transition to created; timed out after waiting 4m0s", "ECS agent"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "agent",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
@@ -85,9 +85,9 @@ pub static ROWS: &[Row] = &[
         ],
         advice: HOST,
         example: seen("TaskStateError: Agent could not progress task's state to stopped", "ECS agent"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "storage-driver",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
@@ -116,6 +116,6 @@ pub static ROWS: &[Row] = &[
             "CannotCreateContainerError: API error (500): devicemapper: Error running deviceResume dm_task_run failed",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

@@ -3,19 +3,19 @@
 
 use super::limits::says_which_limit;
 use super::prelude::*;
-use crate::registries::Meaning;
+use crate::registries::ErrorMeaning;
 use crate::row::Reads;
 
 const ECR: &[Registry] = &[Registry::EcrPrivate, Registry::EcrPrivateApi];
 const SETTLED: Option<&str> = Some("a manifest HEAD with the credentials of the task definition");
 
 /// In the order in which they are tried.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "answer-limit-ecr",
         cause: Cause::RegistryRateLimited,
         kind: Some(Kind::ApiThrottle),
-        reads: &[Reads::Status(429, 429), Reads::Code(Meaning::TooManyRequests)],
+        reads: &[Reads::Status(429, 429), Reads::Code(ErrorMeaning::TooManyRequests)],
         cut_inside: &["toomanyrequests: data limit exceeded"],
         also: Some(says_which_limit),
         hosts: ECR,
@@ -27,13 +27,13 @@ pub static ROWS: &[Row] = &[
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1",
             "podman",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-limit",
         cause: Cause::RegistryRateLimited,
         confidence: Confidence::Medium,
-        reads: &[Reads::Status(429, 429), Reads::Code(Meaning::TooManyRequests)],
+        reads: &[Reads::Status(429, 429), Reads::Code(ErrorMeaning::TooManyRequests)],
         cut_inside: &["toomanyrequests: data limit exceeded"],
         also: Some(says_which_limit),
         settled_by: Some("the registry's own words: which of its limits it is"),
@@ -45,13 +45,13 @@ pub static ROWS: &[Row] = &[
             "registry.example.com/api:1",
             "podman",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-archived",
         cause: Cause::ImageArchived,
         confidence: Confidence::Medium,
-        reads: &[Reads::Code(Meaning::Archived)],
+        reads: &[Reads::Code(ErrorMeaning::Archived)],
         settled_by: Some("DescribeImages: the image's storage class"),
         advice: "`{image|The image}` is in ECR's archive storage class, and an archived image cannot be pulled (the \
             registry answers as if it did not exist). Restore it (`aws ecr update-image-storage-class \
@@ -63,14 +63,14 @@ pub static ROWS: &[Row] = &[
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1",
             "Amazon ECR",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-blocked",
         cause: Cause::RegistryAuthDenied,
         why: Some(Why::Permission),
         confidence: Confidence::Medium,
-        reads: &[Reads::Code(Meaning::Blocked)],
+        reads: &[Reads::Code(ErrorMeaning::Blocked)],
         settled_by: Some(
             "the policy that refused: the registry's, or the host's (vulnerabilities, signature, firewall)",
         ),
@@ -86,13 +86,13 @@ pub static ROWS: &[Row] = &[
             "harbor.example.com/team/api:1",
             "Harbor",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-name-unknown",
         cause: Cause::RepositoryNotFound,
         confidence: Confidence::Medium,
-        reads: &[Reads::Code(Meaning::NameUnknown)],
+        reads: &[Reads::Code(ErrorMeaning::NameUnknown)],
         settled_by: Some("DescribeRepositories with the registry's id, or the registry's own list; near names"),
         advice: "Repository `{repository|of the image}` does not exist in {host|the registry}. Check account, region \
             and name; create it, or correct the image.",
@@ -102,9 +102,9 @@ pub static ROWS: &[Row] = &[
             "acme.jfrog.io/docker/api:1",
             "JFrog Artifactory",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-refused-ecr",
         cause: Cause::EcrPermissionDenied,
         why: Some(Why::Permission),
@@ -112,8 +112,8 @@ pub static ROWS: &[Row] = &[
         reads: &[
             Reads::Status(401, 401),
             Reads::Status(403, 403),
-            Reads::Code(Meaning::Denied),
-            Reads::Code(Meaning::Unauthorized),
+            Reads::Code(ErrorMeaning::Denied),
+            Reads::Code(ErrorMeaning::Unauthorized),
         ],
         hosts: ECR,
         settled_by: Some("the tail of the text; DescribeRepositories with the registry's id; the role by simulation"),
@@ -127,9 +127,9 @@ pub static ROWS: &[Row] = &[
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1",
             "podman",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-refused",
         cause: Cause::RegistryAuthDenied,
         confidence: Confidence::Medium,
@@ -137,8 +137,8 @@ pub static ROWS: &[Row] = &[
             Reads::Status(401, 401),
             Reads::Status(403, 403),
             Reads::Status(407, 407),
-            Reads::Code(Meaning::Denied),
-            Reads::Code(Meaning::Unauthorized),
+            Reads::Code(ErrorMeaning::Denied),
+            Reads::Code(ErrorMeaning::Unauthorized),
         ],
         settled_by: SETTLED,
         advice: "{host|The registry} does not accept the pull: no credentials were sent, or wrong ones, or they may \
@@ -149,14 +149,14 @@ pub static ROWS: &[Row] = &[
             "quay.io/acme/api:1",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-digest-gone",
         cause: Cause::ImageDigestGone,
         confidence: Confidence::Medium,
         pinned: true,
-        reads: &[Reads::Status(404, 404), Reads::Code(Meaning::ManifestUnknown), Reads::NotFound],
+        reads: &[Reads::Status(404, 404), Reads::Code(ErrorMeaning::ManifestUnknown), Reads::NotFound],
         settled_by: Some("BatchGetImage of the digest and of the tag"),
         advice: "The digest that the deployment pinned no longer exists in `{repository|the repository}`. If the tag \
             still exists, force a new deployment: it resolves the tag again. Pushing the tag alone does not help.",
@@ -166,13 +166,13 @@ pub static ROWS: &[Row] = &[
             "quay.io/acme/api:1@sha256:ab",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-blob-unknown",
         cause: Cause::ImageCorrupt,
         confidence: Confidence::Medium,
-        reads: &[Reads::Code(Meaning::BlobUnknown), Reads::Code(Meaning::Invalid)],
+        reads: &[Reads::Code(ErrorMeaning::BlobUnknown), Reads::Code(ErrorMeaning::Invalid)],
         settled_by: Some("a pull on another host, and the registry's own check of the image"),
         advice: "The manifest of `{image|the image}` is there, and what it names is not, or is not what its digest \
             says. Push the image again; if it comes through a cache, remove it there first.",
@@ -181,13 +181,13 @@ pub static ROWS: &[Row] = &[
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1",
             "Amazon ECR",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-unsupported",
         cause: Cause::ImageUnsupported,
         confidence: Confidence::Medium,
-        reads: &[Reads::Code(Meaning::Unsupported)],
+        reads: &[Reads::Code(ErrorMeaning::Unsupported)],
         settled_by: Some("the media type of the manifest"),
         advice: "The registry or the runtime does not support this kind of artifact. Push an OCI or Docker schema 2 \
             image.",
@@ -196,13 +196,13 @@ pub static ROWS: &[Row] = &[
             "quay.io/acme/api:1",
             "podman",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-not-found",
         cause: Cause::ImageNotFound,
         confidence: Confidence::Medium,
-        reads: &[Reads::Status(404, 404), Reads::Code(Meaning::ManifestUnknown), Reads::NotFound],
+        reads: &[Reads::Status(404, 404), Reads::Code(ErrorMeaning::ManifestUnknown), Reads::NotFound],
         settled_by: Some("BatchGetImage or a manifest HEAD"),
         advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag; in a \
             pipeline push the image before the service is deployed.",
@@ -212,12 +212,12 @@ pub static ROWS: &[Row] = &[
             "ghcr.io/acme/api:1",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-server-error",
         cause: Cause::RegistryServerError,
-        reads: &[Reads::Status(500, 599), Reads::Code(Meaning::ServerError)],
+        reads: &[Reads::Status(500, 599), Reads::Code(ErrorMeaning::ServerError)],
         settled_by: Some("the registry's status page"),
         advice: "{host|The registry} failed by itself. Wait and retry; look at its status page; for images that must \
             always start, keep a copy in a private ECR repository.",
@@ -227,9 +227,9 @@ pub static ROWS: &[Row] = &[
             "quay.io/acme/api:1",
             "podman",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "answer-network",
         cause: Cause::RegistryUnreachable,
         reads: &[Reads::Transport],
@@ -243,6 +243,6 @@ pub static ROWS: &[Row] = &[
             "ubuntu",
             "Docker Desktop",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

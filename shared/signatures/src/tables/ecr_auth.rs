@@ -10,8 +10,8 @@ fn ends_before_the_error(text: &str) -> bool {
 }
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "ecr-auth-denied",
         cause: Cause::EcrPermissionDenied,
         registry: Some(Registry::EcrPrivateApi),
@@ -36,9 +36,9 @@ pub static ROWS: &[Row] = &[
              ecr:GetAuthorizationToken on resource: *",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ecr-auth-throttled",
         cause: Cause::RegistryRateLimited,
         registry: Some(Registry::EcrPrivateApi),
@@ -54,9 +54,9 @@ pub static ROWS: &[Row] = &[
              auth: service call has been retried 3 time(s): ThrottlingException: Rate exceeded",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ecr-auth-dns",
         cause: Cause::RegistryUnreachable,
         registry: Some(Registry::EcrPrivateApi),
@@ -80,9 +80,9 @@ pub static ROWS: &[Row] = &[
              host",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ecr-auth-unreachable",
         cause: Cause::RegistryUnreachable,
         registry: Some(Registry::EcrPrivateApi),
@@ -109,9 +109,9 @@ pub static ROWS: &[Row] = &[
              \"https://api.ecr.us-east-1.amazonaws.com/\": dial tcp 44.213.79.104:443: i/o timeout",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ecr-auth-cut-network",
         cause: Cause::RegistryUnreachable,
         registry: Some(Registry::EcrPrivateApi),
@@ -129,6 +129,6 @@ pub static ROWS: &[Row] = &[
              failed: unable to retrieve ecr registry auth: service call has been retried 3 time(s)",
             "Fargate, cut",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

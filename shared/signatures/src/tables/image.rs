@@ -3,10 +3,10 @@
 use super::prelude::*;
 
 /// Before everything that ends in `not found`.
-pub static PLATFORM: &[Row] = &[WINDOWS, OTHER];
+pub static PLATFORM: &[SignatureRow] = &[WINDOWS, OTHER];
 
 /// The host is Windows: its layers run only on the build of Windows that they were made for.
-const WINDOWS: Row = Row {
+const WINDOWS: SignatureRow = SignatureRow {
     id: "platform-windows",
     cause: Cause::PlatformMismatch,
     all: &[&[
@@ -24,10 +24,10 @@ const WINDOWS: Row = Row {
         "nginx:1.27",
         "Docker Engine on Windows",
     ),
-    ..Row::EMPTY
+    ..SignatureRow::EMPTY
 };
 
-const OTHER: Row = Row {
+const OTHER: SignatureRow = SignatureRow {
     id: "platform",
     cause: Cause::PlatformMismatch,
     all: &[&[
@@ -44,7 +44,7 @@ const OTHER: Row = Row {
         "no matching manifest",
     ]],
     subject: named(
-        Shape::Platform,
+        NameShape::Platform,
         &[
             "no matching manifest for ",
             "descriptor matching platform '",
@@ -64,12 +64,12 @@ const OTHER: Row = Row {
         "konard/hive-mind:latest",
         "Docker Engine",
     ),
-    ..Row::EMPTY
+    ..SignatureRow::EMPTY
 };
 
 /// Before permission: a digest that is gone comes back as 403 across accounts.
-pub static DIGEST: &[Row] = &[
-    Row {
+pub static DIGEST: &[SignatureRow] = &[
+    SignatureRow {
         id: "digest-gone-as-403",
         cause: Cause::ImageDigestGone,
         confidence: Confidence::Medium,
@@ -87,9 +87,9 @@ pub static DIGEST: &[Row] = &[
             "123456789012.dkr.ecr.us-west-2.amazonaws.com/otel-collector:latest",
             "containerd; aws/containers-roadmap#2493",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "digest-gone",
         cause: Cause::ImageDigestGone,
         confidence: Confidence::Medium,
@@ -104,13 +104,13 @@ pub static DIGEST: &[Row] = &[
              123456789012.dkr.ecr.eu-west-1.amazonaws.com/example-service:image-tag@sha256:5a1f: not found",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];
 
 /// The image, its tag or its repository does not exist, or its name cannot exist.
-pub static MISSING: &[Row] = &[
-    Row {
+pub static MISSING: &[SignatureRow] = &[
+    SignatureRow {
         id: "invalid-reference",
         cause: Cause::InvalidImageReference,
         all: &[&[
@@ -134,9 +134,9 @@ pub static MISSING: &[Row] = &[
              reference format",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "tag-missing",
         cause: Cause::ImageNotFound,
         confidence: Confidence::Medium,
@@ -165,9 +165,9 @@ pub static MISSING: &[Row] = &[
             "123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ref-not-found",
         cause: Cause::ImageNotFound,
         confidence: Confidence::Medium,
@@ -193,9 +193,9 @@ pub static MISSING: &[Row] = &[
             "123456789012.dkr.ecr.ap-southeast-1.amazonaws.com/rag-nginx:latest",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "repository-missing",
         cause: Cause::RepositoryNotFound,
         confidence: Confidence::Medium,
@@ -209,9 +209,9 @@ pub static MISSING: &[Row] = &[
              123456789012.dkr.ecr.us-east-1.amazonaws.com/team/api not found",
             "Amazon ECS Developer Guide",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "image-exists",
         cause: Cause::RegistryAuthDenied,
         confidence: Confidence::Low,
@@ -223,13 +223,13 @@ pub static MISSING: &[Row] = &[
             "CannotPullContainerError: The task can\u{2019}t pull the image. Check whether the image exists.",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];
 
 /// The bytes are wrong, or of a kind that the runtime does not know.
-pub static BROKEN: &[Row] = &[
-    Row {
+pub static BROKEN: &[SignatureRow] = &[
+    SignatureRow {
         id: "attestation-as-layer",
         cause: Cause::ImageCorrupt,
         all: &[&["in-toto", "no processor for media-type", "failed to get stream processor"]],
@@ -241,9 +241,9 @@ pub static BROKEN: &[Row] = &[
              application/vnd.in-toto+json: no processor for media-type: unknown",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "media-type",
         cause: Cause::ImageUnsupported,
         all: &[&[
@@ -269,9 +269,9 @@ pub static BROKEN: &[Row] = &[
              \"application/vnd.oci.image.manifest.v1+json\"",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "lchown",
         cause: Cause::ImageCorrupt,
         all: &[&["lchown"], &["invalid argument"]],
@@ -282,9 +282,9 @@ pub static BROKEN: &[Row] = &[
              <FILE>: invalid argument",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "layer-broken",
         cause: Cause::ImageCorrupt,
         confidence: Confidence::Medium,
@@ -321,9 +321,9 @@ pub static BROKEN: &[Row] = &[
             "CannotPullContainerError: filesystem layer verification failed for digest sha256:2b96f",
             "Amazon ECS Developer Guide",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "layer-driver",
         cause: Cause::ImageCorrupt,
         confidence: Confidence::Medium,
@@ -350,6 +350,6 @@ pub static BROKEN: &[Row] = &[
              failed",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

@@ -18,8 +18,8 @@ pub(super) fn says_which_limit(text: &str) -> bool {
 }
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "hub-pull-quota",
         cause: Cause::RegistryRateLimited,
         registry: Some(Registry::DockerHub),
@@ -35,9 +35,9 @@ pub static ROWS: &[Row] = &[
             "acme/court-case-backend:latest",
             "Docker Hub through Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "hub-pull-quota-account",
         cause: Cause::RegistryRateLimited,
         registry: Some(Registry::DockerHub),
@@ -52,9 +52,9 @@ pub static ROWS: &[Row] = &[
             "acme/api",
             "Docker Hub",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "hub-pull-quota-older",
         cause: Cause::RegistryRateLimited,
         registry: Some(Registry::DockerHub),
@@ -68,9 +68,9 @@ pub static ROWS: &[Row] = &[
              authenticating and upgrading: https://www.docker.com/increase-rate-limits.",
             "Amazon ECS Developer Guide, CannotPullContainer task errors",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "hub-pull-quota-behind-proxy",
         cause: Cause::RegistryRateLimited,
         kind: Some(Kind::Quota),
@@ -86,9 +86,9 @@ pub static ROWS: &[Row] = &[
             "acme.jfrog.io/docker-remote/library/redis:7",
             "JFrog Artifactory, repeating Docker Hub",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ecr-public-data-limit",
         cause: Cause::RegistryDataLimit,
         registry: Some(Registry::EcrPublic),
@@ -97,9 +97,9 @@ pub static ROWS: &[Row] = &[
             (`aws ecr-public get-login-password`), or use an ECR \
                  pull-through cache rule for public.ecr.aws; waiting within one job does not help.",
         example: seen("Error response from daemon: toomanyrequests: Data limit exceeded", "ECR Public"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ghcr-limit",
         cause: Cause::RegistryRateLimited,
         registry: Some(Registry::Ghcr),
@@ -108,9 +108,9 @@ pub static ROWS: &[Row] = &[
         none: &["pull rate limit"],
         advice: OTHER_LIMIT,
         example: seen("toomanyrequests: retry-after: 985.86µs, allowed: 44000/minute", "GitHub Container Registry"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ecr-api-throttle",
         cause: Cause::RegistryRateLimited,
         registry: Some(Registry::EcrPrivateApi),
@@ -123,9 +123,9 @@ pub static ROWS: &[Row] = &[
         advice: "Amazon ECR throttles its API in this account and region. Start fewer tasks at once and retry; the \
             quota of GetAuthorizationToken can be raised.",
         example: seen("CannotPullECRContainerError: ThrottlingException: Rate exceeded status code: 400", "ECS agent"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ecr-public-limit",
         cause: Cause::RegistryRateLimited,
         kind: Some(Kind::Burst),
@@ -139,9 +139,9 @@ pub static ROWS: &[Row] = &[
             "public.ecr.aws/zebrunner/appium:2.0.2",
             "ECR Public",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "ecr-limit",
         cause: Cause::RegistryRateLimited,
         kind: Some(Kind::ApiThrottle),
@@ -163,9 +163,9 @@ pub static ROWS: &[Row] = &[
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1",
             "Amazon ECR",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "rate-exceeded-somewhere",
         cause: Cause::RegistryRateLimited,
         confidence: Confidence::Medium,
@@ -173,9 +173,9 @@ pub static ROWS: &[Row] = &[
         settled_by: Some("the host of the image: ECR Public and Amazon ECR use the same words"),
         advice: OTHER_LIMIT,
         example: seen("Error response from daemon: toomanyrequests: Rate exceeded", "ECR Public or Amazon ECR"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "hub-burst",
         cause: Cause::RegistryRateLimited,
         registry: Some(Registry::DockerHub),
@@ -193,9 +193,9 @@ pub static ROWS: &[Row] = &[
             "CannotPullContainerError: ERROR: toomanyrequests: Too Many Requests.",
             "Amazon ECS Developer Guide, CannotPullContainer task errors",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "hub-429-without-words",
         cause: Cause::RegistryRateLimited,
         confidence: Confidence::Medium,
@@ -219,9 +219,9 @@ pub static ROWS: &[Row] = &[
             "docker:20.10",
             "containerd, BuildKit",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "other-429",
         cause: Cause::RegistryRateLimited,
         kind: Some(Kind::Burst),
@@ -254,9 +254,9 @@ pub static ROWS: &[Row] = &[
             "registry.gitlab.com/g/p:1",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "429-of-unknown-registry",
         cause: Cause::RegistryRateLimited,
         confidence: Confidence::Medium,
@@ -279,6 +279,6 @@ pub static ROWS: &[Row] = &[
             "CannotPullContainerError: ref pull has been retried 5 time(s): unexpected status: 429 Too Many Requests",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

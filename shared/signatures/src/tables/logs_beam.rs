@@ -20,10 +20,10 @@ const BEAM: &[&str] = &[
 ];
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         subject: named(
-            Shape::Variable,
+            NameShape::Variable,
             &["missing ", "environment variable ", "undefined environment variable "],
             WORD,
         ),
@@ -51,8 +51,8 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
-        subject: named(Shape::Module, &["module ", "function "], WORD),
+    SignatureRow {
+        subject: named(NameShape::Module, &["module ", "function "], WORD),
         advice: "The release lacks a module or function{subject? (`$`)}. Build it again with all applications \
             (`extra_applications`, a clean `_build`), for the OTP version of the image.",
         example: seen(
@@ -73,7 +73,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The virtual machine of the release and of the image differ, or the release is for another system. \
             Build and run with the same OTP and libc.",
         example: seen(
@@ -90,7 +90,7 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    SignatureRow {
         advice: "A process of the release crashed while it started, and no other signature explains it: read the \
             reason in the report, innermost first.",
         example: seen(

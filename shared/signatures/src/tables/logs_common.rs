@@ -8,15 +8,15 @@ pub(super) const fn crash(
     signature: Signature,
     weight: u8,
     all: &'static [&'static [&'static str]],
-) -> Row {
-    Row {
+) -> SignatureRow {
+    SignatureRow {
         id,
         cause: Cause::AppCrashed,
         signature: Some(signature),
         weight,
         all,
         confidence: Confidence::Medium,
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     }
 }
 

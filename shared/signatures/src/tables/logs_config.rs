@@ -4,8 +4,8 @@ use super::logs_common::{ENV, WORD, crash, names_a_variable};
 use super::prelude::*;
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         advice: "The database image needs a variable with the password of its first user (such as POSTGRES_PASSWORD \
             or MYSQL_ROOT_PASSWORD). Add it to `secrets` of the container.",
         example: seen("error: database is uninitialized and password option is not specified", "the mysql image"),
@@ -16,9 +16,9 @@ pub static ROWS: &[Row] = &[
             &[&["database is uninitialized and"], &["password", "not specified"]],
         )
     },
-    Row {
+    SignatureRow {
         subject: named(
-            Shape::Variable,
+            NameShape::Variable,
             &[
                 "environment variable ",
                 "environment variable: ",
@@ -92,9 +92,9 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    SignatureRow {
         subject: named(
-            Shape::Path,
+            NameShape::Path,
             &["open config file ", "config file ", "configuration file ", "open '", "open "],
             &[' ', ',', '"', '\'', '\n', ':'],
         ),
@@ -157,9 +157,9 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    SignatureRow {
         subject: named(
-            Shape::Path,
+            NameShape::Path,
             &[
                 "can't open file '",
                 "could not open input file: ",
@@ -196,7 +196,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The program does not accept its arguments. Correct `command` of the container: a list, one element \
             for each argument.",
         example: seen("usage: app [-h] [--port PORT]: error: unrecognized arguments: --prot", "argparse"),
@@ -232,7 +232,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The program ended with an error that no other signature explains. Read the lines before it.",
         example: seen("Fatal error: boom", "an application"),
         ..crash(

@@ -47,8 +47,8 @@ fn asks_itself_at_a_default_port(text: &str) -> bool {
 }
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         advice: LOCALHOST,
         settled_by: Some("the variable of the task definition that names the dependency"),
         also: Some(asks_itself_at_a_default_port),
@@ -88,9 +88,9 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    SignatureRow {
         subject: named(
-            Shape::Host,
+            NameShape::Host,
             &[
                 "econnrefused ",
                 "connection to server at \"",
@@ -168,9 +168,9 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         subject: named(
-            Shape::Host,
+            NameShape::Host,
             &[
                 "enotfound ",
                 "eai_again ",
@@ -219,8 +219,8 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
-        subject: named(Shape::Name, &["for user \"", "for user '", "user '", "role \""], WORD),
+    SignatureRow {
+        subject: named(NameShape::Name, &["for user \"", "for user '", "user '", "role \""], WORD),
         advice: "A dependency does not accept the application's credentials{subject? (user `$`)}. Look at the secret \
             that carries them: its value, its version, and whether the {task} was started after the last rotation.",
         none: &["java.nio.file"],
@@ -266,7 +266,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "No AWS or other credentials were found. Give the task definition a task role (taskRoleArn) with the \
             permissions that the program needs; do not put keys into the image.",
         example: seen("botocore.exceptions.NoCredentialsError: Unable to locate credentials", "boto3"),

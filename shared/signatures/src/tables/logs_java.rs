@@ -4,8 +4,8 @@ use super::logs_common::{ENV, WORD, crash};
 use super::prelude::*;
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "java-heap",
         cause: Cause::OutOfMemory,
         kind: Some(Kind::Heap),
@@ -29,10 +29,10 @@ pub static ROWS: &[Row] = &[
             container's memory), and raise both if needed; Metaspace, threads and direct buffers have limits of their \
             own.",
         example: seen("Exception in thread \"main\" java.lang.OutOfMemoryError: Java heap space", "OpenJDK"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
-        subject: named(Shape::Module, &["main class ", "classnotfoundexception: ", "noclassdeffounderror: "], WORD),
+    SignatureRow {
+        subject: named(NameShape::Module, &["main class ", "classnotfoundexception: ", "noclassdeffounderror: "], WORD),
         advice: "The JVM cannot find a class{subject?: `$`}. Look at the jar in the image, its manifest (Main-Class, \
             Spring Boot's repackage), and the class path.",
         example: seen("Error: Could not find or load main class com.example.Application", "OpenJDK"),
@@ -49,8 +49,8 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
-        subject: named(Shape::Variable, &["resolve placeholder '"], WORD),
+    SignatureRow {
+        subject: named(NameShape::Variable, &["resolve placeholder '"], WORD),
         advice: ENV,
         example: seen("Could not resolve placeholder 'JWT_SECRET' in value \"${JWT_SECRET}\"", "Spring"),
         ..crash(
@@ -66,7 +66,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "Spring Boot has no database address. Set `SPRING_DATASOURCE_URL` and its credentials, or the profile \
             that has them.",
         example: seen(
@@ -91,7 +91,7 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The JVM ended with an exception that no other signature explains: read the last `Caused by`. If the \
             revision before ran, compare the two.",
         example: seen(

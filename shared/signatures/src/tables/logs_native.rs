@@ -4,8 +4,8 @@ use super::logs_common::crash;
 use super::prelude::*;
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         advice: "The process crashed in native code (segmentation fault). Look for a native library built for another \
             libc or architecture; make a core dump, or run the revision before.",
         example: seen("Segmentation fault (core dumped)", "shell"),
@@ -24,7 +24,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The process aborted itself: a failed assertion, a broken heap, or an exception that nothing caught. \
             Read the line itself.",
         example: seen("terminate called after throwing an instance of 'std::runtime_error'", "libstdc++"),
@@ -53,7 +53,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         id: "allocation",
         cause: Cause::OutOfMemory,
         kind: Some(Kind::Heap),
@@ -76,6 +76,6 @@ pub static ROWS: &[Row] = &[
             "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried to allocate 20480 bytes)",
             "PHP",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

@@ -4,8 +4,8 @@ use super::logs_common::{ENV, WORD, crash};
 use super::prelude::*;
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "node-heap",
         cause: Cause::OutOfMemory,
         kind: Some(Kind::Heap),
@@ -20,10 +20,10 @@ pub static ROWS: &[Row] = &[
         advice: "V8's own heap limit was reached, not the task's. Set `NODE_OPTIONS=--max-old-space-size=<MiB>` to \
             about three quarters of the container's memory, and raise that if needed; or find the leak.",
         example: seen("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", "Node.js"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
-        subject: named(Shape::Module, &["cannot find module '", "cannot find package '", "can't resolve '"], WORD),
+    SignatureRow {
+        subject: named(NameShape::Module, &["cannot find module '", "cannot find package '", "can't resolve '"], WORD),
         advice: "Node.js cannot find a module{subject?: `$`}. Add it to `dependencies` (not devDependencies), run the \
             install in the image, and look at .dockerignore, WORKDIR and the path of the build output.",
         example: seen("Error: Cannot find module 'express-session'", "Node.js"),
@@ -40,8 +40,8 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
-        subject: named(Shape::Command, &["missing script: \"", "missing script: ", "path "], WORD),
+    SignatureRow {
+        subject: named(NameShape::Command, &["missing script: \"", "missing script: ", "path "], WORD),
         id: "npm-script",
         cause: Cause::CommandNotFound,
         weight: 3,
@@ -66,9 +66,9 @@ pub static ROWS: &[Row] = &[
              '/app/empty/package.json'",
             "npm",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         advice: "The source does not parse: an `import` in a CommonJS file (set \"type\": \"module\" or build to \
             CommonJS), or syntax that this Node.js does not know.",
         example: seen("SyntaxError: Cannot use import statement outside a module", "Node.js"),
@@ -89,7 +89,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "A module was found and failed while it was loaded. Pin the versions that worked; native modules must \
             be built for the image's platform.",
         example: seen("SyntaxError: The requested module './db.js' does not provide an export named 'pool'", "Node.js"),
@@ -106,8 +106,12 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
-        subject: named(Shape::Variable, &["environment variable not found: ", "invalid environment variables"], WORD),
+    SignatureRow {
+        subject: named(
+            NameShape::Variable,
+            &["environment variable not found: ", "invalid environment variables"],
+            WORD,
+        ),
         advice: ENV,
         example: seen("Error: secretOrPrivateKey must have a value", "jsonwebtoken"),
         ..crash(
@@ -126,7 +130,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "Node.js ended with an error that no other signature explains: read its first lines. If the revision \
             before ran, compare the two.",
         example: seen("Node.js v20.20.2", "Node.js"),

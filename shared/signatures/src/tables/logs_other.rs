@@ -21,10 +21,10 @@ fn begins_with_its_type(line: &str) -> bool {
 }
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         subject: named(
-            Shape::Module,
+            NameShape::Module,
             &["cannot load such file -- ", "can't locate ", "could not find ", "class \"", "class '", "assembly '"],
             WORD,
         ),
@@ -58,8 +58,8 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
-        subject: named(Shape::Module, &["class \""], WORD),
+    SignatureRow {
+        subject: named(NameShape::Module, &["class \""], WORD),
         advice: "PHP does not find a class{subject?: `$`}. Run composer install in the image, or dump its autoloader.",
         example: seen(
             "PHP Fatal error:  Uncaught Error: Class \"App\\Kernel\" not found in /app/public/index.php:7",
@@ -72,8 +72,8 @@ pub static ROWS: &[Row] = &[
             &[&["uncaught error: class", "error: class \"", "error: class '"], &["not found"]],
         )
     },
-    Row {
-        subject: named(Shape::Variable, &["key not found: \"", "environment variable `", "required key "], WORD),
+    SignatureRow {
+        subject: named(NameShape::Variable, &["key not found: \"", "environment variable `", "required key "], WORD),
         advice: ENV,
         example: seen("called `Result::unwrap()` on an `Err` value: NotPresent", "Rust"),
         ..crash(
@@ -99,7 +99,7 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The source or the server's configuration does not parse. Correct the line that the log names.",
         example: seen("PHP Parse error:  syntax error, unexpected '}' in /app/index.php on line 7", "PHP"),
         ..crash(
@@ -118,7 +118,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "nginx rejects its configuration: the line in the evidence names the directive, the file and its \
             line. `nginx -t` in the image tries it.",
         example: seen("nginx: [emerg] unknown directive \"servr\" in /etc/nginx/conf.d/default.conf:3", "nginx"),
@@ -141,7 +141,7 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The program panicked or threw, and no other signature explains it: read the line itself and the top \
             of its stack. If the revision before ran, compare the two.",
         example: seen("panic: runtime error: integer divide by zero", "Go"),
@@ -180,7 +180,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The program ended with an exception that no other signature explains: read the line itself. If the \
             revision before ran, compare the two.",
         example: seen("ActiveRecord::PendingMigrationError: Migrations are pending.", "Rails"),

@@ -4,10 +4,10 @@ use super::logs_common::{ENV, WORD, crash, names_a_variable};
 use super::prelude::*;
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         subject: named(
-            Shape::Module,
+            NameShape::Module,
             &["no module named '", "no module named ", "import module \"", "the module "],
             WORD,
         ),
@@ -33,22 +33,22 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
-        subject: named(Shape::Module, &["the module "], WORD),
+    SignatureRow {
+        subject: named(NameShape::Module, &["the module "], WORD),
         advice: "Celery cannot import the module of the application{subject? (`$`)}. Look at `-A`, PYTHONPATH and \
             WORKDIR.",
         example: seen("The module nosuch was not found.", "Celery"),
         ..crash("celery-module", Signature::ModuleMissing, 3, &[&["^the module "], &["was not found"]])
     },
-    Row {
-        subject: named(Shape::Module, &["importerror: ", "oserror: "], &[':']),
+    SignatureRow {
+        subject: named(NameShape::Module, &["importerror: ", "oserror: "], &[':']),
         advice: "A system library that a module needs is not in the image{subject?: `$`}. Install the package that \
             has it (`apt-get`, `apk`), for the image's architecture.",
         example: seen("ImportError: libGL.so.1: cannot open shared object file: No such file or directory", "Python"),
         ..crash("python-library", Signature::ImportError, 3, &[&["error: "], &[": cannot open shared object file"]])
     },
-    Row {
-        subject: named(Shape::Module, &["cannot import name '"], WORD),
+    SignatureRow {
+        subject: named(NameShape::Module, &["cannot import name '"], WORD),
         advice: "A module was found and failed while it was imported{subject? (`$`)}: a version that does not fit, or \
             an import in a circle. Pin the versions that worked.",
         none: &["error while loading shared libraries"],
@@ -71,8 +71,8 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
-        subject: named(Shape::Variable, &["keyerror: '", "set the ", "undefinedvalueerror: "], WORD),
+    SignatureRow {
+        subject: named(NameShape::Variable, &["keyerror: '", "set the ", "undefinedvalueerror: "], WORD),
         advice: ENV,
         settled_by: Some("whether the key is read from the environment: the traceback ends in `os`"),
         example: seen("  Field required [type=missing, input_value={}, input_type=dict]", "pydantic-settings"),
@@ -91,15 +91,15 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
-        subject: named(Shape::Variable, &["keyerror: '"], WORD),
+    SignatureRow {
+        subject: named(NameShape::Variable, &["keyerror: '"], WORD),
         advice: ENV,
         settled_by: Some("whether the key is read from the environment: the traceback ends in `os`"),
         also: Some(names_a_variable),
         example: seen("KeyError: 'DATABASE_URL'", "Python"),
         ..crash("python-env-key", Signature::EnvMissing, 2, &[&["keyerror: '"]])
     },
-    Row {
+    SignatureRow {
         none: &[
             "cannot use import",
             "unexpected token",
@@ -118,7 +118,7 @@ pub static ROWS: &[Row] = &[
             &[&["^syntaxerror:", "indentationerror", "^taberror:", " syntaxerror: "]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The program needs another version of its language runtime. Use the base image of that version.",
         example: seen("ERROR: Package 'x' requires a different Python: 3.8.10 not in '>=3.10'", "pip"),
         ..crash(
@@ -149,7 +149,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "Python ended with an exception that no other signature explains: read its last line. If the revision \
             before ran, compare the two.",
         example: seen("Traceback (most recent call last):", "Python"),
@@ -181,7 +181,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         id: "python-memory",
         cause: Cause::OutOfMemory,
         kind: Some(Kind::Heap),
@@ -196,6 +196,6 @@ pub static ROWS: &[Row] = &[
              (1000000000,) and data type float64",
             "NumPy",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

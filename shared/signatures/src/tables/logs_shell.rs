@@ -4,9 +4,9 @@ use super::logs_common::{ENV, WORD, crash};
 use super::prelude::*;
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
-        subject: named(Shape::Variable, &[": "], &[':']),
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
+        subject: named(NameShape::Variable, &[": "], &[':']),
         advice: ENV,
         example: seen("bash: line 1: DB_HOST: unbound variable", "bash"),
         ..crash(
@@ -16,7 +16,7 @@ pub static ROWS: &[Row] = &[
             &[&["unbound variable", "parameter not set", "parameter null or not set"]],
         )
     },
-    Row {
+    SignatureRow {
         id: "shell-line-ends",
         cause: Cause::CommandNotFound,
         confidence: Confidence::Medium,
@@ -25,9 +25,9 @@ pub static ROWS: &[Row] = &[
         advice: "The script has Windows line ends (`\\r`), which the shell takes for part of each command. Convert it \
             (`dos2unix`, or `* text eol=lf` in .gitattributes) and build the image again.",
         example: seen("/usr/src/app/model/entrypoint.sh: line 2: $'\\r': command not found", "bash"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "shell-not-found",
         cause: Cause::CommandNotFound,
         weight: 3,
@@ -85,14 +85,14 @@ pub static ROWS: &[Row] = &[
             "import",
             "line 1, in",
         ],
-        subject: named(Shape::Command, &["sh: 1: ", "line 1: ", "exec: ", "exec ", "env: ", "sh: "], &[':']),
+        subject: named(NameShape::Command, &["sh: 1: ", "line 1: ", "exec: ", "exec ", "env: ", "sh: "], &[':']),
         advice: "The command `{subject|of the container}` is not in the image or not on PATH. Install it, or correct \
             `command`, `entryPoint` or the script; a `#!` line with Windows line ends or a missing interpreter says \
             the same. If the revision before ran, roll back to it.",
         example: seen("sh: 1: gunicorn2: not found", "dash"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "shell-directory",
         cause: Cause::CommandNotFound,
         weight: 3,
@@ -110,13 +110,13 @@ pub static ROWS: &[Row] = &[
             ],
             &["is a directory$"],
         ],
-        subject: named(Shape::Command, &["sh: 1: ", "line 1: ", "exec ", "sh: "], &[':']),
+        subject: named(NameShape::Command, &["sh: 1: ", "line 1: ", "exec ", "sh: "], &[':']),
         advice: "The command `{subject|of the container}` is a directory. A volume is mounted over the program, or \
             the COPY of the Dockerfile made a directory of its name.",
         example: seen("/bin/bash: /usr/local/bin/fetch_and_run.sh: Is a directory", "bash"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "shell-not-executable",
         cause: Cause::CommandNotFound,
         weight: 3,
@@ -137,14 +137,14 @@ pub static ROWS: &[Row] = &[
             &["permission denied"],
         ],
         none: &["cannot create", "can't create", "touch", "mkdir", "traceback", "error:", "cp:", "chown", "chmod"],
-        subject: named(Shape::Command, &["sh: 1: ", "line 1: ", "exec ", "sh: "], &[':']),
+        subject: named(NameShape::Command, &["sh: 1: ", "line 1: ", "exec ", "sh: "], &[':']),
         advice: "`{subject|The command}` is not executable. Add `chmod +x` (or `COPY --chmod=755`) to the Dockerfile; \
             check the user of the container. If the revision before ran, roll back to it.",
         example: seen("sh: 1: ./x.sh: Permission denied", "dash"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
-        subject: named(Shape::Path, &["permission denied: '", "open '", "open ", "permission denied: "], WORD),
+    SignatureRow {
+        subject: named(NameShape::Path, &["permission denied: '", "open '", "open ", "permission denied: "], WORD),
         advice: "The system refuses access{subject? to `$`}. Look at owner and mode of the file, at the container's \
             user, and for ports below 1024 and system calls at the container's capabilities.",
         example: seen("PermissionError: [Errno 13] Permission denied: '/etc/shadow'", "Python"),

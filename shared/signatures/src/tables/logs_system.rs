@@ -4,8 +4,8 @@ use super::logs_common::{WORD, crash};
 use super::prelude::*;
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "log-disk-full",
         cause: Cause::DiskFull,
         weight: 3,
@@ -20,9 +20,9 @@ pub static ROWS: &[Row] = &[
         none: &["file watchers", "inotify"],
         advice: "The disk is full. {disk} Or write less to the container's layer.",
         example: seen("dd: error writing '/dev/full': No space left on device", "coreutils"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "log-exec-format",
         cause: Cause::ExecFormat,
         weight: 3,
@@ -37,9 +37,9 @@ pub static ROWS: &[Row] = &[
         advice: "The program in the image is for another processor. Build the image for the architecture that the \
             {definition} names (`docker buildx build --platform linux/amd64` or `linux/arm64`), or change it there.",
         example: seen("exec /usr/local/bin/node: exec format error", "runc"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         advice: "The port is taken where the program listens: another container of the same task listens on it too \
             (in awsvpc and host mode they share ports), or the program was started twice. Give each a port of its own \
             in its configuration, and let `portMappings` and the target group follow.",
@@ -61,8 +61,8 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
-        subject: named(Shape::Path, &["read-only file system: '", "open '"], WORD),
+    SignatureRow {
+        subject: named(NameShape::Path, &["read-only file system: '", "open '"], WORD),
         advice: "The program writes to a read-only file system{subject? (`$`)}. Mount a volume there (an empty one of \
             the {definition} will do), or turn `readonlyRootFilesystem` off.",
         example: seen("OSError: [Errno 30] Read-only file system: '/app/cache'", "Python"),

@@ -5,8 +5,8 @@ use super::logs_common::{WORD, crash};
 use super::prelude::*;
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "worker-killed",
         cause: Cause::OutOfMemory,
         kind: Some(Kind::Cgroup),
@@ -33,9 +33,9 @@ pub static ROWS: &[Row] = &[
         advice: "A worker of the server was killed (signal 9), which is nearly always the memory limit. {memory}, or \
             run fewer workers; Container Insights shows the memory at that minute.",
         example: seen("[WARNING] Worker with pid 14824 was terminated due to signal 9", "gunicorn"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         advice: "A worker of the server did not answer in time and was ended by its master: the work takes longer \
             than the server's timeout, or the worker waits for something that does not answer. Look at what it did; \
             then raise the timeout.",
@@ -47,9 +47,9 @@ pub static ROWS: &[Row] = &[
             &[&["worker timeout", "haltserver", "worker terminated", "failed to boot"]],
         )
     },
-    Row {
+    SignatureRow {
         subject: named(
-            Shape::Module,
+            NameShape::Module,
             &["could not find '", "could not find ", "can't find gem ", "cannot load such file -- "],
             WORD,
         ),
@@ -79,8 +79,8 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
-        subject: named(Shape::Path, &["could not find file '", "open file '"], &['\'']),
+    SignatureRow {
+        subject: named(NameShape::Path, &["could not find file '", "open file '"], &['\'']),
         advice: "A file that the program reads is not in the image{subject?: `$`}. Copy or mount it, and look at the \
             working directory.",
         example: seen(
@@ -94,8 +94,8 @@ pub static ROWS: &[Row] = &[
             &[&["could not find file '", "the configuration file '", "could not find a part of the path"]],
         )
     },
-    Row {
-        subject: named(Shape::Command, &["bash: ", "sh: ", "cannot open assembly '", "jarfile "], &[':', '\'']),
+    SignatureRow {
+        subject: named(NameShape::Command, &["bash: ", "sh: ", "cannot open assembly '", "jarfile "], &[':', '\'']),
         advice: "The program of the entry point{subject?, `$`,} is not what the command expects: a directory, or not \
             there. Correct `command` or `entryPoint`, or what a volume is mounted over.",
         example: seen("Cannot open assembly './Host.exe': No such file or directory.", "Mono"),
@@ -110,7 +110,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "A tool of the language ended with an error, and no other signature explains it: read the line itself.",
         example: seen("ERROR:  While executing gem ... (Errno::EACCES)", "RubyGems"),
         ..crash(

@@ -27,18 +27,18 @@ pub mod secrets;
 pub mod start;
 pub mod stopper;
 
-use crate::row::Row;
+use crate::row::SignatureRow;
 
 /// What the tables are written with.
 mod prelude {
     pub(super) use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
-    pub(super) use crate::row::{Row, Subject, named, seen, seen_with};
-    pub(super) use crate::shape::Shape;
+    pub(super) use crate::row::{SignatureRow, SubjectPosition, named, seen, seen_with};
+    pub(super) use crate::shape::NameShape;
     pub(super) use pullsafe::reference::Registry;
 }
 
 /// The tables for the reason of a task or a container.
-pub static REASONS: &[&[Row]] = &[
+pub static REASONS: &[&[SignatureRow]] = &[
     stopper::ROWS,
     start::MEMORY,
     resources::EFS,
@@ -61,10 +61,10 @@ pub static REASONS: &[&[Row]] = &[
 ];
 
 /// The tables for the answer at the end of a chain, where none of [`REASONS`] knows the text.
-pub static ANSWERS: &[&[Row]] = &[answers::ROWS];
+pub static ANSWERS: &[&[SignatureRow]] = &[answers::ROWS];
 
 /// The tables for the lines of a container's log.
-pub static LOGS: &[&[Row]] = &[
+pub static LOGS: &[&[SignatureRow]] = &[
     start::MEMORY,
     logs_system::ROWS,
     logs_dependency::ROWS,

@@ -5,8 +5,8 @@ use super::prelude::*;
 const ROUTE: &str = "{host|The registry} could not be reached. \
     {private?Its name leads to the private address `$`: what has it (an interface endpoint, a private registry) must let the caller in on that port. }{route}";
 
-const fn row(id: &'static str, why: Why, all: &'static [&'static [&'static str]]) -> Row {
-    Row {
+const fn row(id: &'static str, why: Why, all: &'static [&'static [&'static str]]) -> SignatureRow {
+    SignatureRow {
         id,
         cause: Cause::RegistryUnreachable,
         why: Some(why),
@@ -24,13 +24,13 @@ const fn row(id: &'static str, why: Why, all: &'static [&'static [&'static str]]
             "could not transition to stopped",
         ],
         advice: ROUTE,
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     }
 }
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "server-error",
         cause: Cause::RegistryServerError,
         all: &[&[
@@ -68,9 +68,9 @@ pub static ROWS: &[Row] = &[
             "quay.io/foo/bar:1",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         advice: "{host|The registry}'s name does not resolve. Usually it is misspelt: check the host of \
             `{image|the image}` letter by letter. If it is right: DNS support of the VPC, its resolver, private DNS \
             of the endpoint.",
@@ -93,7 +93,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The TLS connection to {host|the registry} failed. By the text: a certificate that the host does not \
             trust ({certificate}), an expired one, a registry that speaks plain HTTP, or a proxy in between.",
         example: seen_with(
@@ -117,7 +117,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         advice: "{host|The registry} refused the connection: nothing listens at that address and port, or a proxy \
             does not. Look at the registry's port and state, and at a proxy between.",
         example: seen_with(
@@ -128,7 +128,7 @@ pub static ROWS: &[Row] = &[
         ),
         ..row("refused", Why::Refused, &[&["connection refused"]])
     },
-    Row {
+    SignatureRow {
         advice: "The connection to {host|the registry} broke in the middle. Retry; if it lasts, look for a firewall, \
             a proxy, or a NAT gateway out of ports.",
         example: seen_with(
@@ -156,7 +156,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         phase: Some(Phase::Layer),
         advice: "The manifest could be read and the layers could not: they come from S3. {route-s3} Let the \
             endpoint's policy allow `s3:GetObject` on `arn:aws:s3:::prod-<region>-starport-layer-bucket/*`.",
@@ -183,7 +183,7 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    SignatureRow {
         example: seen_with(
             "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref \
              docker.io/library/mysql:8.0: failed to do request: Head \
@@ -214,7 +214,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         confidence: Confidence::Medium,
         settled_by: Some("whether the image is very large or the host's disk slow, else the route to the registry"),
         advice: "The pull did not end in time. Look at the way to {host|the registry}; for a very large image make it \
@@ -235,7 +235,7 @@ pub static ROWS: &[Row] = &[
             ]],
         )
     },
-    Row {
+    SignatureRow {
         confidence: Confidence::Medium,
         example: seen(
             "CannotPullContainerError: The task cannot pull 'app:1' from the Amazon ECR repository \
@@ -243,7 +243,7 @@ pub static ROWS: &[Row] = &[
              Amazon ECR. Check your task network configuration.",
             "Fargate",
         ),
-        ..Row {
+        ..SignatureRow {
             why: None,
             yields: true,
             ..row(
@@ -263,7 +263,7 @@ pub static ROWS: &[Row] = &[
             )
         }
     },
-    Row {
+    SignatureRow {
         confidence: Confidence::Medium,
         phase: Some(Phase::Layer),
         settled_by: Some("the route to S3"),
@@ -273,7 +273,7 @@ pub static ROWS: &[Row] = &[
              pointer dereference",
             "Amazon ECS Developer Guide",
         ),
-        ..Row {
+        ..SignatureRow {
             why: None,
             ..row(
                 "puller-panic",

@@ -3,8 +3,8 @@
 use super::prelude::*;
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "placement-agent",
         cause: Cause::AgentError,
         all: &[&[
@@ -23,9 +23,9 @@ pub static ROWS: &[Row] = &[
              matching container-instance b54a2a04 encountered error \"AGENT\".",
             "ECS service event",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "placement-port",
         cause: Cause::HostPortConflict,
         all: &[&["already using a port required", "resource:ports", "too many ports registered"]],
@@ -34,9 +34,9 @@ pub static ROWS: &[Row] = &[
             "The closest matching container-instance is already using a port required by your task.",
             "ECS service event",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "role-trust",
         cause: Cause::RoleAssumeFailed,
         all: &[&[
@@ -50,7 +50,11 @@ pub static ROWS: &[Row] = &[
             "ecs can no longer maintain your service",
             "could not assume the role",
         ]],
-        subject: named(Shape::Arn, &["assume the role '", "assume the role ", "assume role "], &['\'', ' ', ',', '"']),
+        subject: named(
+            NameShape::Arn,
+            &["assume the role '", "assume the role ", "assume role "],
+            &['\'', ' ', ',', '"'],
+        ),
         settled_by: Some("GetRole: its trust policy"),
         advice: "ECS may not assume `{subject|the role of the task}`. Its trust policy must allow `sts:AssumeRole` to \
             the service `ecs-tasks.amazonaws.com`, and the role must exist. In the first minutes after its creation: \
@@ -61,9 +65,9 @@ pub static ROWS: &[Row] = &[
              IAM user has permissions to pass this role.",
             "ECS",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "role-credentials",
         cause: Cause::RoleAssumeFailed,
         all: &[&[
@@ -74,9 +78,9 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Medium,
         advice: "ECS has no credentials of the role: check that it exists and trusts `ecs-tasks.amazonaws.com`.",
         example: seen("unable to retrieve credentials for role arn:aws:iam::123456789012:role/exec", "ECS agent"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "incompatible-compute",
         cause: Cause::InvalidConfiguration,
         all: &[&[
@@ -92,9 +96,9 @@ pub static ROWS: &[Row] = &[
         advice: "The {definition} does not fit the launch type or capacity provider: make requiresCompatibilities, \
             networkMode, cpu and memory fit, or choose another capacity provider.",
         example: seen("The selected task definition is not compatible with the selected compute strategy", "ECS"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "network-interface",
         cause: Cause::NetworkSetupFailed,
         all: &[&[
@@ -132,9 +136,9 @@ pub static ROWS: &[Row] = &[
         settled_by: Some("DescribeSubnets (free addresses), the account's network interface quota, tag policies"),
         advice: "The network of the {task} could not be set up. {interface}",
         example: seen("Timeout waiting for network interface provisioning to complete.", "ECS"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "placement-quota",
         cause: Cause::CapacityUnavailable,
         confidence: Confidence::Medium,
@@ -156,9 +160,9 @@ pub static ROWS: &[Row] = &[
         advice: "A quota of the account is used up, and AWS has room. Stop what is not needed, or have the quota \
             raised (Service Quotas in the console: the vCPUs or instances that the text names).",
         example: seen("You've reached the limit on the number of vCPUs you can run concurrently", "ECS service event"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "placement-provisioning",
         cause: Cause::CapacityUnavailable,
         confidence: Confidence::Medium,
@@ -170,9 +174,9 @@ pub static ROWS: &[Row] = &[
             "was unable to place tasks in your cluster because the tasks provisioning capacity limit was exceeded.",
             "ECS service event",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "account-blocked",
         cause: Cause::CapacityUnavailable,
         confidence: Confidence::Medium,
@@ -181,9 +185,9 @@ pub static ROWS: &[Row] = &[
         advice: "AWS has blocked the account from starting anything. Look at the AWS Health dashboard and at unpaid \
             bills, and open a case at AWS Support.",
         example: seen("Your account is currently blocked", "RunTask"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "placement-attribute",
         cause: Cause::CapacityUnavailable,
         confidence: Confidence::Medium,
@@ -201,9 +205,9 @@ pub static ROWS: &[Row] = &[
             `placementConstraints` of the {definition} with the attributes of the instances; then update the agent or \
             the AMI, or correct the constraint.",
         example: seen("MemberOf placement constraint unsatisfied", "ECS"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "placement-capacity",
         cause: Cause::CapacityUnavailable,
         confidence: Confidence::Medium,
@@ -256,9 +260,9 @@ pub static ROWS: &[Row] = &[
              matching container-instance b54a2a04 has insufficient CPU units available.",
             "ECS service event",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "capacity-in-words",
         cause: Cause::CapacityUnavailable,
         confidence: Confidence::Medium,
@@ -286,9 +290,9 @@ pub static ROWS: &[Row] = &[
              type [instanceTypeName]",
             "AWS Batch",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "batch-misconfiguration",
         cause: Cause::InvalidConfiguration,
         confidence: Confidence::Medium,
@@ -301,9 +305,9 @@ pub static ROWS: &[Row] = &[
             "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS - Batch service role has a permission issue.",
             "AWS Batch",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "placement",
         cause: Cause::CapacityUnavailable,
         confidence: Confidence::Medium,
@@ -316,6 +320,6 @@ pub static ROWS: &[Row] = &[
         settled_by: Some("what the text says is short, against what the task asks for"),
         advice: "There is nothing to place the {task} on. {room}",
         example: seen("The closest matching container-instance AAA-BBB has no **** available.", "ECS service event"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

@@ -3,8 +3,8 @@
 use super::prelude::*;
 
 /// EFS before everything: its helper prints a Python traceback and mount errors of its own.
-pub static EFS: &[Row] = &[
-    Row {
+pub static EFS: &[SignatureRow] = &[
+    SignatureRow {
         id: "efs-dns",
         cause: Cause::VolumeMountFailed,
         why: Some(Why::Dns),
@@ -18,7 +18,7 @@ pub static EFS: &[Row] = &[
             ],
         ],
         subject: named(
-            Shape::Host,
+            NameShape::Host,
             &["failed to resolve \"", "failed to resolve '", "failed to resolve "],
             &['"', '\'', ' '],
         ),
@@ -29,9 +29,9 @@ pub static EFS: &[Row] = &[
              to resolve \"fs-xxxxx.efs.region.amazonaws.com\"",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "efs-denied",
         cause: Cause::VolumeMountFailed,
         why: Some(Why::Permission),
@@ -47,9 +47,9 @@ pub static EFS: &[Row] = &[
              execution; code: 32",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "efs",
         cause: Cause::VolumeMountFailed,
         all: &[&[
@@ -73,13 +73,13 @@ pub static EFS: &[Row] = &[
              in",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];
 
 /// A full disk explains whatever it is found in.
-pub static DISK: &[Row] = &[
-    Row {
+pub static DISK: &[SignatureRow] = &[
+    SignatureRow {
         id: "disk-full",
         cause: Cause::DiskFull,
         all: &[&[
@@ -100,9 +100,9 @@ pub static DISK: &[Row] = &[
             "nvcr.io/nvidia/digits:18.01",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "layer-without-a-word",
         cause: Cause::DiskFull,
         confidence: Confidence::Low,
@@ -113,7 +113,7 @@ pub static DISK: &[Row] = &[
             "CannotPullContainerError: failed to register layer: ApplyLayer exit status 1 stdout: stderr:",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];
 
@@ -134,12 +134,12 @@ const LOGS: &[&str] = &[
 const LOG_ADVICE: &str = "The log driver could not start, and with it the container. {driver}";
 
 /// The log driver.
-pub static LOG_DRIVER: &[Row] = &[
-    Row {
+pub static LOG_DRIVER: &[SignatureRow] = &[
+    SignatureRow {
         id: "firelens-config",
         cause: Cause::LogDriverFailed,
         all: &[&["s3 config file", "firelens config", "unable to generate firelens", "firelens resource"]],
-        subject: named(Shape::Name, &["from bucket "], &[':', ' ']),
+        subject: named(NameShape::Name, &["from bucket "], &[':', ' ']),
         advice: "The FireLens configuration could not be read from S3{subject? (bucket `$`)}. Look at \
             `config-file-value`, at `s3:GetObject` and `s3:GetBucketLocation` of {puller}, and at the route to S3.",
         example: seen(
@@ -147,9 +147,9 @@ pub static LOG_DRIVER: &[Row] = &[
              my-config: AccessDenied: Access Denied",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "log-network",
         cause: Cause::LogDriverFailed,
         why: Some(Why::Network),
@@ -183,15 +183,15 @@ pub static LOG_DRIVER: &[Row] = &[
              configuration.",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "log-denied",
         cause: Cause::LogDriverFailed,
         why: Some(Why::Permission),
         all: &[LOGS, &["accessdenied", "access denied", "not authorized"]],
         none: &["perform: ecr", "secretsmanager", "perform: ssm"],
-        subject: named(Shape::Action, &["not authorized to perform: "], &[' ', ',']),
+        subject: named(NameShape::Action, &["not authorized to perform: "], &[' ', ',']),
         advice: "The log driver may not write, so that the container did not start{subject?: `$` is missing}. \
             Permissions of AWS belong to {puller}. {driver}",
         example: seen(
@@ -200,9 +200,9 @@ pub static LOG_DRIVER: &[Row] = &[
              is not authorized to perform: logs:CreateLogGroup on resource: x",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "log-group-missing",
         cause: Cause::LogDriverFailed,
         why: Some(Why::Missing),
@@ -216,9 +216,9 @@ pub static LOG_DRIVER: &[Row] = &[
              create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "log-options",
         cause: Cause::LogDriverFailed,
         why: Some(Why::Configuration),
@@ -235,16 +235,16 @@ pub static LOG_DRIVER: &[Row] = &[
             LOGS,
         ],
         none: &["manifest", "pull"],
-        subject: named(Shape::Option, &["driver arguments: ", "unknown log opt "], &[' ', ',']),
+        subject: named(NameShape::Option, &["driver arguments: ", "unknown log opt "], &[' ', ',']),
         advice: "An option of the log driver is missing or wrong{subject?: `$`}. {driver}",
         example: seen(
             "ResourceInitializationError: failed to validate logger args: unable to get awslogs driver arguments: \
              awslogs-region is required",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "log-driver",
         cause: Cause::LogDriverFailed,
         confidence: Confidence::Medium,
@@ -265,13 +265,13 @@ pub static LOG_DRIVER: &[Row] = &[
         settled_by: Some("DescribeLogGroups; the execution role by simulation; the route to CloudWatch Logs"),
         advice: LOG_ADVICE,
         example: seen("ResourceInitializationError: failed to initialize logging driver", "Fargate, cut"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];
 
 /// Volumes and mounts of a container.
-pub static VOLUMES: &[Row] = &[
-    Row {
+pub static VOLUMES: &[SignatureRow] = &[
+    SignatureRow {
         id: "gpu-runtime",
         cause: Cause::AgentError,
         all: &[&["nvidia-container-cli", "nvidia-container-runtime"]],
@@ -283,9 +283,9 @@ pub static VOLUMES: &[Row] = &[
              /var/lib/docker/overlay2/x/merged/usr/lib/libcuda.so.1.1: read-only file system: unknown",
             "NVIDIA container runtime",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "volume",
         cause: Cause::VolumeMountFailed,
         all: &[&[
@@ -323,6 +323,6 @@ pub static VOLUMES: &[Row] = &[
             "CannotCreateVolumeError: Error response from daemon: create ecs-app-1-data: failed to mount local volume",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

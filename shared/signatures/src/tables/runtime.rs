@@ -39,8 +39,8 @@ const MOUNT: &[&str] = &[
 ];
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "windows-platform",
         cause: Cause::PlatformMismatch,
         all: &[WINDOWS, &["0xc0370101", "operating system does not match", "0xc0370103", "0x80370103"]],
@@ -54,9 +54,9 @@ pub static ROWS: &[Row] = &[
              does not match the host operating system. (0xc0370101)",
             "hcsshim",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "windows-command",
         cause: Cause::CommandNotFound,
         all: &[
@@ -83,9 +83,9 @@ pub static ROWS: &[Row] = &[
              in a Windows system call: The system cannot find the file specified. (0x2)",
             "hcsshim",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "windows-memory",
         cause: Cause::CapacityUnavailable,
         all: &[
@@ -108,9 +108,9 @@ pub static ROWS: &[Row] = &[
              Windows system call: The paging file is too small for this operation to complete. (0x5af) 0x800705af",
             "hcsshim",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "windows-network",
         cause: Cause::NetworkSetupFailed,
         all: &[&["hnscall failed", "hns failed", "element not found. (0x490)", "endpoint not found"]],
@@ -122,9 +122,9 @@ pub static ROWS: &[Row] = &[
              Element not found. (0x490)",
             "Docker on Windows",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "windows-runtime",
         cause: Cause::AgentError,
         confidence: Confidence::Low,
@@ -136,9 +136,9 @@ pub static ROWS: &[Row] = &[
              call: The compute system exited unexpectedly. (0xc0370106)",
             "hcsshim",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "runtime-gpu",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
@@ -155,9 +155,9 @@ pub static ROWS: &[Row] = &[
              \\\"process_linux.go:385: running prestart hook 0 caused \\\\\\\"error running hook: exit status 1",
             "runc",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "runtime-mount",
         cause: Cause::VolumeMountFailed,
         confidence: Confidence::Medium,
@@ -172,9 +172,9 @@ pub static ROWS: &[Row] = &[
              rootfs_linux.go:76: mounting \"/data\" to rootfs at \"/etc/app\": operation not permitted",
             "runc",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "runtime-limits",
         cause: Cause::InvalidConfiguration,
         confidence: Confidence::Medium,
@@ -209,9 +209,9 @@ pub static ROWS: &[Row] = &[
              process: error setting rlimits for ready process: error setting rlimit type 7: operation not permitted",
             "runc",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "runtime-command",
         cause: Cause::CommandNotFound,
         confidence: Confidence::Medium,
@@ -230,9 +230,9 @@ pub static ROWS: &[Row] = &[
              \"/opt/app/run.sh\": stat /opt/app/run.sh...no such file or direct...",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "runtime-host",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
@@ -261,9 +261,9 @@ pub static ROWS: &[Row] = &[
              create shim task: ttrpc: closed: unknown",
             "containerd",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "dependency-failed",
         cause: Cause::AppCrashed,
         confidence: Confidence::Medium,
@@ -278,6 +278,6 @@ pub static ROWS: &[Row] = &[
             "CannotStartContainerError: dependent container migrate exited with non-zero status",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

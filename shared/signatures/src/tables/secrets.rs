@@ -53,8 +53,8 @@ const MISSING: &[&str] = &[
     "statuscode: 404",
     "not found",
 ];
-const ARN: Option<Subject> = named(
-    Shape::Arn,
+const ARN: Option<SubjectPosition> = named(
+    NameShape::Arn,
     &[
         "failed to fetch secret ",
         "invalid ssm parameters: ",
@@ -68,7 +68,8 @@ const ARN: Option<Subject> = named(
 );
 
 /// The action that a permission is missing for.
-pub(super) const ACTION: Option<Subject> = named(Shape::Action, &["not authorized to perform: "], &[' ', ',']);
+pub(super) const ACTION: Option<SubjectPosition> =
+    named(NameShape::Action, &["not authorized to perform: "], &[' ', ',']);
 
 /// What says that a secret of Secrets Manager is meant.
 const SM: &[&str] = &[
@@ -96,8 +97,8 @@ const ENV: &[&str] = &["env file", "environment variable file", "environment fil
 /// What says that a credential specification is meant.
 const SPEC: &[&str] = &["credentialspec", "credential spec", "gmsa"];
 
-const fn row(id: &'static str, kind: Kind, why: Why, all: &'static [&'static [&'static str]]) -> Row {
-    Row {
+const fn row(id: &'static str, kind: Kind, why: Why, all: &'static [&'static [&'static str]]) -> SignatureRow {
+    SignatureRow {
         id,
         cause: Cause::SecretUnavailable,
         kind: Some(kind),
@@ -105,24 +106,24 @@ const fn row(id: &'static str, kind: Kind, why: Why, all: &'static [&'static [&'
         all,
         none: &["unable to retrieve ecr registry auth", "registry auth from amazon ecr"],
         subject: ARN,
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     }
 }
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         advice: "The credential specification could not be read. Check its ARN or file, and that the role may read it.",
         example: seen(
             "DockerClientConfigError: unable to fetch valid credentialspec: fetching secret failed",
             "ECS agent",
         ),
-        ..Row {
+        ..SignatureRow {
             why: None,
             ..row("credentialspec", Kind::CredentialSpec, Why::Missing, &[SPEC])
         }
     },
-    Row {
+    SignatureRow {
         subject: ACTION,
         advice: "The environment file may not be read. Add `{subject|s3:GetObject}` on the file and \
             `s3:GetBucketLocation` on its bucket to {reader}.",
@@ -133,7 +134,7 @@ pub static ROWS: &[Row] = &[
         ),
         ..row("env-file-denied", Kind::EnvironmentFile, Why::Permission, &[ENV, DENIED])
     },
-    Row {
+    SignatureRow {
         advice: "The environment file does not exist. Check bucket, key and region of environmentFiles.",
         example: seen(
             "ResourceInitializationError: failed to download env files: file download command: non-empty error \
@@ -142,7 +143,7 @@ pub static ROWS: &[Row] = &[
         ),
         ..row("env-file-missing", Kind::EnvironmentFile, Why::Missing, &[ENV, MISSING])
     },
-    Row {
+    SignatureRow {
         advice: "The environment file is in Amazon S3, which is not reached. {route-s3}",
         example: seen(
             "ResourceInitializationError: The task can't download the environment variable files from Amazon S3. \
@@ -151,12 +152,12 @@ pub static ROWS: &[Row] = &[
         ),
         ..row("env-file-network", Kind::EnvironmentFile, Why::Network, &[ENV, NETWORK])
     },
-    Row {
+    SignatureRow {
         confidence: Confidence::Medium,
         advice: "The environment file could not be read. Look at bucket and key, at `s3:GetObject` of {reader}, and \
             at the way to S3. {route-s3}",
         example: seen("ResourceInitializationError: failed to download env files", "Fargate, cut"),
-        ..Row {
+        ..SignatureRow {
             why: None,
             ..row(
                 "env-file",
@@ -171,8 +172,8 @@ pub static ROWS: &[Row] = &[
             )
         }
     },
-    Row {
-        subject: named(Shape::Name, &["json key "], &[' ', ',', '"', '.']),
+    SignatureRow {
+        subject: named(NameShape::Name, &["json key "], &[' ', ',', '"', '.']),
         advice: "The secret has no JSON key `{subject|of that name}`. Correct the key behind the secret's ARN in \
             `secrets[].valueFrom`, or add it to the secret.",
         example: seen("retrieved secret from Secrets Manager did not contain json key DB_PASS", "ECS agent"),
@@ -183,7 +184,7 @@ pub static ROWS: &[Row] = &[
             &[&["did not contain json key", "unmarshal secret", "invalid character", "cannot unmarshal"], SM],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The secret may not be decrypted. Add `kms:Decrypt` on its key to {reader}, and let the key's policy \
             allow it.",
         example: seen(
@@ -193,7 +194,7 @@ pub static ROWS: &[Row] = &[
         ),
         ..row("secret-kms", Kind::SecretsManager, Why::Kms, &[SM, KMS])
     },
-    Row {
+    SignatureRow {
         advice: "The parameter may not be decrypted. Add `kms:Decrypt` on its key to {reader}, and let the key's \
             policy allow it.",
         example: seen(
@@ -204,7 +205,7 @@ pub static ROWS: &[Row] = &[
         ),
         ..row("parameter-kms", Kind::ParameterStore, Why::Kms, &[SSM, KMS])
     },
-    Row {
+    SignatureRow {
         advice: "The secret exists and has no current value. Store a value, or correct the version in \
             `secrets[].valueFrom`.",
         example: seen(
@@ -222,7 +223,7 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    SignatureRow {
         subject: ACTION,
         advice: "The secret may not be read. Add `{subject|secretsmanager:GetSecretValue}` on the secret's ARN to \
             {reader} (and `kms:Decrypt` if it has a key of its own); for a secret of another account its resource \
@@ -237,7 +238,7 @@ pub static ROWS: &[Row] = &[
         ),
         ..row("secret-denied", Kind::SecretsManager, Why::Permission, &[SM, DENIED])
     },
-    Row {
+    SignatureRow {
         subject: ACTION,
         advice: "The parameter may not be read. Add `{subject|ssm:GetParameters}` on the parameter's ARN to {reader} \
             (and `kms:Decrypt` for a SecureString with a key of its own).",
@@ -250,7 +251,7 @@ pub static ROWS: &[Row] = &[
         ),
         ..row("parameter-denied", Kind::ParameterStore, Why::Permission, &[SSM, DENIED])
     },
-    Row {
+    SignatureRow {
         advice: "The secret{subject? `$`} does not exist in this account and region, is marked for deletion \
             (`restore-secret` brings it back), or its ARN is malformed. Correct `secrets[].valueFrom` (the ARN ends \
             in six random characters) or create the secret.",
@@ -278,7 +279,7 @@ pub static ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    SignatureRow {
         advice: "The parameter{subject? `$`} does not exist in this account and region. Create it, or correct \
             `secrets[].valueFrom` (a name, or the whole ARN in another region).",
         example: seen(
@@ -292,7 +293,7 @@ pub static ROWS: &[Row] = &[
             &[&["ssm", "parameter store", "systems manager"], MISSING],
         )
     },
-    Row {
+    SignatureRow {
         advice: "Secrets Manager is not reached. {route-secrets}",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from \
@@ -302,7 +303,7 @@ pub static ROWS: &[Row] = &[
         ),
         ..row("secret-network", Kind::SecretsManager, Why::Network, &[SM, NETWORK])
     },
-    Row {
+    SignatureRow {
         advice: "Systems Manager is not reached. {route-ssm}",
         example: seen(
             "ResourceInitializationError: The task cannot pull secrets from AWS Systems Manager Parameter Store. \
@@ -311,7 +312,7 @@ pub static ROWS: &[Row] = &[
         ),
         ..row("parameter-network", Kind::ParameterStore, Why::Network, &[SSM, NETWORK])
     },
-    Row {
+    SignatureRow {
         confidence: Confidence::Medium,
         settled_by: Some(
             "the execution role by simulation; DescribeSecret; minutes between pullStartedAt and stoppingAt (long = \
@@ -324,7 +325,7 @@ pub static ROWS: &[Row] = &[
              failed: unable to retrieve secret from asm: service call",
             "Fargate, cut",
         ),
-        ..Row {
+        ..SignatureRow {
             why: None,
             ..row(
                 "secret",
@@ -344,7 +345,7 @@ pub static ROWS: &[Row] = &[
             )
         }
     },
-    Row {
+    SignatureRow {
         confidence: Confidence::Medium,
         settled_by: Some(
             "the execution role by simulation; GetParameters; minutes between pullStartedAt and stoppingAt (long = \
@@ -357,7 +358,7 @@ pub static ROWS: &[Row] = &[
              failed: unable to retrieve secrets from ssm: service call",
             "Fargate, cut",
         ),
-        ..Row {
+        ..SignatureRow {
             why: None,
             ..row(
                 "parameter",
@@ -373,7 +374,7 @@ pub static ROWS: &[Row] = &[
             )
         }
     },
-    Row {
+    SignatureRow {
         id: "secrets-or-auth-network",
         cause: Cause::NetworkSetupFailed,
         confidence: Confidence::Medium,
@@ -396,9 +397,9 @@ pub static ROWS: &[Row] = &[
              task network configuration.",
             "Fargate",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "secret-in-words",
         cause: Cause::SecretUnavailable,
         confidence: Confidence::Medium,
@@ -415,6 +416,6 @@ pub static ROWS: &[Row] = &[
         advice: "A secret or parameter that the {definition} names does not exist or has no value. Create it, give it \
             a value, or correct `valueFrom`.",
         example: seen("TaskFailedToStart: Secret does not exist or has no value", "an operator's notes"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

@@ -3,7 +3,7 @@
 use super::prelude::*;
 
 /// The kernel's out-of-memory kill, as ECS reports it.
-pub static MEMORY: &[Row] = &[Row {
+pub static MEMORY: &[SignatureRow] = &[SignatureRow {
     id: "memory-limit",
     cause: Cause::OutOfMemory,
     kind: Some(Kind::Cgroup),
@@ -21,12 +21,12 @@ pub static MEMORY: &[Row] = &[Row {
     advice: "The kernel killed the container at its memory limit. {memory}, or make the program use less; Container \
         Insights shows its memory.",
     example: seen("OutOfMemoryError: Container killed due to memory usage", "ECS agent"),
-    ..Row::EMPTY
+    ..SignatureRow::EMPTY
 }];
 
 /// The program, its architecture, its configuration.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "exec-format",
         cause: Cause::ExecFormat,
         all: &[&[
@@ -45,9 +45,9 @@ pub static ROWS: &[Row] = &[
              failed: runc create failed: unable to start container process: exec /app/run: exec format error: unknown",
             "runc",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "device",
         cause: Cause::InvalidConfiguration,
         all: &[&[
@@ -57,7 +57,7 @@ pub static ROWS: &[Row] = &[
             "could not select device driver",
             "unknown or invalid runtime name",
         ]],
-        subject: named(Shape::Path, &["custom device \"", "custom device '"], &['"', '\'']),
+        subject: named(NameShape::Path, &["custom device \"", "custom device '"], &['"', '\'']),
         advice: "The host has no such device{subject?: `$`}. Correct `linuxParameters.devices`, or place the task on \
             instances that have it (for a GPU: an instance type with one, the GPU-optimized AMI, and GPU in \
             `resourceRequirements`).",
@@ -66,9 +66,9 @@ pub static ROWS: &[Row] = &[
              custom device \"/dev/dri/renderD130\": no such file or directory",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "host-port",
         cause: Cause::HostPortConflict,
         all: &[&[
@@ -80,15 +80,15 @@ pub static ROWS: &[Row] = &[
             "driver failed programming external connectivity",
         ]],
         none: &["iptables"],
-        subject: named(Shape::Host, &["bind for ", "listen tcp ", "listen tcp4 "], &[' ']),
+        subject: named(NameShape::Host, &["bind for ", "listen tcp ", "listen tcp4 "], &[' ']),
         advice: "The host port is taken{subject? (`$`)}. {port}",
         example: seen(
             "CannotStartContainerError: bind for 0.0.0.0:8080 failed: port is already allocated",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "command",
         cause: Cause::CommandNotFound,
         all: &[
@@ -130,7 +130,7 @@ pub static ROWS: &[Row] = &[
             "network namespace",
             "logging driver",
         ],
-        subject: named(Shape::Command, &["exec: \\\"", "exec: \"", "exec: '", "exec "], &['"', '\\', '\'']),
+        subject: named(NameShape::Command, &["exec: \\\"", "exec: \"", "exec: '", "exec "], &['"', '\\', '\'']),
         advice: "The command `{subject|of the container}` is not in the image or is not executable. Correct `command` \
             or `entryPoint` (a list, one element for each argument, not one string), or PATH; for a script: `chmod \
             +x`, a `#!` line whose interpreter exists, Unix \
@@ -141,13 +141,13 @@ pub static ROWS: &[Row] = &[
              unknown",
             "runc",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "working-directory",
         cause: Cause::InvalidConfiguration,
         all: &[&["chdir to cwd", "working directory", "workingdirectory"]],
-        subject: named(Shape::Path, &["chdir to cwd (\"", "chdir to cwd (\\\""], &['"', '\\']),
+        subject: named(NameShape::Path, &["chdir to cwd (\"", "chdir to cwd (\\\""], &['"', '\\']),
         advice: "The working directory{subject? `$`} does not exist or may not be entered by the container's user. \
             Correct `workingDirectory` or WORKDIR.",
         example: seen(
@@ -156,9 +156,9 @@ pub static ROWS: &[Row] = &[
              unknown",
             "runc",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "user",
         cause: Cause::InvalidConfiguration,
         all: &[&[
@@ -167,7 +167,7 @@ pub static ROWS: &[Row] = &[
             "unable to find group",
             "no matching entries in group file",
         ]],
-        subject: named(Shape::Name, &["unable to find user ", "unable to find group "], &[':', ' ']),
+        subject: named(NameShape::Name, &["unable to find user ", "unable to find group "], &[':', ' ']),
         advice: "The image has no such user or group{subject?: `$`}. Correct `user` of the container, or use a \
             numeric id.",
         example: seen(
@@ -175,9 +175,9 @@ pub static ROWS: &[Row] = &[
              in passwd file",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "links",
         cause: Cause::InvalidConfiguration,
         cut_inside: &["dockerclientconfigerror: unable to fetch valid credentialspec"],
@@ -219,6 +219,6 @@ pub static ROWS: &[Row] = &[
         advice: "The runtime rejects the container's configuration. Correct what the text names in the {definition} \
             (links, sysctls, capabilities, ulimits, memory, CPU, security options).",
         example: seen("HostConfigError: Link target not available: db", "ECS agent"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

@@ -3,16 +3,16 @@
 use super::prelude::*;
 
 /// See the module.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "stopped-by-user",
         cause: Cause::UserStopped,
         all: &[&["task stopped by user", "task stopped by a user", "stopped by user request"]],
         advice: "Nothing to do: a person or a program called StopTask.",
         example: seen("Task stopped by user", "ECS"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "load-balancer-unhealthy",
         cause: Cause::LoadBalancerHealthCheckFailed,
         all: &[&[
@@ -46,9 +46,9 @@ pub static ROWS: &[Row] = &[
              arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/0)",
             "ECS",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "container-unhealthy",
         cause: Cause::ContainerHealthCheckFailed,
         all: &[&[
@@ -66,16 +66,16 @@ pub static ROWS: &[Row] = &[
                  right port and path, and that startPeriod is longer than the start takes; then read the container's \
                  log.",
         example: seen("Task failed container health checks", "ECS"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "dependency-unhealthy",
         cause: Cause::ContainerHealthCheckFailed,
         all: &[
             &["container ordering dependency", "container dependency"],
             &["has timed out", "did not become healthy", "is unhealthy", "not healthy"],
         ],
-        subject: named(Shape::Name, &["dependency ["], &[']']),
+        subject: named(NameShape::Name, &["dependency ["], &[']']),
         settled_by: Some("the log and the health check of the container that was waited for"),
         advice: "Container `{subject|the dependency}` did not reach the condition of dependsOn in time. Read its log \
             and its health check; raise its \
@@ -84,13 +84,13 @@ pub static ROWS: &[Row] = &[
             "dependency graph: container ordering dependency [envoy] for target [app] has timed out.",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "dependency-exited",
         cause: Cause::AppCrashed,
         all: &[&["dependency did not exit successfully", "dependency did not complete successfully"]],
-        subject: named(Shape::Name, &["dependency ["], &[']']),
+        subject: named(NameShape::Name, &["dependency ["], &[']']),
         settled_by: Some("the exit code and the log of the container that was waited for"),
         confidence: Confidence::Medium,
         advice: "Container `{subject|the dependency}`, for which another one waits by dependsOn SUCCESS, exited with \
@@ -101,22 +101,22 @@ pub static ROWS: &[Row] = &[
              dependency did not exit successfully.",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "dependency-undefined",
         cause: Cause::InvalidConfiguration,
         all: &[&["container ordering dependency"], &["does not exist"]],
-        subject: named(Shape::Name, &["dependency ["], &[']']),
+        subject: named(NameShape::Name, &["dependency ["], &[']']),
         advice: "dependsOn names container `{subject|a container}`, which the task definition does not have. Correct \
             the name.",
         example: seen(
             "dependency graph: container ordering dependency [db] for target [app] does not exist.",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "spot-interrupted",
         cause: Cause::SpotInterrupted,
         all: &[&[
@@ -129,9 +129,9 @@ pub static ROWS: &[Row] = &[
         advice: "Nothing to do for a service: Spot took the capacity back, and another task is started. A single \
             {task} must be started again (or be given a retry strategy).",
         example: seen("Your Spot Task was interrupted.", "ECS"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "host-terminated",
         cause: Cause::HostTerminated,
         all: &[&[
@@ -154,9 +154,9 @@ pub static ROWS: &[Row] = &[
         advice: "Nothing to do for a service: the host went away, and another task is started elsewhere. A single \
             {task} must be started again (or be given a retry strategy).",
         example: seen("Host EC2 (instance i-0da6526579af3bd1b) terminated.", "ECS"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "stopped-before-pull",
         cause: Cause::ScalingOrDeployment,
         all: &[&["taskstoppedbeforepullbegin", "task stopped before image pull could begin"]],
@@ -166,9 +166,9 @@ pub static ROWS: &[Row] = &[
              arn:aws:ecs:us-west-2:123456789012:task/c/1",
             "ECS agent",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "scaled-or-deployed",
         cause: Cause::ScalingOrDeployment,
         all: &[&[
@@ -198,9 +198,9 @@ pub static ROWS: &[Row] = &[
         ],
         advice: "Nothing to do: the service scheduler stopped the task to scale in or to replace it.",
         example: seen("Scaling activity initiated by (deployment ecs-svc/4770560200895743049)", "ECS"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "scheduler-replaced",
         cause: Cause::ScalingOrDeployment,
         // The head alone tells nothing: the scheduler begins its complaints with the same words.
@@ -232,6 +232,6 @@ pub static ROWS: &[Row] = &[
         ],
         advice: "Nothing to do: the service scheduler stopped the task to scale in or to replace it.",
         example: seen("(deployment ecs-svc/4770560200895743049) deregistered", "ECS"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];

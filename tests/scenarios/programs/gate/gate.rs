@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_ecr::config::{Credentials, Region, SharedCredentialsProvider};
-use image_gate::{Gate, Settings};
+use image_gate::{GateContext, ImageGate};
 use pullsafe::clock::{self, Clock};
 use pullsafe::manifest::OCI_INDEX;
 use pullsafe::reference::Digest;
@@ -16,12 +16,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 /// A request: its request line, headers and body.
-type Request = (String, HashMap<String, String>, Value);
+type RawRequest = (String, HashMap<String, String>, Value);
 
 /// AWS: ECR by its operations, and the address for answers for everything else.
 struct Aws {
     address: String,
-    log: Arc<Mutex<Vec<Request>>>,
+    log: Arc<Mutex<Vec<RawRequest>>>,
 }
 
 impl Aws {
@@ -29,7 +29,7 @@ impl Aws {
     async fn start(answer: impl Fn(&str, usize) -> (u16, Value) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let log: Arc<Mutex<Vec<Request>>> = Arc::default();
+        let log: Arc<Mutex<Vec<RawRequest>>> = Arc::default();
         let (shared, answer) = (Arc::clone(&log), Arc::new(answer));
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -55,30 +55,30 @@ impl Aws {
         self.log.lock().unwrap().iter().filter(|request| operation(request) == wanted).count()
     }
 
-    fn answers(&self) -> Vec<Request> {
+    fn answers(&self) -> Vec<RawRequest> {
         self.log.lock().unwrap().iter().filter(|request| operation(request) == "PUT").cloned().collect()
     }
 
-    fn gate(&self) -> Arc<Gate> {
+    fn gate(&self) -> Arc<ImageGate> {
         self.gate_with(clock::system())
     }
 
-    fn gate_with(&self, clock: Clock) -> Arc<Gate> {
+    fn gate_with(&self, clock: Clock) -> Arc<ImageGate> {
         let config = aws_config::SdkConfig::builder()
             .behavior_version(aws_config::BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test")))
             .endpoint_url(format!("http://{}", self.address))
             .build();
-        let settings = Settings {
+        let settings = GateContext {
             stack: GateSettings { allow_local_response_url: true, ..GateSettings::default() },
             pause: Duration::from_millis(5),
             settle_index: Duration::from_millis(5),
             settle_image: Duration::from_millis(5),
             time_to_answer: Duration::from_millis(600),
-            ..Settings::default()
+            ..GateContext::default()
         };
-        Arc::new(Gate::new(config, settings, clock))
+        Arc::new(ImageGate::new(config, settings, clock))
     }
 
     fn request(&self, request_type: &str, properties: Value) -> Value {
@@ -90,14 +90,14 @@ impl Aws {
     }
 }
 
-fn operation((line, headers, _): &Request) -> String {
+fn operation((line, headers, _): &RawRequest) -> String {
     match headers.get("x-amz-target") {
         Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
         None => line.split(' ').next().unwrap_or_default().to_owned(),
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Request> {
+async fn read(stream: &mut TcpStream) -> Option<RawRequest> {
     let mut bytes = Vec::new();
     loop {
         let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
@@ -160,7 +160,7 @@ async fn a_stack_goes_on_once_the_image_is_there() {
     let outcome = aws.gate().handle(aws.request("Create", properties()), "call", in_seconds(60)).await.unwrap();
     assert_eq!(outcome, json!({"answered": true, "success": true}));
     assert_eq!(aws.count("BatchGetImage"), 3);
-    let [(line, headers, body)]: [Request; 1] = aws.answers().try_into().unwrap();
+    let [(line, headers, body)]: [RawRequest; 1] = aws.answers().try_into().unwrap();
     assert_eq!(line, "PUT /arn%3Aaws%3Acloudformation/app%7CImage?X-Amz-Signature=s%2Bs HTTP/1.1");
     assert_eq!((headers["content-type"].as_str(), headers.contains_key("authorization")), ("", false));
     let uri = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/web";

@@ -1,7 +1,7 @@
 //! Requests as templates, other tools and mistakes make them. The program gives each one clear answer that names what
 //! is wrong, and understands what can be understood.
 
-use scenarios::gate::Stage;
+use scenarios::gate::GateStage;
 use serde_json::{Value, json};
 
 use support::Program;
@@ -10,16 +10,16 @@ mod support;
 
 /// The outcome of a request.
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+enum RequestFate {
     Succeeds,
     Parked,
     /// FAILED, with this text in the reason.
     Fails(&'static str),
 }
-use Fate::{Fails, Parked, Succeeds};
+use RequestFate::{Fails, Parked, Succeeds};
 
 /// Properties, and the outcome of a request with them. The repository `web` has the tags `1`, `7` and `1.5`.
-fn properties() -> Vec<(Value, Fate)> {
+fn properties() -> Vec<(Value, RequestFate)> {
     let with = |more: Value| {
         let mut properties = json!({"ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:gate", "RepositoryName": "web", "ImageTag": "1"});
         properties.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -41,17 +41,17 @@ fn properties() -> Vec<(Value, Fate)> {
         (with(json!({"ImageTag": "web:1"})), Fails("ImageTag")),
         (with(json!({"ImageTag": "1\u{0}"})), Fails("ImageTag")),
         (with(json!({"ImageTag": "${Tag}"})), Fails("ImageTag")),
-        (with(json!({"ImageTag": "", "ImageDigest": Stage::digest(1)})), Succeeds),
-        (with(json!({"ImageTag": "", "ImageDigest": format!(" {}\n", Stage::digest(1))})), Succeeds),
+        (with(json!({"ImageTag": "", "ImageDigest": GateStage::digest(1)})), Succeeds),
+        (with(json!({"ImageTag": "", "ImageDigest": format!(" {}\n", GateStage::digest(1))})), Succeeds),
         (
-            with(json!({"ImageTag": "", "ImageDigest": Stage::digest(1).to_uppercase()})),
+            with(json!({"ImageTag": "", "ImageDigest": GateStage::digest(1).to_uppercase()})),
             Fails("is in capitals"),
         ),
         (
-            with(json!({"ImageTag": "", "ImageDigest": Stage::digest(1).replace("sha256:", "")})),
+            with(json!({"ImageTag": "", "ImageDigest": GateStage::digest(1).replace("sha256:", "")})),
             Fails("lacks its algorithm"),
         ),
-        (with(json!({"ImageDigest": Stage::digest(1)})), Fails("not both")),
+        (with(json!({"ImageDigest": GateStage::digest(1)})), Fails("not both")),
         (with(json!({"ImageDigest": ""})), Succeeds),
         // Repositories.
         (with(json!({"RepositoryName": ""})), Fails("RepositoryName is missing")),
@@ -124,7 +124,7 @@ fn properties() -> Vec<(Value, Fate)> {
     ]
 }
 
-fn check(program: &Program, name: &str, result: &Value, fate: Fate) -> Result<(), String> {
+fn check(program: &Program, name: &str, result: &Value, fate: RequestFate) -> Result<(), String> {
     let answered = |status: &str| {
         if !program.stage.is_answered("Create", name) {
             return Err(format!("not answered: {result}"));
@@ -171,7 +171,7 @@ async fn every_odd_envelope_has_a_clear_answer() {
     let mut program = Program::start(&[]).await;
     program.stage.push("web", "1", 1);
     let mut wrong = Vec::new();
-    let cases: Vec<(&str, Value, Fate)> = vec![
+    let cases: Vec<(&str, Value, RequestFate)> = vec![
         ("RequestType", json!(null), Fails("RequestType is none of")),
         ("RequestType", json!(""), Fails("RequestType is none of")),
         ("RequestType", json!("CREATE"), Fails("RequestType is none of")),

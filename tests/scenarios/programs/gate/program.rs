@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use scenarios::gate::answers::SIGNATURE;
-use scenarios::gate::{Manner, Stage};
+use scenarios::gate::{GateStage, Manner};
 use serde_json::json;
-use testkit::aws::{Fault, FaultKind};
-use testkit::runtime_api::Outcome;
+use testkit::aws::{AwsFault, FaultKind};
+use testkit::runtime_api::FunctionOutcome;
 use tokio::net::TcpListener;
 
 use support::Program;
@@ -22,7 +22,7 @@ async fn a_request_is_parked_woken_and_answered() {
     let pushed = program.stage.push("web", "1", 1);
     assert_eq!(program.handled(&pushed).await["answered"], 1);
     let answer = program.stage.answer("Create", "app");
-    assert_eq!(answer["Data"]["ImageDigest"], Stage::digest(1));
+    assert_eq!(answer["Data"]["ImageDigest"], GateStage::digest(1));
     let [received] = program.stage.answers.received().try_into().expect("one answer");
     assert!(
         received.target.contains("arn%3Aaws%3Acloudformation%3Aeu-west-1/Create-app%7CImage%7C?"),
@@ -78,7 +78,7 @@ async fn nothing_that_comes_in_ends_it() {
         format!("{{\"ResponseURL\": \"https://x?X-Amz-Signature={SIGNATURE}\"").into_bytes(),
     ] {
         let outcome = program.runtime.invoke_bytes(bytes).await.expect("it answers the runtime");
-        assert!(matches!(outcome, Outcome::Error(_)), "no JSON is an error");
+        assert!(matches!(outcome, FunctionOutcome::Error(_)), "no JSON is an error");
     }
     // Nested deeper than any parser allows.
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
@@ -185,7 +185,7 @@ async fn an_address_that_does_not_take_the_answer_is_tried_within_reason() {
         let request =
             program.stage.request("Create", &format!("{manner:?}").to_lowercase().replace(['(', ')'], ""), "1");
         let begin = Instant::now();
-        let Outcome::Error(error) = program.invoke(&request).await else {
+        let FunctionOutcome::Error(error) = program.invoke(&request).await else {
             panic!("{manner:?}: Lambda has to try again")
         };
         assert!(
@@ -198,9 +198,9 @@ async fn an_address_that_does_not_take_the_answer_is_tried_within_reason() {
     program.stage.answers.next(&[Manner::Refuse(500), Manner::Reset, Manner::Refuse(503)]);
     let request = program.stage.request("Create", "late", "1");
     assert_eq!(program.handled(&request).await["success"], true);
-    program.stage.aws.inject(Fault::on("dynamodb", "Query", FaultKind::InternalError).always());
+    program.stage.aws.inject(AwsFault::on("dynamodb", "Query", FaultKind::InternalError).always());
     assert!(
-        matches!(program.invoke(&json!({"pullsafe": "sweep"})).await, Outcome::Error(_)),
+        matches!(program.invoke(&json!({"pullsafe": "sweep"})).await, FunctionOutcome::Error(_)),
         "the alarm on errors rings"
     );
     program.end().await;

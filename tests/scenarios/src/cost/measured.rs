@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use testkit::registry::Sample;
 
-use super::{Standing, Usage};
-use crate::gate::Stage;
+use super::{StandingCost, Usage};
+use crate::gate::GateStage;
 use crate::world::{NAT, Setup, World};
 
 /// How many readings a probe makes in an hour, by default.
@@ -28,11 +28,11 @@ pub struct Measured {
     /// What a probe adds to an hour in which nobody pulls.
     pub probe_hour: Usage,
     /// A stack with its defaults.
-    pub observing: Standing,
+    pub observing: StandingCost,
     /// A stack that acts and has a mirror.
-    pub acting: Standing,
+    pub acting: StandingCost,
     /// A stack that acts and has a mirror and a probe.
-    pub probing: Standing,
+    pub probing: StandingCost,
 }
 
 impl Measured {
@@ -57,7 +57,7 @@ fn is_no_probes(line: &str) -> bool {
 }
 
 /// What a stack of this template has if these conditions hold.
-fn standing(template: &str, holds: fn(&str) -> bool) -> Standing {
+fn standing(template: &str, holds: fn(&str) -> bool) -> StandingCost {
     let of_kind = |kind: &str, condition: &str| {
         let lines: Vec<&str> = template.lines().map(str::trim).collect();
         let found = lines.iter().enumerate().filter(|(_, line)| **line == format!("Type: {kind}"));
@@ -66,7 +66,7 @@ fn standing(template: &str, holds: fn(&str) -> bool) -> Standing {
             found.filter(|(start, _)| block(*start).filter(|line| line.starts_with(condition)).all(|line| holds(line)));
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
     };
-    Standing {
+    StandingCost {
         alarms: of_kind("AWS::CloudWatch::Alarm", "Condition:"),
         mappings: of_kind("SQS", "Enabled:"),
         dashboards: of_kind("AWS::CloudWatch::Dashboard", "Condition:"),
@@ -103,7 +103,7 @@ async fn idle_hour() -> Usage {
 }
 
 async fn gate_sweep() -> Usage {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     let before = stage.aws.calls().len();
     stage.sweep().await;
     let calls = (stage.aws.calls().len() - before) as f64;

@@ -80,7 +80,7 @@ impl Usage {
 
 /// What a stack has, whether anything happens or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct StandingCost {
     /// Alarms.
     pub alarms: u32,
     /// Queues that Lambda works off.
@@ -91,7 +91,7 @@ pub struct Standing {
 
 /// A line of the bill.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct BillLine {
     /// What is paid for.
     pub what: &'static str,
     /// How much of it is used in a month.
@@ -102,7 +102,7 @@ pub struct Line {
     pub free: f64,
 }
 
-impl Line {
+impl BillLine {
     /// The cost at list price.
     pub fn listed(&self) -> f64 {
         self.quantity * self.price
@@ -115,8 +115,8 @@ impl Line {
 }
 
 /// The bill of a month.
-pub fn bill(standing: Standing, used: Usage) -> Vec<Line> {
-    let line = |what, quantity, price, free| Line { what, quantity, price, free };
+pub fn bill(standing: StandingCost, used: Usage) -> Vec<BillLine> {
+    let line = |what, quantity, price, free| BillLine { what, quantity, price, free };
     let seconds = used.runs * RUN_SECONDS + used.calls * CALL_SECONDS;
     let polls = f64::from(standing.mappings) * POLLS_AN_HOUR * HOURS;
     vec![
@@ -135,12 +135,12 @@ pub fn bill(standing: Standing, used: Usage) -> Vec<Line> {
 }
 
 /// The sums of a bill: at list price, and with the free allowances.
-pub fn sums(bill: &[Line]) -> (f64, f64) {
-    (bill.iter().map(Line::listed).sum(), bill.iter().map(Line::allowed).sum())
+pub fn sums(bill: &[BillLine]) -> (f64, f64) {
+    (bill.iter().map(BillLine::listed).sum(), bill.iter().map(BillLine::allowed).sum())
 }
 
 /// The bill of a stack for a month: what it has, this many deployments, and this many incidents.
-pub fn month(measured: &Measured, standing: Standing, deployments: f64, incidents: f64) -> Vec<Line> {
+pub fn month(measured: &Measured, standing: StandingCost, deployments: f64, incidents: f64) -> Vec<BillLine> {
     let probe = if standing == measured.probing {
         measured.probe_hour
     } else {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_bill_is_quantities_times_prices() {
-        let standing = Standing { alarms: 13, mappings: 2, dashboards: 1 };
+        let standing = StandingCost { alarms: 13, mappings: 2, dashboards: 1 };
         let used = Usage {
             runs: 2e6,
             calls: 1e6,

@@ -50,7 +50,7 @@ impl Received {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ReceivedAnswers {
     received: Vec<Received>,
     /// How the next answers are received. Once this is empty, every answer is taken.
     manners: Vec<Manner>,
@@ -61,7 +61,7 @@ struct State {
 #[derive(Debug)]
 pub struct Answers {
     address: String,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ReceivedAnswers>>,
     task: JoinHandle<()>,
 }
 
@@ -79,7 +79,7 @@ impl Answers {
     pub async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let state: Arc<Mutex<State>> = Arc::default();
+        let state: Arc<Mutex<ReceivedAnswers>> = Arc::default();
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -136,7 +136,7 @@ impl Answers {
     }
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
+async fn serve(mut stream: TcpStream, state: Arc<Mutex<ReceivedAnswers>>) -> Option<()> {
     // A connection may carry several answers.
     loop {
         let (target, headers, body) = read(&mut stream).await?;
@@ -186,6 +186,6 @@ async fn read(stream: &mut TcpStream) -> Option<(String, HashMap<String, String>
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<ReceivedAnswers>) -> MutexGuard<'_, ReceivedAnswers> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::Stage;
+use super::GateStage;
 
 /// How many gates are played. The table is for a thousand.
 const GATES: u64 = 20;
@@ -35,7 +35,7 @@ const MEMORY_GIGABYTES: f64 = 0.25;
 /// # Panics
 /// If a gate is not answered.
 pub async fn table() -> String {
-    let stage = Stage::new().await;
+    let stage = GateStage::new().await;
     for number in 0..GATES {
         let repository = format!("service-{}", number % REPOSITORIES);
         stage.create_repository(&repository);

@@ -5,4 +5,4 @@ pub mod cost;
 pub mod stage;
 
 pub use answers::{Answers, Manner, Received};
-pub use stage::Stage;
+pub use stage::GateStage;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use image_gate::{Gate, GateError, Settings};
-use pullsafe::settings::{GateSettings, Mirror};
+use image_gate::{GateContext, GateError, ImageGate};
+use pullsafe::settings::{GateSettings, MirrorLocation};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_registry::Endpoints;
 use serde_json::{Map, Value, json};
@@ -30,7 +30,7 @@ pub const MIRROR_QUEUE: &str = "pullsafe-mirror";
 pub const GATE_QUEUE: &str = "pullsafe-gate";
 
 /// The account, CloudFormation's address, and the gate.
-pub struct Stage {
+pub struct GateStage {
     /// The clock of everything.
     pub clock: VirtualClock,
     /// The fake AWS that the gate calls.
@@ -39,19 +39,20 @@ pub struct Stage {
     pub ecr: EcrApi,
     pub tables: DynamoDb,
     pub queues: Sqs,
-    /// The stacks that a test knows by name. Requests carry ids of unknown stacks until [`Stage::set_stack`] is called.
+    /// The stacks that a test knows by name. Requests carry ids of unknown stacks until [`GateStage::set_stack`] is
+    /// called.
     pub stacks: CloudFormation,
     /// The address for answers.
     pub answers: Answers,
     /// Both functions, gate and waker. The event says which of them it is for.
-    pub gate: Arc<Gate>,
+    pub gate: Arc<ImageGate>,
     /// How long an invocation may run.
     pub life: Duration,
     calls: std::sync::atomic::AtomicU64,
     _registry: RegistryServer,
 }
 
-impl Stage {
+impl GateStage {
     /// A stage with an empty repository `web`.
     ///
     /// # Panics
@@ -90,11 +91,11 @@ impl Stage {
             .with_dynamodb(tables.clone());
         let endpoints: Endpoints =
             format!("{}={}", ecr.host(), registry.url()).parse().expect("an address of a local server");
-        let settings = Settings {
+        let settings = GateContext {
             stack: GateSettings {
                 table: TABLE.to_owned(),
                 mirror_queue_url: Some(Sqs::url(MIRROR_QUEUE)),
-                mirror: Some(Mirror { registry: ecr.host(), prefix: "docker-hub".to_owned() }),
+                mirror: Some(MirrorLocation { registry: ecr.host(), prefix: "docker-hub".to_owned() }),
                 mirror_log_group: Some("/aws/lambda/pullsafe-mirror".to_owned()),
                 queue_url: Some(Sqs::url(GATE_QUEUE)),
                 allow_local_response_url,
@@ -110,7 +111,7 @@ impl Stage {
             time_to_answer: Duration::from_millis(800),
         };
         let reading = clock.clone();
-        let gate = Arc::new(Gate::new(aws.sdk_config_with_attempts(1), settings, Arc::new(move || reading.now())));
+        let gate = Arc::new(ImageGate::new(aws.sdk_config_with_attempts(1), settings, Arc::new(move || reading.now())));
         let stage = Self {
             clock,
             aws,

@@ -10,7 +10,7 @@ mod setup;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use mirror::Mirror;
+use mirror::MirrorFunction;
 use pullsafe::settings::MirrorSettings;
 use pullsafe::timestamp::Timestamp;
 use remediator::Remediator;
@@ -23,13 +23,13 @@ use testkit::aws::cloudformation::CloudFormation;
 use testkit::aws::dynamodb::DynamoDb;
 use testkit::aws::eventbridge::EventBridge;
 use testkit::aws::iam::Iam;
-use testkit::aws::load_balancing::LoadBalancing;
-use testkit::aws::logs::Logs;
+use testkit::aws::load_balancing::FakeTargetGroups;
+use testkit::aws::logs::FakeLogs;
 use testkit::aws::parameters::Parameters;
-use testkit::aws::schedules::Schedules;
+use testkit::aws::schedules::FakeSchedules;
 use testkit::aws::secrets::Secrets;
-use testkit::aws::service::Service as _;
-use testkit::aws::sns::{Published, Sns};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::sns::{PublishedMessage, Sns};
 use testkit::aws::sqs::Sqs;
 use testkit::aws::sts::Sts;
 use testkit::clock::VirtualClock;
@@ -98,17 +98,17 @@ pub struct World {
     pub iam: Iam,
     pub scaling: AutoScaling,
     pub stacks: CloudFormation,
-    pub balancers: LoadBalancing,
+    pub balancers: FakeTargetGroups,
     /// The log groups of tasks and builds.
-    pub logs: Logs,
+    pub logs: FakeLogs,
     /// Who signed which request.
     pub sts: Sts,
     /// pullsafe's remediator; `None` where it is not deployed.
     pub remediator: Option<Remediator>,
     /// pullsafe's mirror.
-    pub mirror: Mirror,
+    pub mirror: MirrorFunction,
     /// The schedules of EventBridge Scheduler.
-    pub schedules: Schedules,
+    pub schedules: FakeSchedules,
     /// Parameters. The mirror's configuration is one of them.
     pub parameters: Parameters,
     /// Secrets. Docker Hub's credentials are one of them.
@@ -232,7 +232,7 @@ impl World {
     }
 
     /// One more instance of the mirror, for several jobs at a time.
-    pub fn another_mirror(&self) -> Mirror {
+    pub fn another_mirror(&self) -> MirrorFunction {
         setup::mirror(&self.config, self)
     }
 
@@ -292,7 +292,7 @@ impl World {
     }
 
     /// The messages that people got.
-    pub fn told(&self) -> Vec<Published> {
+    pub fn told(&self) -> Vec<PublishedMessage> {
         self.topic.published()
     }
 

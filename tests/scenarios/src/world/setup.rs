@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use mirror::Mirror;
+use mirror::MirrorFunction;
 use pullsafe::clock::Clock;
 use pullsafe::settings::{MirrorSettings, Settings};
 use pullsafe::timestamp::Timestamp;
@@ -24,16 +24,16 @@ use testkit::aws::cloudformation::CloudFormation;
 use testkit::aws::dynamodb::{DynamoDb, Projection, Schema, numeric, text};
 use testkit::aws::eventbridge::EventBridge;
 use testkit::aws::iam::Iam;
-use testkit::aws::load_balancing::LoadBalancing;
-use testkit::aws::logs::Logs;
+use testkit::aws::load_balancing::FakeTargetGroups;
+use testkit::aws::logs::FakeLogs;
 use testkit::aws::parameters::Parameters;
-use testkit::aws::schedules::Schedules;
+use testkit::aws::schedules::FakeSchedules;
 use testkit::aws::secrets::Secrets;
-use testkit::aws::service::Service as _;
+use testkit::aws::service::FakeService as _;
 use testkit::aws::sns::Sns;
 use testkit::aws::sqs::Sqs;
 use testkit::aws::sts::Sts;
-use testkit::aws::tagging::Tagging;
+use testkit::aws::tagging::FakeTagging;
 use testkit::clock::VirtualClock;
 use testkit::ecr::EcrApi;
 use testkit::ecs::{EcsApi, HttpPuller, Pacing, Scheduler};
@@ -170,7 +170,7 @@ impl Setup {
         if let Some(text) = &self.mirror_config {
             parameters.set(MIRROR_CONFIG, &text.replace("{registry}", &images.host()));
         }
-        let schedules = Schedules::new();
+        let schedules = FakeSchedules::new();
         let secrets = Secrets::new();
         if let Some(account) = &self.hub_account {
             secrets.set(HUB_SECRET, &json!({"username": account.name, "accessToken": account.password}).to_string());
@@ -188,8 +188,8 @@ impl Setup {
         let iam = Iam::new().with_role("pull").allow("pull", "ecr:*", "*").with_role("bare");
         let scaling = AutoScaling::new(clock.clone());
         let stacks = CloudFormation::new(clock.clone());
-        let balancers = LoadBalancing::new();
-        let logs = Logs::new(clock.clone());
+        let balancers = FakeTargetGroups::new();
+        let logs = FakeLogs::new(clock.clone());
         let sts = Sts::default();
         let aws = FakeAws::new(clock.clone())
             .with_service("ecs", Arc::new(ecs.clone()))
@@ -206,7 +206,7 @@ impl Setup {
             .with_service("elasticloadbalancing", Arc::new(balancers.clone()))
             .with_service("logs", Arc::new(logs.clone()))
             .with_service("sts", Arc::new(sts.clone()))
-            .with_service("tag", Arc::new(Tagging::new(ecs.clone())))
+            .with_service("tag", Arc::new(FakeTagging::new(ecs.clone())))
             .with_dynamodb(tables.clone());
 
         let scheduler =
@@ -219,7 +219,7 @@ impl Setup {
             registry: Some(images.host()),
             ..mirror_settings()
         };
-        let mirror = Mirror::new(
+        let mirror = MirrorFunction::new(
             mirror_settings.clone(),
             config.clone(),
             endpoints(&hub, &ecr, &public, &images),
@@ -405,9 +405,10 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
     Remediator::new(settings, config, registry, clock)
 }
 
-pub(super) fn mirror(config: &SdkConfig, world: &World) -> Mirror {
+pub(super) fn mirror(config: &SdkConfig, world: &World) -> MirrorFunction {
     let endpoints = endpoints(&world.hub, &world.ecr, &world.public, &world.images);
-    Mirror::new(world.mirror_settings.clone(), config.clone(), endpoints, reading(&world.clock)).with_timeouts(PATIENT)
+    MirrorFunction::new(world.mirror_settings.clone(), config.clone(), endpoints, reading(&world.clock))
+        .with_timeouts(PATIENT)
 }
 
 /// The settings of the mirror, as the stack sets them.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::ids::Ids;
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
@@ -17,10 +17,10 @@ const SUSPENSIONS: [&str; 3] = ["DynamicScalingInSuspended", "DynamicScalingOutS
 
 /// Scalable targets. Clones share one state.
 #[derive(Debug, Clone)]
-pub struct AutoScaling(Arc<Mutex<State>>);
+pub struct AutoScaling(Arc<Mutex<AutoscalingState>>);
 
 #[derive(Debug)]
-struct State {
+struct AutoscalingState {
     clock: VirtualClock,
     ids: Ids,
     // By namespace, resource and dimension.
@@ -30,7 +30,11 @@ struct State {
 impl AutoScaling {
     /// Starts without targets.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, ids: Ids::of_kind(0xa5a5), targets: BTreeMap::new() })))
+        Self(Arc::new(Mutex::new(AutoscalingState {
+            clock,
+            ids: Ids::of_kind(0xa5a5),
+            targets: BTreeMap::new(),
+        })))
     }
 
     /// Lets an ECS service scale between these counts. `resource` is `service/<cluster>/<service>`.
@@ -54,12 +58,12 @@ impl AutoScaling {
         self.lock().targets.get(&["ecs", resource, DESIRED_COUNT].map(str::to_owned)).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, AutoscalingState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Service for AutoScaling {
+impl FakeService for AutoScaling {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match operation {
             "RegisterScalableTarget" => self.lock().register(request),
@@ -75,7 +79,7 @@ fn invalid(message: &str) -> AwsError {
     AwsError::client("ValidationException", message)
 }
 
-impl State {
+impl AutoscalingState {
     /// Creates a target, or changes the members of it that the request gives.
     fn register(&mut self, request: &Value) -> Result<Value, AwsError> {
         let mut key = [const { String::new() }; 3];

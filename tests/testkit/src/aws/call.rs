@@ -17,7 +17,7 @@ pub struct Call {
     pub operation: String,
     /// The request as JSON, unchanged. In requests of the awsQuery protocol all values are strings.
     pub request: Value,
-    pub outcome: Outcome,
+    pub outcome: CallOutcome,
 }
 
 impl Call {
@@ -29,16 +29,16 @@ impl Call {
     /// Whether the service carried the call out, even if the caller did not learn of it.
     pub fn took_effect(&self) -> bool {
         match &self.outcome {
-            Outcome::Answered(_) => true,
-            Outcome::Faulted { effect, .. } | Outcome::Died { effect } => matches!(effect, Some(Ok(_))),
-            Outcome::Refused(_) | Outcome::Unserved => false,
+            CallOutcome::Answered(_) => true,
+            CallOutcome::Faulted { effect, .. } | CallOutcome::Died { effect } => matches!(effect, Some(Ok(_))),
+            CallOutcome::Refused(_) | CallOutcome::Unserved => false,
         }
     }
 }
 
 /// The outcome of a call.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum CallOutcome {
     /// The service answered with this.
     Answered(Value),
     /// The service refused with this error.

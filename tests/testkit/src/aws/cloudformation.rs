@@ -7,23 +7,23 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::ids::Ids;
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
 /// Stacks. Clones share one state.
 #[derive(Debug, Clone)]
-pub struct CloudFormation(Arc<Mutex<State>>);
+pub struct CloudFormation(Arc<Mutex<CloudFormationState>>);
 
 #[derive(Debug)]
-struct State {
+struct CloudFormationState {
     clock: VirtualClock,
     ids: Ids,
-    stacks: Vec<Stack>,
+    stacks: Vec<FakeStack>,
 }
 
 #[derive(Debug)]
-struct Stack {
+struct FakeStack {
     name: String,
     id: String,
     status: String,
@@ -35,7 +35,7 @@ struct Stack {
 impl CloudFormation {
     /// Starts without stacks.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, ids: Ids::of_kind(0xcf05), stacks: Vec::new() })))
+        Self(Arc::new(Mutex::new(CloudFormationState { clock, ids: Ids::of_kind(0xcf05), stacks: Vec::new() })))
     }
 
     /// Creates a stack with a status such as `UPDATE_IN_PROGRESS`.
@@ -45,7 +45,7 @@ impl CloudFormation {
             let mut state = self.lock();
             let id = format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{}", state.ids.next());
             let created = state.clock.now();
-            state.stacks.push(Stack {
+            state.stacks.push(FakeStack {
                 name: name.to_owned(),
                 id,
                 status: status.to_owned(),
@@ -80,7 +80,7 @@ impl CloudFormation {
         let mut state = self.lock();
         let created = state.clock.now();
         state.stacks.retain(|stack| stack.id != id);
-        state.stacks.push(Stack {
+        state.stacks.push(FakeStack {
             name: name.to_owned(),
             id: id.to_owned(),
             status: status.to_owned(),
@@ -94,12 +94,12 @@ impl CloudFormation {
         self.lock().stacks.iter().find(|stack| stack.name == name).map(|stack| stack.id.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CloudFormationState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Service for CloudFormation {
+impl FakeService for CloudFormation {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         if operation == "ListStacks" {
             return Ok(
@@ -111,7 +111,7 @@ impl Service for CloudFormation {
         }
         let wanted = request["StackName"].as_str();
         // A deleted stack is found by its ARN only.
-        let fits = |stack: &&Stack| match wanted {
+        let fits = |stack: &&FakeStack| match wanted {
             Some(wanted) if stack.id == wanted => true,
             Some(wanted) => stack.name == wanted && stack.status != "DELETE_COMPLETE",
             None => stack.status != "DELETE_COMPLETE",
@@ -128,12 +128,12 @@ impl Service for CloudFormation {
 }
 
 /// Whether a stack has one of the statuses that the request asks for.
-fn is_listed(stack: &Stack, request: &Value) -> bool {
+fn is_listed(stack: &FakeStack, request: &Value) -> bool {
     let wanted = request["StackStatusFilter"].as_array();
     wanted.is_none_or(|wanted| wanted.iter().any(|status| *status == stack.status.as_str()))
 }
 
-fn summary(stack: &Stack) -> Value {
+fn summary(stack: &FakeStack) -> Value {
     let mut summary = describe(stack);
     if let Some(fields) = summary.as_object_mut() {
         fields.remove("Parameters");
@@ -144,7 +144,7 @@ fn summary(stack: &Stack) -> Value {
     summary
 }
 
-fn describe(stack: &Stack) -> Value {
+fn describe(stack: &FakeStack) -> Value {
     let mut described = json!({"StackId": stack.id, "StackName": stack.name, "StackStatus": stack.status, "CreationTime": stack.created});
     if let Some(parameters) = &stack.parameters {
         described["Description"] = json!(format!("{DESCRIPTION}ECS deployments that survive image pulls"));

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 
 use super::FakeAws;
-use super::fake::Reply;
+use super::fake::FakeReply;
 use super::wire::WireRequest;
 
 impl HttpClient for FakeAws {
@@ -45,8 +45,8 @@ async fn answer(fake: &FakeAws, mut request: HttpRequest) -> Result<HttpResponse
     }
     let reply = fake.handle(&wire.service, &wire.operation, wire.request.clone());
     match reply {
-        Reply::Answer(answer) => wire.render(answer),
-        Reply::Lost(error) => Err(error),
-        Reply::Never => std::future::pending().await,
+        FakeReply::Answer(answer) => wire.render(answer),
+        FakeReply::Lost(error) => Err(error),
+        FakeReply::Never => std::future::pending().await,
     }
 }

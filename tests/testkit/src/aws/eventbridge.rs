@@ -7,7 +7,7 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::ids::Ids;
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
@@ -16,20 +16,20 @@ const LARGEST_REQUEST: usize = 256 * 1024;
 
 /// An event bus. Clones share one state.
 #[derive(Debug, Clone)]
-pub struct EventBridge(Arc<Mutex<State>>);
+pub struct EventBridge(Arc<Mutex<EventBridgeState>>);
 
 #[derive(Debug)]
-struct State {
+struct EventBridgeState {
     clock: VirtualClock,
     ids: Ids,
     events: Vec<Value>,
     refusing: Option<&'static str>,
-    rules: Vec<Rule>,
+    rules: Vec<TaskRule>,
 }
 
 /// A rule that starts a task on a cluster.
 #[derive(Debug)]
-struct Rule {
+struct TaskRule {
     name: String,
     cluster_arn: String,
     definition: String,
@@ -38,7 +38,7 @@ struct Rule {
 impl EventBridge {
     /// A bus without events.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(EventBridgeState {
             clock,
             ids: Ids::of_kind(0xeb05),
             events: Vec::new(),
@@ -70,7 +70,7 @@ impl EventBridge {
 
     /// Makes a rule that starts a task definition on a cluster, by their ARNs.
     pub fn start_by_rule(&self, name: &str, cluster_arn: &str, definition: &str) {
-        let rule = Rule {
+        let rule = TaskRule {
             name: name.to_owned(),
             cluster_arn: cluster_arn.to_owned(),
             definition: definition.to_owned(),
@@ -78,12 +78,12 @@ impl EventBridge {
         self.lock().rules.push(rule);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, EventBridgeState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Service for EventBridge {
+impl FakeService for EventBridge {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match operation {
             "PutEvents" => self.lock().put_events(request),
@@ -96,7 +96,7 @@ impl Service for EventBridge {
     }
 }
 
-impl State {
+impl EventBridgeState {
     fn rule_names(&self, request: &Value) -> Value {
         let names: Vec<&str> = self
             .rules
@@ -109,7 +109,7 @@ impl State {
 
     fn targets(&self, request: &Value) -> Value {
         let of_rule = self.rules.iter().enumerate().filter(|(_, rule)| request["Rule"] == rule.name);
-        let target = |(number, rule): (usize, &Rule)| json!({ "Id": number.to_string(), "Arn": rule.cluster_arn, "EcsParameters": { "TaskDefinitionArn": rule.definition, "TaskCount": 1 } });
+        let target = |(number, rule): (usize, &TaskRule)| json!({ "Id": number.to_string(), "Arn": rule.cluster_arn, "EcsParameters": { "TaskDefinitionArn": rule.definition, "TaskCount": 1 } });
         json!({ "Targets": of_rule.map(target).collect::<Vec<_>>() })
     }
 

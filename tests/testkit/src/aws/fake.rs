@@ -11,12 +11,12 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::call::{Call, Outcome};
+use super::call::{Call, CallOutcome};
 use super::dynamodb::DynamoDb;
-use super::fault::{Fault, FaultKind, FaultQueue};
-use super::limits::{Limits, Refusal};
-use super::service::{AwsError, Service};
-use super::wire::{Failure, Said};
+use super::fault::{AwsFault, FaultKind, FaultQueue};
+use super::limits::{Limits, TooSoon};
+use super::service::{AwsError, FakeService};
+use super::wire::{ErrorAnswer, Said};
 use super::{config, names, record};
 use crate::clock::VirtualClock;
 use crate::rounds::Rounds;
@@ -26,41 +26,41 @@ const CALL_MILLIS: i64 = 20;
 
 /// A whole AWS for one test. Clones share one state.
 #[derive(Clone)]
-pub struct FakeAws(Arc<Shared>);
+pub struct FakeAws(Arc<FakeShared>);
 
-struct Shared {
+struct FakeShared {
     clock: VirtualClock,
-    state: Mutex<State>,
+    state: Mutex<FakeState>,
     died: watch::Sender<bool>,
 }
 
 #[derive(Default)]
-struct State {
+struct FakeState {
     services: BTreeMap<String, Backend>,
     calls: Vec<Call>,
     faults: FaultQueue,
     die_after: Option<u64>,
-    hooks: Vec<Hook>,
+    hooks: Vec<BeforeCall>,
     rounds: Option<Rounds>,
     limits: Option<Limits>,
     executions: Option<i64>,
 }
 
 /// Something that happens in the world outside just before a call.
-struct Hook {
-    when: When,
+struct BeforeCall {
+    when: HookMoment,
     happens: Box<dyn FnOnce() + Send>,
 }
 
 /// The call before which it happens.
-enum When {
+enum HookMoment {
     Operation(String, String),
     Number(u64),
 }
 
 #[derive(Clone)]
 enum Backend {
-    Plain(Arc<dyn Service>),
+    Plain(Arc<dyn FakeService>),
     // Kept apart because its errors carry more than a code and a message.
     DynamoDb(DynamoDb),
 }
@@ -68,14 +68,14 @@ enum Backend {
 impl Backend {
     fn call(&self, operation: &str, request: &Value) -> Said {
         match self {
-            Self::Plain(service) => service.call(operation, request).map_err(Failure::from),
+            Self::Plain(service) => service.call(operation, request).map_err(ErrorAnswer::from),
             Self::DynamoDb(tables) => tables.call(operation, request),
         }
     }
 }
 
 /// What goes back to the SDK.
-pub(super) enum Reply {
+pub(super) enum FakeReply {
     /// The service answered, or refused.
     Answer(Said),
     /// The connection broke or timed out.
@@ -87,7 +87,7 @@ pub(super) enum Reply {
 impl FakeAws {
     /// An AWS without services.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(FakeShared {
             clock,
             state: Mutex::default(),
             died: watch::Sender::new(false),
@@ -101,7 +101,7 @@ impl FakeAws {
     /// # Panics
     /// On a name that no request would be routed to.
     #[must_use]
-    pub fn with_service(self, name: &str, service: Arc<dyn Service>) -> Self {
+    pub fn with_service(self, name: &str, service: Arc<dyn FakeService>) -> Self {
         assert!(names::is_service(name), "no request is routed to a service called `{name}`");
         assert_ne!(name, "dynamodb", "use with_dynamodb, which keeps what its errors carry");
         self.lock().services.insert(name.to_owned(), Backend::Plain(service));
@@ -152,7 +152,7 @@ impl FakeAws {
     }
 
     /// What the limits have refused so far.
-    pub fn refused(&self) -> Vec<Refusal> {
+    pub fn refused(&self) -> Vec<TooSoon> {
         self.lock().limits.as_ref().map(|limits| limits.refused().to_vec()).unwrap_or_default()
     }
 
@@ -170,20 +170,20 @@ impl FakeAws {
         }
     }
 
-    pub fn inject(&self, fault: Fault) {
+    pub fn inject(&self, fault: AwsFault) {
         self.lock().faults.push(fault);
     }
 
     /// Runs `happens` once, just before the next call of this operation: for a person who acts between a read and the
     /// write that follows.
     pub fn before(&self, service: &str, operation: &str, happens: impl FnOnce() + Send + 'static) {
-        let when = When::Operation(service.to_owned(), operation.to_owned());
-        self.lock().hooks.push(Hook { when, happens: Box::new(happens) });
+        let when = HookMoment::Operation(service.to_owned(), operation.to_owned());
+        self.lock().hooks.push(BeforeCall { when, happens: Box::new(happens) });
     }
 
     /// Runs `happens` once, just before the call with this number.
     pub fn before_call(&self, number: u64, happens: impl FnOnce() + Send + 'static) {
-        self.lock().hooks.push(Hook { when: When::Number(number), happens: Box::new(happens) });
+        self.lock().hooks.push(BeforeCall { when: HookMoment::Number(number), happens: Box::new(happens) });
     }
 
     /// Takes back all faults that have not struck, and [`Self::die_after`].
@@ -259,7 +259,7 @@ impl FakeAws {
     }
 
     /// Takes one request through hooks, faults, service and log.
-    pub(super) fn handle(&self, service: &str, operation: &str, request: Value) -> Reply {
+    pub(super) fn handle(&self, service: &str, operation: &str, request: Value) -> FakeReply {
         record::call(service, operation, &request);
         for hook in self.due_hooks(service, operation) {
             (hook.happens)();
@@ -296,18 +296,18 @@ impl FakeAws {
 
         let (outcome, reply) = if backend.is_none() {
             (
-                Outcome::Unserved,
-                Reply::Lost(ConnectorError::user(format!("the test set up no service `{service}`").into())),
+                CallOutcome::Unserved,
+                FakeReply::Lost(ConnectorError::user(format!("the test set up no service `{service}`").into())),
             )
         } else if dies {
-            (Outcome::Died { effect: logged }, Reply::Never)
+            (CallOutcome::Died { effect: logged }, FakeReply::Never)
         } else if let Some(kind) = fault {
-            (Outcome::Faulted { kind, effect: logged }, broken(kind, service, operation))
+            (CallOutcome::Faulted { kind, effect: logged }, broken(kind, service, operation))
         } else {
             match effect {
-                Some(Ok(answer)) => (Outcome::Answered(answer.clone()), Reply::Answer(Ok(answer))),
-                Some(Err(failure)) => (Outcome::Refused(failure.error.clone()), Reply::Answer(Err(failure))),
-                None => (Outcome::Unserved, Reply::Never),
+                Some(Ok(answer)) => (CallOutcome::Answered(answer.clone()), FakeReply::Answer(Ok(answer))),
+                Some(Err(failure)) => (CallOutcome::Refused(failure.error.clone()), FakeReply::Answer(Err(failure))),
+                None => (CallOutcome::Unserved, FakeReply::Never),
             }
         };
         state.calls.push(Call {
@@ -324,19 +324,19 @@ impl FakeAws {
         reply
     }
 
-    fn due_hooks(&self, service: &str, operation: &str) -> Vec<Hook> {
+    fn due_hooks(&self, service: &str, operation: &str) -> Vec<BeforeCall> {
         let mut state = self.lock();
         let next = state.calls.len() as u64 + 1;
-        let due = |hook: &Hook| match &hook.when {
-            When::Operation(of, name) => of == service && name == operation,
-            When::Number(number) => *number == next,
+        let due = |hook: &BeforeCall| match &hook.when {
+            HookMoment::Operation(of, name) => of == service && name == operation,
+            HookMoment::Number(number) => *number == next,
         };
         let (due, waiting) = state.hooks.drain(..).partition(due);
         state.hooks = waiting;
         due
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FakeState> {
         // A test that panicked while it held the lock has failed already.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -349,10 +349,12 @@ impl fmt::Debug for FakeAws {
 }
 
 /// What the caller gets for a fault.
-fn broken(kind: FaultKind, service: &str, operation: &str) -> Reply {
+fn broken(kind: FaultKind, service: &str, operation: &str) -> FakeReply {
     match (kind.error(service, operation), kind) {
-        (Some(error), _) => Reply::Answer(Err(AwsError::into(error))),
-        (None, FaultKind::Timeout) => Reply::Lost(ConnectorError::timeout("no answer within the time allowed".into())),
-        (None, _) => Reply::Lost(ConnectorError::io("connection reset by peer".into())),
+        (Some(error), _) => FakeReply::Answer(Err(AwsError::into(error))),
+        (None, FaultKind::Timeout) => {
+            FakeReply::Lost(ConnectorError::timeout("no answer within the time allowed".into()))
+        }
+        (None, _) => FakeReply::Lost(ConnectorError::io("connection reset by peer".into())),
     }
 }

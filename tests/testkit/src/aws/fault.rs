@@ -86,7 +86,7 @@ pub enum Which {
 
 /// A fault that waits for its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct AwsFault {
     /// The service that it applies to; `None` means every service.
     pub service: Option<String>,
     /// The operation that it applies to; `None` means every operation.
@@ -97,7 +97,7 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-impl Fault {
+impl AwsFault {
     /// A fault that makes the first call of an operation fail once.
     pub fn on(service: &str, operation: &str, kind: FaultKind) -> Self {
         Self {
@@ -145,11 +145,11 @@ impl Fault {
 /// The faults that wait for their calls.
 #[derive(Debug, Default)]
 pub(super) struct FaultQueue {
-    waiting: Vec<(Fault, u64)>,
+    waiting: Vec<(AwsFault, u64)>,
 }
 
 impl FaultQueue {
-    pub(super) fn push(&mut self, fault: Fault) {
+    pub(super) fn push(&mut self, fault: AwsFault) {
         self.waiting.push((fault, 0));
     }
 

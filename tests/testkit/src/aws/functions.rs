@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 
 /// One function, found by this name or its ARN.
 #[derive(Clone)]
-pub struct Functions {
+pub struct FakeFunction {
     name: String,
     handler: Arc<dyn Fn(&Value) -> Value + Send + Sync>,
 }
 
-impl Functions {
+impl FakeFunction {
     /// A function that answers each event with what `handler` returns.
     pub fn new(name: &str, handler: impl Fn(&Value) -> Value + Send + Sync + 'static) -> Self {
         Self { name: name.to_owned(), handler: Arc::new(handler) }
     }
 }
 
-impl Service for Functions {
+impl FakeService for FakeFunction {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         let named = request["FunctionName"].as_str().unwrap_or_default();
         if operation != "Invoke" || named != self.name && !named.ends_with(&format!(":function:{}", self.name)) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::ACCOUNT;
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 
 /// Roles. Clones share one state.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +67,7 @@ impl Iam {
     }
 }
 
-impl Service for Iam {
+impl FakeService for Iam {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match operation {
             "SimulatePrincipalPolicy" => simulate(&self.lock(), request),
@@ -109,8 +109,8 @@ fn simulate(roles: &BTreeMap<String, Vec<Statement>>, request: &Value) -> Result
 /// Until 2026 there was one result per action and resource, and each had the decision over all of them. Only a caller
 /// that reads the decisions per resource, or asks for one resource at a time, is right on both.
 fn evaluate(statements: &[Statement], action: &str, resources: &[&str]) -> Value {
-    let decisions: Vec<Decision> = resources.iter().map(|resource| decide(statements, action, resource)).collect();
-    let worst = decisions.iter().max().copied().unwrap_or(Decision::ImplicitDeny);
+    let decisions: Vec<IamDecision> = resources.iter().map(|resource| decide(statements, action, resource)).collect();
+    let worst = decisions.iter().max().copied().unwrap_or(IamDecision::ImplicitDeny);
     let mut result = json!({
         "EvalActionName": action,
         // The form of the resource's ARN, or `*`. Until 2026 it was the resource that was asked for.
@@ -130,13 +130,13 @@ fn evaluate(statements: &[Statement], action: &str, resources: &[&str]) -> Value
 
 /// A decision. The more restrictive one is the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Decision {
+enum IamDecision {
     Allowed,
     ImplicitDeny,
     ExplicitDeny,
 }
 
-impl Decision {
+impl IamDecision {
     fn name(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
@@ -146,18 +146,18 @@ impl Decision {
     }
 }
 
-fn decide(statements: &[Statement], action: &str, resource: &str) -> Decision {
+fn decide(statements: &[Statement], action: &str, resource: &str) -> IamDecision {
     let applies = |statement: &&Statement| {
         matches(&statement.action.to_lowercase(), &action.to_lowercase()) && matches(&statement.resource, resource)
     };
     let mut applying = statements.iter().filter(applies).peekable();
     if applying.peek().is_none() {
-        return Decision::ImplicitDeny;
+        return IamDecision::ImplicitDeny;
     }
     if applying.all(|statement| statement.allow) {
-        Decision::Allowed
+        IamDecision::Allowed
     } else {
-        Decision::ExplicitDeny
+        IamDecision::ExplicitDeny
     }
 }
 

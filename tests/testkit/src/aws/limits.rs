@@ -12,7 +12,7 @@ use super::service::AwsError;
 
 /// A token bucket that some operations share.
 #[derive(Debug)]
-struct Rate {
+struct BucketRate {
     service: &'static str,
     operations: &'static [&'static str],
     /// How many calls it allows at once.
@@ -21,14 +21,14 @@ struct Rate {
     refill: i64,
 }
 
-const fn rate(service: &'static str, operations: &'static [&'static str], burst: i64, refill: i64) -> Rate {
-    Rate { service, operations, burst, refill }
+const fn rate(service: &'static str, operations: &'static [&'static str], burst: i64, refill: i64) -> BucketRate {
+    BucketRate { service, operations, burst, refill }
 }
 
 /// ECS's rates are from "Request throttling for the Amazon ECS API" in its API reference (November 2026). IAM publishes
 /// none: people were refused after about 180 simulations in a row, and a bucket of 100 with 10 a second is on the safe
 /// side of that. ECR's rates are from "Amazon ECR service quotas".
-const RATES: &[Rate] = &[
+const RATES: &[BucketRate] = &[
     rate("ecs", &["DescribeClusters", "ListClusters"], 50, 20),
     rate("ecs", &["RegisterTaskDefinition", "DeregisterTaskDefinition"], 20, 1),
     rate("ecs", &["DescribeTaskDefinition", "ListTaskDefinitions", "ListTaskDefinitionFamilies"], 50, 20),
@@ -43,7 +43,7 @@ const RATES: &[Rate] = &[
 
 /// How full a bucket was at a moment, in thousandths of a call.
 #[derive(Debug, Clone, Copy)]
-struct Level {
+struct BucketLevel {
     tokens: i64,
     at: Timestamp,
 }
@@ -51,13 +51,13 @@ struct Level {
 /// The limits, and what they have refused.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    levels: BTreeMap<usize, Level>,
-    refused: Vec<Refusal>,
+    levels: BTreeMap<usize, BucketLevel>,
+    refused: Vec<TooSoon>,
 }
 
 /// A call that was refused because calls came too fast.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct TooSoon {
     /// The call, as `ecs:DescribeServices`.
     pub call: String,
     pub at: Timestamp,
@@ -69,9 +69,9 @@ impl Limits {
         let place = RATES.iter().position(|rate| rate.service == service && rate.operations.contains(&operation))?;
         let rate = RATES.get(place)?;
         let full = rate.burst * 1000;
-        let level = self.levels.entry(place).or_insert(Level { tokens: full, at: now });
+        let level = self.levels.entry(place).or_insert(BucketLevel { tokens: full, at: now });
         let passed = now.millis().saturating_sub(level.at.millis()).max(0);
-        *level = Level {
+        *level = BucketLevel {
             tokens: level.tokens.saturating_add(passed.saturating_mul(rate.refill)).min(full),
             at: now,
         };
@@ -86,11 +86,11 @@ impl Limits {
 
     /// Notes a refusal, also for a service that keeps its own limits.
     pub(super) fn refuse(&mut self, service: &str, operation: &str, at: Timestamp) {
-        self.refused.push(Refusal { call: format!("{service}:{operation}"), at });
+        self.refused.push(TooSoon { call: format!("{service}:{operation}"), at });
     }
 
     /// What was refused so far.
-    pub(super) fn refused(&self) -> &[Refusal] {
+    pub(super) fn refused(&self) -> &[TooSoon] {
         &self.refused
     }
 }

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 
 /// Target groups. Clones share one state.
 #[derive(Debug, Clone, Default)]
-pub struct LoadBalancing(Arc<Mutex<BTreeMap<String, Vec<Value>>>>);
+pub struct FakeTargetGroups(Arc<Mutex<BTreeMap<String, Vec<Value>>>>);
 
-impl LoadBalancing {
+impl FakeTargetGroups {
     /// Starts without groups.
     pub fn new() -> Self {
         Self::default()
@@ -30,7 +30,7 @@ impl LoadBalancing {
     }
 }
 
-impl Service for LoadBalancing {
+impl FakeService for FakeTargetGroups {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         if operation != "DescribeTargetHealth" {
             return Err(AwsError::client("InvalidAction", format!("{operation} is not modelled by this fake")));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 use crate::clock::VirtualClock;
 
 /// The most events on a page.
@@ -18,26 +18,26 @@ const STREAMS_PAGE: usize = 50;
 
 /// Log groups. Clones share one state.
 #[derive(Debug, Clone)]
-pub struct Logs(Arc<Mutex<State>>);
+pub struct FakeLogs(Arc<Mutex<LogsState>>);
 
-type Streams = BTreeMap<String, Vec<Event>>;
+type Streams = BTreeMap<String, Vec<LogEvent>>;
 
 #[derive(Debug)]
-struct State {
+struct LogsState {
     clock: VirtualClock,
     groups: BTreeMap<String, Streams>,
 }
 
 #[derive(Debug, Clone)]
-struct Event {
+struct LogEvent {
     at: i64,
     message: String,
 }
 
-impl Logs {
+impl FakeLogs {
     /// Starts without groups.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, groups: BTreeMap::new() })))
+        Self(Arc::new(Mutex::new(LogsState { clock, groups: BTreeMap::new() })))
     }
 
     /// Creates a group without streams.
@@ -57,15 +57,15 @@ impl Logs {
     pub fn write_at(&self, group: &str, stream: &str, at: Timestamp, line: &str) {
         let mut state = self.lock();
         let events = state.groups.entry(group.to_owned()).or_default().entry(stream.to_owned()).or_default();
-        events.push(Event { at: at.millis(), message: line.to_owned() });
+        events.push(LogEvent { at: at.millis(), message: line.to_owned() });
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LogsState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Service for Logs {
+impl FakeService for FakeLogs {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         let state = self.lock();
         match operation {
@@ -80,7 +80,7 @@ impl Service for Logs {
     }
 }
 
-impl State {
+impl LogsState {
     fn group(&self, request: &Value) -> Result<&Streams, AwsError> {
         let name = request["logGroupName"]
             .as_str()
@@ -97,7 +97,7 @@ fn invalid(message: &str) -> AwsError {
 }
 
 /// Whether an event lies in the time that is asked for: from the start up to, but not including, the end.
-fn in_time(event: &Event, request: &Value) -> bool {
+fn in_time(event: &LogEvent, request: &Value) -> bool {
     request["startTime"].as_i64().is_none_or(|start| event.at >= start)
         && request["endTime"].as_i64().is_none_or(|end| event.at < end)
 }
@@ -119,7 +119,7 @@ fn groups(groups: &BTreeMap<String, Streams>, request: &Value) -> Value {
 fn get(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
     let missing = || AwsError::client("ResourceNotFoundException", "The specified log stream does not exist.");
     let stream = streams.get(request["logStreamName"].as_str().unwrap_or_default()).ok_or_else(missing)?;
-    let events: Vec<&Event> = stream.iter().filter(|event| in_time(event, request)).collect();
+    let events: Vec<&LogEvent> = stream.iter().filter(|event| in_time(event, request)).collect();
     let (limit, count) = (limit(request, PAGE), events.len());
     let (from, to) = match request["nextToken"].as_str() {
         None if request["startFromHead"] == true => (0, limit.min(count)),
@@ -153,7 +153,7 @@ fn filter(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
     let wanted = |name: &str| {
         names.as_ref().is_none_or(|names| names.contains(&name)) && prefix.is_none_or(|prefix| name.starts_with(prefix))
     };
-    let mut events: Vec<(&str, &Event)> = streams
+    let mut events: Vec<(&str, &LogEvent)> = streams
         .iter()
         .filter(|(name, _)| wanted(name))
         .flat_map(|(name, events)| events.iter().map(move |event| (name.as_str(), event)))
@@ -192,7 +192,7 @@ fn describe(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
     if by_time && prefix.is_some() {
         return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
     }
-    let mut found: Vec<(&String, &Vec<Event>)> =
+    let mut found: Vec<(&String, &Vec<LogEvent>)> =
         streams.iter().filter(|(name, _)| prefix.is_none_or(|prefix| name.starts_with(prefix))).collect();
     if by_time {
         found.sort_by_key(|(_, events)| events.last().map(|event| event.at));
@@ -220,7 +220,7 @@ fn describe(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
     Ok(answer)
 }
 
-fn wire(event: &Event) -> Value {
+fn wire(event: &LogEvent) -> Value {
     json!({"timestamp": event.at, "message": event.message, "ingestionTime": event.at})
 }
 

@@ -1,9 +1,10 @@
 //! A fake AWS behind the real SDK clients, without a socket.
 //!
 //! [`FakeAws`] is the HTTP client of an SDK configuration. It reads what a client wrote for the wire (awsJson or
-//! awsQuery) and hands operation and JSON to the [`service::Service`] of that name. It renders the answer or the error
-//! in the protocol of the request, so the caller gets the same typed exception as from AWS. Every call is numbered and
-//! logged. Any call can fail in the ways in which a network and a busy service fail, or be the last call of a process.
+//! awsQuery) and hands operation and JSON to the [`service::FakeService`] of that name. It renders the answer or the
+//! error in the protocol of the request, so the caller gets the same typed exception as from AWS. Every call is
+//! numbered and logged. Any call can fail in the ways in which a network and a busy service fail, or be the last call
+//! of a process.
 //!
 //! No time passes here unless [`FakeAws::share_among`] says so: the services read a [`crate::clock::VirtualClock`], and
 //! the SDK's pauses between attempts end at once.
@@ -42,9 +43,9 @@ pub mod sts;
 pub mod tagging;
 mod wire;
 
-pub use call::{Call, Outcome};
+pub use call::{Call, CallOutcome};
 pub use fake::FakeAws;
-pub use fault::{Fault, FaultKind, Which};
+pub use fault::{AwsFault, FaultKind, Which};
 pub use server::Served;
 
 /// The region of everything in the fake.

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
 /// Parameters by name. Clones share one state.
 #[derive(Debug, Clone)]
-pub struct Parameters(Arc<Mutex<State>>);
+pub struct Parameters(Arc<Mutex<ParametersState>>);
 
 #[derive(Debug)]
-struct State {
+struct ParametersState {
     clock: VirtualClock,
     parameters: BTreeMap<String, Parameter>,
 }
@@ -31,7 +31,7 @@ struct Parameter {
 impl Parameters {
     /// Starts without parameters.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, parameters: BTreeMap::new() })))
+        Self(Arc::new(Mutex::new(ParametersState { clock, parameters: BTreeMap::new() })))
     }
 
     /// Keeps a plain parameter.
@@ -62,12 +62,12 @@ impl Parameters {
             .insert(name.to_owned(), Parameter { secure, value: value.to_owned(), version, modified });
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ParametersState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Service for Parameters {
+impl FakeService for Parameters {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         if operation != "GetParameter" {
             return Err(AwsError::client(

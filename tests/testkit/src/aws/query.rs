@@ -34,15 +34,15 @@ pub(super) fn decode(text: &str) -> String {
 
 /// One level of the nested parameters.
 #[derive(Debug, Default)]
-struct Node {
+struct ParameterLevel {
     value: Option<String>,
-    members: BTreeMap<String, Node>,
+    members: BTreeMap<String, ParameterLevel>,
 }
 
 /// The parameters as JSON: `A.member.1` becomes a list, `A.entry.1.Name` and `.Value` become a map, everything else
 /// becomes objects. All values are strings, because a form does not say their types.
 pub(super) fn to_json(parameters: Vec<(String, String)>) -> Value {
-    let mut root = Node::default();
+    let mut root = ParameterLevel::default();
     for (name, value) in parameters {
         let leaf = name.split('.').fold(&mut root, |node, part| node.members.entry(part.to_owned()).or_default());
         leaf.value = Some(value);
@@ -50,7 +50,7 @@ pub(super) fn to_json(parameters: Vec<(String, String)>) -> Value {
     Value::Object(root.members.into_iter().map(|(name, node)| (name, node.into_json())).collect())
 }
 
-impl Node {
+impl ParameterLevel {
     fn into_json(mut self) -> Value {
         if let Some(list) = self.members.remove("member") {
             return Value::Array(list.numbered().into_iter().map(Self::into_json).collect());

@@ -16,9 +16,9 @@ use super::wire::WireRequest;
 /// The variable that names the file.
 const VARIABLE: &str = "PULLSAFE_RECORD_CALLS";
 
-static RECORD: OnceLock<Option<Mutex<Record>>> = OnceLock::new();
+static RECORD: OnceLock<Option<Mutex<CallRecord>>> = OnceLock::new();
 
-struct Record {
+struct CallRecord {
     file: File,
     written: HashSet<String>,
 }
@@ -54,9 +54,9 @@ pub fn http(target: Option<&str>, body: &[u8]) {
     }
 }
 
-fn open() -> Option<Mutex<Record>> {
+fn open() -> Option<Mutex<CallRecord>> {
     // The fake's own tests make requests that no program makes.
     let path = std::env::var_os(VARIABLE).filter(|_| !cfg!(test))?;
     let file = OpenOptions::new().create(true).append(true).open(path).expect("open the record of calls");
-    Some(Mutex::new(Record { file, written: HashSet::new() }))
+    Some(Mutex::new(CallRecord { file, written: HashSet::new() }))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 
 /// The most schedules on a page, and the default.
@@ -18,9 +18,9 @@ const TOKEN: &str = "+/=";
 
 /// Schedules by group and name. Clones share one state.
 #[derive(Debug, Clone, Default)]
-pub struct Schedules(Arc<Mutex<BTreeMap<(String, String), Value>>>);
+pub struct FakeSchedules(Arc<Mutex<BTreeMap<(String, String), Value>>>);
 
-impl Schedules {
+impl FakeSchedules {
     /// Starts without schedules.
     pub fn new() -> Self {
         Self::default()
@@ -107,7 +107,7 @@ fn summary(schedule: &Value) -> Value {
     summary
 }
 
-impl Service for Schedules {
+impl FakeService for FakeSchedules {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match operation {
             "ListSchedules" => self.list(request),

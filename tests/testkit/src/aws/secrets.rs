@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 
 /// Secrets by name. Clones share one state.
@@ -40,7 +40,7 @@ impl Secrets {
     }
 }
 
-impl Service for Secrets {
+impl FakeService for Secrets {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         if operation != "GetSecretValue" {
             return Err(AwsError::client(

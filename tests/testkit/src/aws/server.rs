@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::FakeAws;
-use super::fake::Reply;
+use super::fake::FakeReply;
 use super::wire::WireRequest;
 
 /// A fake that listens until this is dropped.
@@ -82,13 +82,13 @@ async fn answer(State(fake): State<FakeAws>, method: Method, uri: Uri, headers: 
         rounds.pass(format!("{}:{}", wire.service, wire.operation)).await;
     }
     match fake.handle(&wire.service, &wire.operation, wire.request.clone()) {
-        Reply::Answer(said) => match wire.render(said).map(over_http) {
+        FakeReply::Answer(said) => match wire.render(said).map(over_http) {
             Ok(Some(response)) => response,
             Ok(None) => (StatusCode::INTERNAL_SERVER_ERROR, "an answer that is no HTTP").into_response(),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         },
-        Reply::Lost(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
-        Reply::Never => std::future::pending().await,
+        FakeReply::Lost(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+        FakeReply::Never => std::future::pending().await,
     }
 }
 

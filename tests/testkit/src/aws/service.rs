@@ -20,7 +20,7 @@ impl AwsError {
 }
 
 /// One AWS service: operations by name, JSON in, JSON out, whatever the protocol on the wire.
-pub trait Service: Send + Sync {
+pub trait FakeService: Send + Sync {
     /// Carries out one operation.
     ///
     /// # Errors

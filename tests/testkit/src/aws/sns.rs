@@ -7,7 +7,7 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::ids::Ids;
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
@@ -16,7 +16,7 @@ const LARGEST_MESSAGE: usize = 256 * 1024;
 
 /// A message that was published to a topic.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Published {
+pub struct PublishedMessage {
     /// The topic's ARN.
     pub topic: String,
     /// The subject, if it had one.
@@ -31,20 +31,20 @@ pub struct Published {
 
 /// Topics. Clones share one state.
 #[derive(Debug, Clone)]
-pub struct Sns(Arc<Mutex<State>>);
+pub struct Sns(Arc<Mutex<SnsState>>);
 
 #[derive(Debug)]
-struct State {
+struct SnsState {
     clock: VirtualClock,
     ids: Ids,
     topics: Vec<String>,
-    published: Vec<Published>,
+    published: Vec<PublishedMessage>,
 }
 
 impl Sns {
     /// Starts without topics.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(SnsState {
             clock,
             ids: Ids::of_kind(0x5005),
             topics: Vec::new(),
@@ -70,16 +70,16 @@ impl Sns {
     }
 
     /// Everything published so far, in order.
-    pub fn published(&self) -> Vec<Published> {
+    pub fn published(&self) -> Vec<PublishedMessage> {
         self.lock().published.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SnsState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Service for Sns {
+impl FakeService for Sns {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match operation {
             "Publish" => self.lock().publish(request),
@@ -88,7 +88,7 @@ impl Service for Sns {
     }
 }
 
-impl State {
+impl SnsState {
     fn publish(&mut self, request: &Value) -> Result<Value, AwsError> {
         let text = |member: &str| request[member].as_str().map(str::to_owned);
         let topic = text("TopicArn").or_else(|| text("TargetArn")).unwrap_or_default();
@@ -127,7 +127,7 @@ impl State {
             }
         }
         let id = self.ids.next();
-        self.published.push(Published {
+        self.published.push(PublishedMessage {
             topic,
             subject,
             message,

@@ -10,7 +10,7 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::ids::Ids;
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
@@ -21,10 +21,10 @@ const MOST_IN_FLIGHT: usize = 120_000;
 
 /// Queues. Clones share one state.
 #[derive(Debug, Clone)]
-pub struct Sqs(Arc<Mutex<State>>);
+pub struct Sqs(Arc<Mutex<SqsState>>);
 
 #[derive(Debug)]
-struct State {
+struct SqsState {
     clock: VirtualClock,
     ids: Ids,
     queues: BTreeMap<String, Queue>,
@@ -35,11 +35,11 @@ struct Queue {
     visibility_timeout: i64,
     redrive: Option<(String, u32)>,
     most_in_flight: usize,
-    messages: Vec<Message>,
+    messages: Vec<QueuedMessage>,
 }
 
 #[derive(Debug, Clone)]
-struct Message {
+struct QueuedMessage {
     id: String,
     body: String,
     attributes: Value,
@@ -54,7 +54,7 @@ struct Message {
 impl Sqs {
     /// Starts without queues.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, ids: Ids::of_kind(0x5905), queues: BTreeMap::new() })))
+        Self(Arc::new(Mutex::new(SqsState { clock, ids: Ids::of_kind(0x5905), queues: BTreeMap::new() })))
     }
 
     /// Creates a queue whose messages are invisible for `visibility_timeout` seconds once received.
@@ -147,7 +147,7 @@ impl Sqs {
     /// messages stay in flight until [`Self::settle`], or until their visibility timeout ends.
     pub fn deliver(&self, queue: &str, batch: usize) -> Option<Value> {
         let messages = self.lock().receive(queue, batch, None).ok()?;
-        let record = |message: &Message| {
+        let record = |message: &QueuedMessage| {
             json!({
                 "messageId": message.id,
                 "receiptHandle": message.handle,
@@ -183,12 +183,12 @@ impl Sqs {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SqsState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Service for Sqs {
+impl FakeService for Sqs {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         let mut state = self.lock();
         match operation {
@@ -238,7 +238,7 @@ impl Service for Sqs {
     }
 }
 
-impl State {
+impl SqsState {
     fn queue(&mut self, request: &Value) -> Result<&mut Queue, AwsError> {
         let missing =
             AwsError::client("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.");
@@ -263,7 +263,7 @@ impl State {
                 "Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."
             )));
         }
-        queue.messages.push(Message {
+        queue.messages.push(QueuedMessage {
             id: id.clone(),
             body: body.to_owned(),
             attributes: request.get("MessageAttributes").cloned().unwrap_or_else(|| json!({})),
@@ -316,7 +316,7 @@ impl State {
         Ok(json!({"Successful": successful, "Failed": failed}))
     }
 
-    fn receive(&mut self, name: &str, count: usize, visibility: Option<i64>) -> Result<Vec<Message>, AwsError> {
+    fn receive(&mut self, name: &str, count: usize, visibility: Option<i64>) -> Result<Vec<QueuedMessage>, AwsError> {
         let now = self.clock.now();
         self.redrive(name, now);
         let missing =
@@ -354,7 +354,7 @@ impl State {
         let (dead, alive) = queue
             .messages
             .drain(..)
-            .partition(|message: &Message| message.visible <= now && message.receives >= limit);
+            .partition(|message: &QueuedMessage| message.visible <= now && message.receives >= limit);
         queue.messages = alive;
         if let Some(dead_letters) = self.queues.get_mut(&dead_letters) {
             dead_letters.messages.extend(Vec::into_iter(dead));
@@ -371,7 +371,7 @@ fn invalid(message: String) -> AwsError {
     AwsError::client("InvalidParameterValue", message)
 }
 
-fn system_attributes(message: &Message) -> Value {
+fn system_attributes(message: &QueuedMessage) -> Value {
     json!({
         "ApproximateReceiveCount": message.receives.to_string(),
         "SentTimestamp": message.sent.millis().to_string(),
@@ -380,7 +380,7 @@ fn system_attributes(message: &Message) -> Value {
     })
 }
 
-fn wire_message(message: &Message) -> Value {
+fn wire_message(message: &QueuedMessage) -> Value {
     json!({
         "MessageId": message.id,
         "ReceiptHandle": message.handle,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::ACCOUNT;
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 
 /// STS. Clones share one state.
 #[derive(Clone, Default)]
@@ -26,7 +26,7 @@ impl Sts {
     }
 }
 
-impl Service for Sts {
+impl FakeService for Sts {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         if operation != "GetCallerIdentity" {
             return Err(AwsError::client("InvalidAction", format!("{operation} is not modelled by this fake")));

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::service::{AwsError, Service};
+use super::service::{AwsError, FakeService};
 use crate::ecs::EcsApi;
 
 /// A search over the services of an ECS.
 #[derive(Clone)]
-pub struct Tagging(EcsApi);
+pub struct FakeTagging(EcsApi);
 
-impl Tagging {
+impl FakeTagging {
     /// Searches this ECS.
     pub fn new(ecs: EcsApi) -> Self {
         Self(ecs)
@@ -37,7 +37,7 @@ impl Tagging {
     }
 }
 
-impl Service for Tagging {
+impl FakeService for FakeTagging {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         let (filters, types) = (&request["TagFilters"], &request["ResourceTypeFilters"]);
         if operation != "GetResources"

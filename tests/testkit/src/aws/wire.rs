@@ -11,17 +11,17 @@ use super::service::AwsError;
 use super::{names, query};
 
 /// What a service says: an answer, or an error with the further members of its body.
-pub(super) type Said = Result<Value, Failure>;
+pub(super) type Said = Result<Value, ErrorAnswer>;
 
 /// An error, and the members of its body besides code and message.
 #[derive(Debug, Clone)]
-pub(super) struct Failure {
+pub(super) struct ErrorAnswer {
     pub(super) error: AwsError,
     /// Further members, such as `CancellationReasons`.
     pub(super) fields: Box<Map<String, Value>>,
 }
 
-impl From<AwsError> for Failure {
+impl From<AwsError> for ErrorAnswer {
     fn from(error: AwsError) -> Self {
         Self { error, fields: Box::default() }
     }
@@ -150,7 +150,7 @@ impl WireRequest {
     }
 }
 
-fn error_json(failure: &Failure) -> String {
+fn error_json(failure: &ErrorAnswer) -> String {
     let mut body = Map::new();
     body.insert("__type".to_owned(), Value::from(failure.error.code.as_str()));
     body.insert("message".to_owned(), Value::from(failure.error.message.as_str()));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::request::{invalid, text};
 use super::{ACCOUNT, REGION};
-use crate::aws::service::{AwsError, Service};
+use crate::aws::service::{AwsError, FakeService};
 use crate::registry::{ImageStore, RegistryServer};
 
 /// The ECR API of one account in one region, over the images of one store. Clones share one state.
@@ -24,11 +24,11 @@ pub struct EcrApi {
     pub(super) account: String,
     pub(super) region: String,
     server: Option<RegistryServer>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<EcrState>>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct EcrState {
     /// What `CreateRepository` and later calls set, by repository, unchanged.
     pub(super) settings: BTreeMap<String, Value>,
     pub(super) account_settings: BTreeMap<String, String>,
@@ -76,7 +76,7 @@ impl EcrApi {
         self.state().settings.get(repository).cloned().unwrap_or(Value::Null)
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, EcrState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -123,7 +123,7 @@ impl EcrApi {
     }
 }
 
-impl Service for EcrApi {
+impl FakeService for EcrApi {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match operation {
             "GetAuthorizationToken" => Ok(self.authorization_token()),

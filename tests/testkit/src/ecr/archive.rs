@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::EcrApi;
 use super::request::{find, invalid};
 use crate::aws::service::AwsError;
-use crate::registry::repository::{ImageStatus, Repository};
+use crate::registry::repository::{ImageStatus, StoredRepository};
 
 impl EcrApi {
     /// Adds a rule of the pull-through cache for the repositories below a prefix.
@@ -31,7 +31,8 @@ impl EcrApi {
             Some("ARCHIVE") => ImageStatus::Archived,
             _ => return Err(invalid("targetStorageClass")),
         };
-        let read = |repository: &Repository| find(repository, id).map(|image| (image.digest.clone(), image.status));
+        let read =
+            |repository: &StoredRepository| find(repository, id).map(|image| (image.digest.clone(), image.status));
         let (digest, now) = match self.store.read(name, read) {
             Some(Ok(found)) => found,
             Some(Err(_)) | None => return Err(self.image_not_found(name, id)),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::api::{EcrApi, epoch};
 use super::request::{find, has_wanted_status, invalid, page, passes, up_to_a_hundred};
 use crate::aws::service::AwsError;
-use crate::registry::repository::{Image, ImageStatus, Repository};
+use crate::registry::repository::{ImageStatus, StoredManifest, StoredRepository};
 
 impl EcrApi {
     /// `DescribeImages`. With identifiers, finds all of them or answers `ImageNotFoundException`. Without, answers
@@ -22,14 +22,14 @@ impl EcrApi {
                 return Err(invalid("imageIds"));
             }
             let ids = up_to_a_hundred(request, "imageIds")?;
-            let read = |repository: &Repository| {
+            let read = |repository: &StoredRepository| {
                 let found = ids.iter().map(|id| match find(repository, id) {
                     Ok(image) if has_wanted_status(filter, image) => Ok(image),
                     Ok(_) => Err(self.image_not_found(name, id)),
                     Err(("ImageNotFound" | "ImageTagDoesNotMatchDigest", _)) => Err(self.image_not_found(name, id)),
                     Err((_, reason)) => Err(AwsError::client("InvalidParameterException", reason)),
                 });
-                let mut images = found.collect::<Result<Vec<&Image>, AwsError>>()?;
+                let mut images = found.collect::<Result<Vec<&StoredManifest>, AwsError>>()?;
                 images.sort_by(|a, b| a.digest.cmp(&b.digest));
                 images.dedup_by(|a, b| a.digest == b.digest);
                 Ok(images.into_iter().map(|image| self.detail(name, repository, image)).collect::<Vec<_>>())
@@ -37,7 +37,7 @@ impl EcrApi {
             let details = self.store.read(name, read).unwrap_or_else(|| Ok(Vec::new()))?;
             return Ok(json!({"imageDetails": details}));
         }
-        let read = |repository: &Repository| {
+        let read = |repository: &StoredRepository| {
             let images = repository
                 .images()
                 .filter(|image| passes(filter, image, !repository.tags_of(&image.digest).is_empty()));
@@ -49,7 +49,7 @@ impl EcrApi {
     pub(super) fn list_images(&self, request: &Value) -> Result<Value, AwsError> {
         let name = self.repository(request)?;
         let filter = &request["filter"];
-        let read = |repository: &Repository| {
+        let read = |repository: &StoredRepository| {
             let ids = repository.images().flat_map(|image| {
                 let tags = repository.tags_of(&image.digest);
                 let wanted = passes(filter, image, !tags.is_empty());
@@ -95,7 +95,7 @@ impl EcrApi {
         let name = self.repository(request)?;
         let (mut deleted, mut failures) = (Vec::new(), Vec::new());
         for id in up_to_a_hundred(request, "imageIds")? {
-            let read = |repository: &Repository| {
+            let read = |repository: &StoredRepository| {
                 let image = find(repository, id)?;
                 let by_tag = id["imageTag"].as_str().is_some();
                 if !by_tag && !repository.parents_of(&image.digest).is_empty() {
@@ -129,7 +129,7 @@ impl EcrApi {
         }
     }
 
-    pub(super) fn manifest(&self, name: &str, image: &Image, tag: Option<&str>) -> Value {
+    pub(super) fn manifest(&self, name: &str, image: &StoredManifest, tag: Option<&str>) -> Value {
         let mut id = json!({"imageDigest": image.digest});
         if let Some(tag) = tag {
             id["imageTag"] = tag.into();
@@ -143,7 +143,7 @@ impl EcrApi {
         })
     }
 
-    fn detail(&self, name: &str, repository: &Repository, image: &Image) -> Value {
+    fn detail(&self, name: &str, repository: &StoredRepository, image: &StoredManifest) -> Value {
         let tags = repository.tags_of(&image.digest);
         let mut detail = json!({
             "registryId": self.account,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::api::EcrApi;
 use super::request::{text, up_to_a_hundred};
 use crate::aws::service::AwsError;
-use crate::registry::repository::{ImageStatus, Repository};
+use crate::registry::repository::{ImageStatus, StoredRepository};
 
 impl EcrApi {
     pub(super) fn batch_check_layer_availability(&self, request: &Value) -> Result<Value, AwsError> {
@@ -47,7 +47,7 @@ impl EcrApi {
 }
 
 /// What ECR says of a layer: `ARCHIVED` where every image that names the layer is in the archive.
-fn availability(repository: &Repository, digest: &Digest) -> Value {
+fn availability(repository: &StoredRepository, digest: &Digest) -> Value {
     let Some(blob) = repository.blob(digest) else {
         return json!({"layerDigest": digest, "layerAvailability": "UNAVAILABLE"});
     };

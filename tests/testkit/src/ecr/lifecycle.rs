@@ -4,7 +4,7 @@ use pullsafe::reference::Digest;
 use pullsafe_lifecycle::{Action, Image, Policy, StorageClass, evaluate};
 
 use super::EcrApi;
-use crate::registry::repository::{ImageStatus, Repository};
+use crate::registry::repository::{ImageStatus, StoredRepository};
 
 impl EcrApi {
     /// Carries out the lifecycle policies of all repositories until nothing more is due. Returns what was deleted or
@@ -46,8 +46,8 @@ impl EcrApi {
     }
 }
 
-fn images(repository: &Repository) -> Vec<Image> {
-    let image = |image: &crate::registry::repository::Image| Image {
+fn images(repository: &StoredRepository) -> Vec<Image> {
+    let image = |image: &crate::registry::repository::StoredManifest| Image {
         digest: image.digest.clone(),
         tags: repository.tags_of(&image.digest),
         pushed_at: image.pushed_at,

@@ -8,7 +8,7 @@ use super::api::EcrApi;
 use super::request::text;
 use crate::aws::service::AwsError;
 use crate::registry::PushError;
-use crate::registry::repository::Repository;
+use crate::registry::repository::StoredRepository;
 
 impl EcrApi {
     pub(super) fn put_image(&self, request: &Value) -> Result<Value, AwsError> {
@@ -21,7 +21,7 @@ impl EcrApi {
                 "The specified image digest does not match the digest that Amazon ECR calculated for the image.";
             return Err(AwsError::client("ImageDigestDoesNotMatchException", message));
         }
-        let unchanged = |repository: &Repository| {
+        let unchanged = |repository: &StoredRepository| {
             repository.image(digest.as_str()).is_some()
                 && tag.is_none_or(|tag| repository.image(tag).is_some_and(|image| image.digest == digest))
         };

@@ -118,7 +118,7 @@ impl EcrApi {
 
     fn described(&self, name: &str) -> Value {
         let settings = self.settings(name);
-        let read = |repository: &crate::registry::repository::Repository| {
+        let read = |repository: &crate::registry::repository::StoredRepository| {
             let mut described = json!({
                 "repositoryArn": format!("arn:aws:ecr:{}:{}:repository/{name}", self.region, self.account),
                 "registryId": self.account,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::aws::service::AwsError;
-use crate::registry::repository::{Image, ImageStatus, Repository};
+use crate::registry::repository::{ImageStatus, StoredManifest, StoredRepository};
 
 /// The error for a request that breaks a constraint of the API.
 pub(super) fn invalid(what: &str) -> AwsError {
@@ -47,7 +47,7 @@ pub(super) fn page(request: &Value, name: &str, all: Vec<Value>, default: u64) -
 pub(super) type NotFound = (&'static str, &'static str);
 
 /// The image that an identifier (tag, digest or both) names.
-pub(super) fn find<'a>(repository: &'a Repository, id: &Value) -> Result<&'a Image, NotFound> {
+pub(super) fn find<'a>(repository: &'a StoredRepository, id: &Value) -> Result<&'a StoredManifest, NotFound> {
     let (tag, digest) = (id["imageTag"].as_str(), id["imageDigest"].as_str());
     let not_found = ("ImageNotFound", "Requested image not found");
     let by_digest = match digest {
@@ -71,7 +71,7 @@ pub(super) fn find<'a>(repository: &'a Repository, id: &Value) -> Result<&'a Ima
 }
 
 /// Whether a filter lets an image through. A filter without a status lets only active images through.
-pub(super) fn passes(filter: &Value, image: &Image, tagged: bool) -> bool {
+pub(super) fn passes(filter: &Value, image: &StoredManifest, tagged: bool) -> bool {
     let by_tags = match filter["tagStatus"].as_str() {
         Some("TAGGED") => tagged,
         Some("UNTAGGED") => !tagged,
@@ -81,7 +81,7 @@ pub(super) fn passes(filter: &Value, image: &Image, tagged: bool) -> bool {
 }
 
 /// The part of [`passes`] that is about the status.
-pub(super) fn has_wanted_status(filter: &Value, image: &Image) -> bool {
+pub(super) fn has_wanted_status(filter: &Value, image: &StoredManifest) -> bool {
     match filter["imageStatus"].as_str() {
         Some("ANY") => true,
         Some(status) => image.status.as_str() == status,

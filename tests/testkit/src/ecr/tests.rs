@@ -4,7 +4,7 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::{EcrApi, ecr_pull_through_event, ecr_push_event, ecr_replication_event};
-use crate::aws::service::{AwsError, Service as _};
+use crate::aws::service::{AwsError, FakeService as _};
 use crate::clock::VirtualClock;
 use crate::registry::repository::ImageStatus;
 use crate::registry::{ImageStore, RegistryServer, Sample, SampleImage};

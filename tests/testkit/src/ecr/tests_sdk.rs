@@ -11,15 +11,15 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::{EcrApi, REGION};
-use crate::aws::service::Service as _;
+use crate::aws::service::FakeService as _;
 use crate::clock::VirtualClock;
 use crate::registry::{ImageStore, Sample};
 
 /// The JSON protocol of AWS over one service, without a socket.
 #[derive(Debug, Clone)]
-struct Wire(EcrApi);
+struct JsonWire(EcrApi);
 
-impl HttpConnector for Wire {
+impl HttpConnector for JsonWire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default();
@@ -34,7 +34,7 @@ impl HttpConnector for Wire {
 }
 
 fn client(api: &EcrApi) -> Client {
-    let connector = SharedHttpConnector::new(Wire(api.clone()));
+    let connector = SharedHttpConnector::new(JsonWire(api.clone()));
     let config = aws_sdk_ecr::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::arguments::{client, list, text, texts, wants_tags};
-use super::state::State;
+use super::state::EcsState;
 use super::{ACCOUNT, REGION};
-use crate::aws::service::{AwsError, Service};
+use crate::aws::service::{AwsError, FakeService};
 use crate::clock::VirtualClock;
 
 /// The most bytes that a request to ECS may have.
@@ -16,7 +16,7 @@ const MAX_REQUEST: usize = 64 * 1024;
 /// The ECS control plane of one account and region. Clones share one state.
 #[derive(Clone)]
 pub struct EcsApi {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<EcsState>>,
 }
 
 impl EcsApi {
@@ -28,12 +28,12 @@ impl EcsApi {
     /// An empty ECS in another account or region.
     pub fn of(clock: VirtualClock, account: &str, region: &str) -> Self {
         Self {
-            state: Arc::new(Mutex::new(State::new(clock, account, region))),
+            state: Arc::new(Mutex::new(EcsState::new(clock, account, region))),
         }
     }
 
     /// Locks the state. A panic elsewhere cannot leave it half written in a way that a test would notice.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, EcsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -45,7 +45,7 @@ impl EcsApi {
     }
 }
 
-impl Service for EcsApi {
+impl FakeService for EcsApi {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         let bytes = request.to_string().len();
         if bytes > MAX_REQUEST {
@@ -84,7 +84,7 @@ impl Service for EcsApi {
     }
 }
 
-impl State {
+impl EcsState {
     fn create_cluster(&mut self, request: &Value) -> Result<Value, AwsError> {
         let name = text(request, "clusterName").unwrap_or("default").to_owned();
         let arn = self.cluster_arn(&name);

@@ -1,17 +1,17 @@
 //! What a failed task does to its deployment: ECS may give up on digests, the start throttle grows, the circuit breaker
 //! may trip.
 
-use super::deployment::{Deployment, Rollout};
+use super::deployment::{FakeDeployment, Rollout};
 use super::services::{ServiceRecord, Throttle};
-use super::state::{State, Work};
+use super::state::{EcsState, ScheduledWork};
 use super::task::TaskRecord;
 
 /// How many failures to resolve a tag it takes until ECS goes on without a digest.
 const MOST_RESOLUTIONS: u32 = 3;
 
-impl State {
+impl EcsState {
     /// The deployment that a task belongs to, if it still exists.
-    pub(super) fn deployment_of(&self, task: &TaskRecord) -> Option<&Deployment> {
+    pub(super) fn deployment_of(&self, task: &TaskRecord) -> Option<&FakeDeployment> {
         let service = self.services.get(task.service.as_ref()?)?;
         service.deployments.iter().find(|deployment| deployment.id == task.started_by)
     }
@@ -52,9 +52,9 @@ impl State {
             self.slow_down(&service, round);
         }
         if trips {
-            self.trip(&service, breaker == Some(Breaker::RollsBack));
+            self.trip(&service, breaker == Some(OnTrip::RollsBack));
         }
-        self.after(0, Work::Reconcile(service));
+        self.after(0, ScheduledWork::Reconcile(service));
     }
 
     /// Lengthens the pause after a round of launches that failed. Tasks of one round count once.
@@ -121,7 +121,7 @@ impl State {
         let known = record.deployments.iter().position(|deployment| deployment.id == id);
         let mut target = match known {
             Some(index) => record.deployments.remove(index),
-            None => Deployment::new(id.clone(), definition, now, String::new()),
+            None => FakeDeployment::new(id.clone(), definition, now, String::new()),
         };
         target.failed_tasks = 0;
         target.move_to(Rollout::InProgress, reason.clone(), now);
@@ -134,19 +134,19 @@ impl State {
 
 /// What the circuit breaker does when it trips.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Breaker {
+enum OnTrip {
     Stalls,
     RollsBack,
 }
 
 /// What the breaker of a service does, if it has one. Only ECS's own controller has a breaker.
-fn breaker(service: &ServiceRecord) -> Option<Breaker> {
+fn breaker(service: &ServiceRecord) -> Option<OnTrip> {
     let configuration = service.record.get("deploymentConfiguration")?.get("deploymentCircuitBreaker")?;
     let enabled = configuration["enable"] == true && service.controller() == "ECS";
     enabled.then_some(if configuration["rollback"] == true {
-        Breaker::RollsBack
+        OnTrip::RollsBack
     } else {
-        Breaker::Stalls
+        OnTrip::Stalls
     })
 }
 

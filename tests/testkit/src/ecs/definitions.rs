@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::arguments::{client, epoch, list, required, text, texts, wants_tags};
-use super::state::State;
+use super::state::EcsState;
 use crate::aws::service::AwsError;
 
 /// The defaults that ECS fills into a container definition.
@@ -17,7 +17,7 @@ const CONTAINER_DEFAULTS: [(&str, &str); 7] = [
     ("systemControls", "[]"),
 ];
 
-impl State {
+impl EcsState {
     pub(super) fn register_definition(&mut self, request: &Value) -> Result<Value, AwsError> {
         let family = required(request, "family").map_err(|_| client("Family should not be null or empty."))?.to_owned();
         let valid = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';

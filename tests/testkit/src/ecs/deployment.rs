@@ -6,9 +6,9 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::arguments::epoch;
-use super::hooks::{Hook, deployment_arn};
+use super::hooks::{StoppedAtHook, deployment_arn};
 use super::services::ServiceRecord;
-use super::state::State;
+use super::state::EcsState;
 
 /// How far a deployment has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Rollout {
 
 /// A deployment. The first one in a service's list is PRIMARY.
 #[derive(Debug, Clone)]
-pub(super) struct Deployment {
+pub(super) struct FakeDeployment {
     pub(super) id: String,
     pub(super) definition: String,
     pub(super) created_at: Timestamp,
@@ -46,10 +46,10 @@ pub(super) struct Deployment {
     /// Whether ECS has given up on digests for this deployment.
     pub(super) unpinned: bool,
     /// The hooks that the deployment has been stopped at.
-    pub(super) hooks: Vec<Hook>,
+    pub(super) hooks: Vec<StoppedAtHook>,
 }
 
-impl Deployment {
+impl FakeDeployment {
     pub(super) fn new(id: String, definition: String, now: Timestamp, reason: String) -> Self {
         Self {
             id,
@@ -100,7 +100,7 @@ pub(super) struct TaskCounts {
     pub(super) pending: usize,
 }
 
-impl State {
+impl EcsState {
     pub(super) fn counts(&self, deployment: &str) -> TaskCounts {
         let tasks = self.wanted_tasks(deployment);
         let running = tasks.iter().filter(|task| task.last_status == "RUNNING").count();

@@ -4,10 +4,10 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::deployment::Rollout;
-use super::state::State;
+use super::state::EcsState;
 use super::task::Times;
 
-impl State {
+impl EcsState {
     /// `ECS Task State Change`, with the task as it is now.
     pub(super) fn emit_task(&mut self, arn: &str) {
         let Some(detail) = self.tasks.get(arn).map(|task| task.json(Times::Text)) else {

@@ -7,23 +7,23 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::arguments::{epoch, invalid, required, text, texts};
-use super::deployment::{Deployment, Rollout};
+use super::deployment::{FakeDeployment, Rollout};
 use super::services::ServiceRecord;
-use super::state::{State, Work};
+use super::state::{EcsState, ScheduledWork};
 use crate::aws::service::AwsError;
 
 const STAGE: &str = "PRE_SCALE_UP";
 
 /// A hook at which a deployment has been stopped.
 #[derive(Debug, Clone)]
-pub(super) struct Hook {
+pub(super) struct StoppedAtHook {
     id: String,
     status: &'static str,
     expires_at: Timestamp,
     rolls_back: bool,
 }
 
-impl Hook {
+impl StoppedAtHook {
     fn waits(&self) -> bool {
         self.status == "AWAITING_ACTION"
     }
@@ -36,14 +36,14 @@ impl Hook {
     }
 }
 
-impl Deployment {
+impl FakeDeployment {
     /// Whether a hook keeps the deployment from launching tasks.
     pub(super) fn is_held(&self) -> bool {
-        self.hooks.iter().any(Hook::waits)
+        self.hooks.iter().any(StoppedAtHook::waits)
     }
 }
 
-impl State {
+impl EcsState {
     /// Stops a new deployment at the hooks of its service.
     pub(super) fn stop_at_hooks(&mut self, service: &str, deployment: &str) {
         let now = self.now();
@@ -65,13 +65,13 @@ impl State {
             })
             .collect();
         for (minutes, rolls_back) in pauses {
-            let hook = Hook {
+            let hook = StoppedAtHook {
                 id: format!("ecs-pause-{}", self.next_id()),
                 status: "AWAITING_ACTION",
                 expires_at: now.plus_seconds(minutes * 60),
                 rolls_back,
             };
-            self.after(minutes * 60, Work::HookExpires { service: service.to_owned(), hook: hook.id.clone() });
+            self.after(minutes * 60, ScheduledWork::HookExpires { service: service.to_owned(), hook: hook.id.clone() });
             if let Some(deployment) = self.deployment_mut(service, deployment) {
                 deployment.hooks.push(hook.clone());
             }
@@ -79,11 +79,11 @@ impl State {
         }
     }
 
-    fn deployment_mut(&mut self, service: &str, deployment: &str) -> Option<&mut Deployment> {
+    fn deployment_mut(&mut self, service: &str, deployment: &str) -> Option<&mut FakeDeployment> {
         self.services.get_mut(service)?.deployments.iter_mut().find(|known| known.id == deployment)
     }
 
-    fn emit_hook(&mut self, service: &str, deployment: &str, hook: &Hook, name: &str) {
+    fn emit_hook(&mut self, service: &str, deployment: &str, hook: &StoppedAtHook, name: &str) {
         let Some(record) = self.services.get(service) else {
             return;
         };
@@ -149,7 +149,7 @@ impl State {
         if rolls_back {
             self.fail_deployment(service, "Deployment rolled back at a lifecycle hook.", true);
         }
-        self.after(0, Work::Reconcile(service.to_owned()));
+        self.after(0, ScheduledWork::Reconcile(service.to_owned()));
     }
 
     pub(super) fn describe_service_deployments(&self, request: &Value) -> Result<Value, AwsError> {
@@ -174,7 +174,7 @@ impl State {
         Ok(json!({"serviceRevisions": shown, "failures": []}))
     }
 
-    fn revision(&self, record: &ServiceRecord, deployment: &Deployment) -> Value {
+    fn revision(&self, record: &ServiceRecord, deployment: &FakeDeployment) -> Value {
         let definition = self.definition(&deployment.definition).cloned().unwrap_or_default();
         let containers = definition["containerDefinitions"].as_array().cloned().unwrap_or_default();
         let images = containers.iter().map(|container| {
@@ -203,7 +203,7 @@ fn revision_arn(record: &ServiceRecord, deployment: &str) -> String {
 }
 
 /// A deployment as DescribeServiceDeployments shows it.
-fn whole(record: &ServiceRecord, deployment: &Deployment) -> Value {
+fn whole(record: &ServiceRecord, deployment: &FakeDeployment) -> Value {
     let mut json = deployment.brief_json(record);
     let summary = |id: &str| json!({"arn": revision_arn(record, id), "requestedTaskCount": record.desired});
     json["targetServiceRevision"] = summary(&deployment.id);
@@ -212,7 +212,7 @@ fn whole(record: &ServiceRecord, deployment: &Deployment) -> Value {
         .iter()
         .filter(|known| known.id != deployment.id && known.rollout == Rollout::Completed);
     json["sourceServiceRevisions"] = sources.map(|known| summary(&known.id)).collect();
-    json["lifecycleHookDetails"] = deployment.hooks.iter().map(Hook::json).collect();
+    json["lifecycleHookDetails"] = deployment.hooks.iter().map(StoppedAtHook::json).collect();
     json["lifecycleStage"] = if deployment.is_held() { json!(STAGE) } else { Value::Null };
     json["deploymentConfiguration"] =
         record.record.get("deploymentConfiguration").cloned().unwrap_or_else(|| json!({}));

@@ -17,7 +17,7 @@ const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
 /// A longer chain of redirects is taken for a loop.
 const MOST_REDIRECTS: usize = 4;
 
-pub(super) struct Answer {
+pub(super) struct WholeAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -45,7 +45,7 @@ impl HttpClient {
     }
 
     /// Gets a URL and follows redirects, without the credentials. `Err` says in Go's words why there is no answer.
-    pub(super) async fn get(&self, url: &str, authorization: Option<&str>) -> Result<Answer, String> {
+    pub(super) async fn get(&self, url: &str, authorization: Option<&str>) -> Result<WholeAnswer, String> {
         let mut answer = self.get_once(url, authorization).await?;
         let mut from = url.to_owned();
         for _ in 0..MOST_REDIRECTS {
@@ -59,7 +59,7 @@ impl HttpClient {
         Ok(answer)
     }
 
-    async fn get_once(&self, url: &str, authorization: Option<&str>) -> Result<Answer, String> {
+    async fn get_once(&self, url: &str, authorization: Option<&str>) -> Result<WholeAnswer, String> {
         let target = self.target(url)?;
         let mut request =
             Request::get(&target).header(header::ACCEPT, ACCEPT).header("x-forwarded-for", &self.nat_address);
@@ -76,7 +76,7 @@ impl HttpClient {
         })?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(|_| "unexpected EOF".to_owned())?.to_bytes();
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        Ok(WholeAnswer { status: head.status, headers: head.headers, body })
     }
 
     /// The real address behind a URL. Only mapped hosts and this machine can be reached.

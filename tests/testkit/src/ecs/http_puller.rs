@@ -10,7 +10,7 @@ use http::StatusCode;
 use pullsafe::reference::{Digest, Reference};
 use serde_json::Value;
 
-use super::http_client::{Answer, HttpClient, basic, challenge};
+use super::http_client::{HttpClient, WholeAnswer, basic, challenge};
 use super::pull_texts as texts;
 use super::puller::{PullOutcome, Puller, full_name};
 
@@ -48,7 +48,7 @@ impl HttpPuller {
 
     async fn attempt(&self, image: &str, platform: &str, role: Option<&str>) -> Result<String, String> {
         let reference: Reference = image.parse().map_err(|error| format!("invalid reference format: {error}"))?;
-        let mut pull = Pull {
+        let mut pull = PullAttempt {
             http: &self.http,
             full: full_name(&reference),
             login: (self.login)(reference.registry(), role),
@@ -70,7 +70,7 @@ impl Puller for HttpPuller {
     }
 }
 
-struct Pull<'a> {
+struct PullAttempt<'a> {
     http: &'a HttpClient,
     reference: Reference,
     /// The full reference as it appears in messages.
@@ -79,7 +79,7 @@ struct Pull<'a> {
     authorization: Option<String>,
 }
 
-impl Pull<'_> {
+impl PullAttempt<'_> {
     /// Pulls the image. Returns the digest that the reference resolved to.
     async fn run(&mut self, platform: &str) -> Result<String, String> {
         let wanted = self.reference.tag_or_digest().to_owned();
@@ -105,8 +105,8 @@ impl Pull<'_> {
     async fn manifest(&mut self, tag_or_digest: &str) -> Result<(String, Value), String> {
         let url = self.url("manifests", tag_or_digest);
         let answer = self.authorized(&url).await.map_err(|failure| match failure {
-            Failure::Unreachable(why) => texts::manifest_unreachable(&self.full, &url, &why),
-            Failure::NoToken(status) => texts::no_token(&self.full, &status),
+            PullFailure::Unreachable(why) => texts::manifest_unreachable(&self.full, &url, &why),
+            PullFailure::NoToken(status) => texts::no_token(&self.full, &status),
         })?;
         match answer.status {
             StatusCode::OK => {}
@@ -132,8 +132,8 @@ impl Pull<'_> {
     async fn blob(&mut self, digest: &str) -> Result<Vec<u8>, String> {
         let url = self.url("blobs", digest);
         let answer = self.authorized(&url).await.map_err(|failure| match failure {
-            Failure::Unreachable(why) => texts::blob_unreachable(&url, &why),
-            Failure::NoToken(status) => texts::no_token(&self.full, &status),
+            PullFailure::Unreachable(why) => texts::blob_unreachable(&url, &why),
+            PullFailure::NoToken(status) => texts::no_token(&self.full, &status),
         })?;
         if answer.status != StatusCode::OK {
             return Err(texts::blob_status(&url, &words(answer.status)));
@@ -147,8 +147,8 @@ impl Pull<'_> {
     }
 
     /// Gets a URL with this pull's authorization. Asks for a token or credentials when the registry challenges.
-    async fn authorized(&mut self, url: &str) -> Result<Answer, Failure> {
-        let answer = self.http.get(url, self.authorization.as_deref()).await.map_err(Failure::Unreachable)?;
+    async fn authorized(&mut self, url: &str) -> Result<WholeAnswer, PullFailure> {
+        let answer = self.http.get(url, self.authorization.as_deref()).await.map_err(PullFailure::Unreachable)?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
@@ -161,26 +161,26 @@ impl Pull<'_> {
             ("basic", Some(credentials)) => Some(credentials),
             _ => return Ok(answer),
         };
-        self.http.get(url, self.authorization.as_deref()).await.map_err(Failure::Unreachable)
+        self.http.get(url, self.authorization.as_deref()).await.map_err(PullFailure::Unreachable)
     }
 
     async fn token(
         &self,
         parameters: &std::collections::BTreeMap<String, String>,
         credentials: Option<&str>,
-    ) -> Result<String, Failure> {
+    ) -> Result<String, PullFailure> {
         let parameter = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
         let wanted = match parameter("scope") {
             "" => format!("repository:{}:pull", self.reference.repository()),
             scope => scope.to_owned(),
         };
         let url = format!("{}?service={}&scope={wanted}", parameter("realm"), parameter("service"));
-        let answer = self.http.get(&url, credentials).await.map_err(Failure::Unreachable)?;
+        let answer = self.http.get(&url, credentials).await.map_err(PullFailure::Unreachable)?;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let token = body["token"].as_str().or_else(|| body["access_token"].as_str());
         match token.filter(|_| answer.status == StatusCode::OK) {
             Some(token) => Ok(format!("Bearer {token}")),
-            None => Err(Failure::NoToken(words(answer.status))),
+            None => Err(PullFailure::NoToken(words(answer.status))),
         }
     }
 
@@ -194,7 +194,7 @@ impl Pull<'_> {
 }
 
 /// Why there is no answer to look at.
-enum Failure {
+enum PullFailure {
     Unreachable(String),
     NoToken(String),
 }
@@ -214,7 +214,7 @@ fn is_for(platform: &Value, wanted: &str) -> bool {
 }
 
 /// The registry's own error as containerd shows it: `toomanyrequests: You have reached ...`.
-fn server_message(answer: &Answer) -> Option<String> {
+fn server_message(answer: &WholeAnswer) -> Option<String> {
     let body: Value = serde_json::from_slice(&answer.body).ok()?;
     let error = &body["errors"][0];
     Some(format!("{}: {}", error["code"].as_str()?.to_ascii_lowercase(), error["message"].as_str()?))

@@ -4,7 +4,7 @@
 use super::pull_texts;
 use super::puller::PullOutcome;
 use super::scheduler::{Behaviour, LogLine};
-use super::state::{State, Work};
+use super::state::{EcsState, ScheduledWork};
 use super::task::TaskRecord;
 
 /// What one attempt asks the puller for.
@@ -14,7 +14,7 @@ pub(super) struct PullRequest {
     pub(super) role: Option<String>,
 }
 
-impl State {
+impl EcsState {
     /// Moves a task from PROVISIONING to PENDING.
     pub(super) fn provisioned(&mut self, arn: &str) {
         let now = self.now();
@@ -22,7 +22,10 @@ impl State {
             task.last_status = "PENDING";
             task.times.connectivity = Some(now);
         }) {
-            self.after(self.pacing.before_pull_seconds, Work::Pull { task: arn.to_owned(), container: 0, attempt: 1 });
+            self.after(
+                self.pacing.before_pull_seconds,
+                ScheduledWork::Pull { task: arn.to_owned(), container: 0, attempt: 1 },
+            );
         }
     }
 
@@ -62,16 +65,16 @@ impl State {
                 let task = arn.to_owned();
                 let next = container + 1;
                 let work = if next < containers {
-                    Work::Pull { task, container: next, attempt: 1 }
+                    ScheduledWork::Pull { task, container: next, attempt: 1 }
                 } else {
-                    Work::PullEnded(task)
+                    ScheduledWork::PullEnded(task)
                 };
                 self.after(self.pacing.pull_seconds, work);
             }
             PullOutcome::Failed { message } => {
                 let most = self.pacing.attempts_for(&message);
                 if attempt < most {
-                    let work = Work::Pull { task: arn.to_owned(), container, attempt: attempt + 1 };
+                    let work = ScheduledWork::Pull { task: arn.to_owned(), container, attempt: attempt + 1 };
                     self.after(self.pacing.failing_attempt_seconds, work);
                 } else {
                     self.cannot_pull(arn, container, pull_texts::cannot_pull(attempt, &message));
@@ -116,7 +119,7 @@ impl State {
         let now = self.now();
         if let Some(task) = self.tasks.get_mut(arn).filter(|task| !task.is_stopping()) {
             task.times.pull_stopped = Some(now);
-            self.after(self.pacing.start_seconds, Work::Run(arn.to_owned()));
+            self.after(self.pacing.start_seconds, ScheduledWork::Run(arn.to_owned()));
         }
     }
 
@@ -141,13 +144,15 @@ impl State {
             if let Some(service) = self.services.get_mut(&service) {
                 service.throttle = super::services::Throttle::default();
             }
-            self.after(0, Work::Reconcile(service));
+            self.after(0, ScheduledWork::Reconcile(service));
         }
         let task = arn.to_owned();
         match behaviour {
-            Behaviour::Healthy => self.after(self.pacing.healthy_seconds, Work::Healthy(task)),
-            Behaviour::Exits { after_seconds, .. } => self.after(*after_seconds, Work::Crash(task)),
-            Behaviour::FailsHealthChecks { after_seconds, .. } => self.after(*after_seconds, Work::FailChecks(task)),
+            Behaviour::Healthy => self.after(self.pacing.healthy_seconds, ScheduledWork::Healthy(task)),
+            Behaviour::Exits { after_seconds, .. } => self.after(*after_seconds, ScheduledWork::Crash(task)),
+            Behaviour::FailsHealthChecks { after_seconds, .. } => {
+                self.after(*after_seconds, ScheduledWork::FailChecks(task))
+            }
         }
     }
 
@@ -163,7 +168,7 @@ impl State {
         if let Some(deployment) = deployments.and_then(|all| all.iter_mut().find(|known| known.id == id)) {
             deployment.failed_tasks = 0;
         }
-        self.after(0, Work::Reconcile(service));
+        self.after(0, ScheduledWork::Reconcile(service));
     }
 
     /// Stops a task because an essential container exits by itself.
@@ -214,7 +219,7 @@ impl State {
             task.times.stopping = Some(now);
         });
         if changed {
-            self.after(self.pacing.stopping_seconds, Work::Stopped(arn.to_owned()));
+            self.after(self.pacing.stopping_seconds, ScheduledWork::Stopped(arn.to_owned()));
         }
     }
 
@@ -233,7 +238,7 @@ impl State {
         let service = task.service.clone();
         self.emit_task(arn);
         if let Some(service) = service {
-            self.after(0, Work::Reconcile(service));
+            self.after(0, ScheduledWork::Reconcile(service));
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::arguments::{page, text, texts};
-use super::state::State;
+use super::state::EcsState;
 use crate::aws::service::AwsError;
 
 /// An answer with one page of ARNs.
@@ -16,7 +16,7 @@ pub(super) fn answer(member: &str, arns: &[String], request: &Value, most: usize
     answer
 }
 
-impl State {
+impl EcsState {
     pub(super) fn list_definitions(&self, request: &Value) -> Result<Value, AwsError> {
         let family = text(request, "familyPrefix");
         let status = text(request, "status").unwrap_or("ACTIVE");

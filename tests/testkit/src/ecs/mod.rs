@@ -42,7 +42,7 @@ pub use http_puller::{HttpPuller, RegistryLogin};
 pub use pacing::Pacing;
 pub use puller::{PullOutcome, Puller};
 pub use scheduler::{Behaviour, LogLine, Scheduler};
-pub use scripted::{PullQuota, PullRecord, ScriptedPuller};
+pub use scripted::{PullRecord, ScriptedPuller, ScriptedQuota};
 pub use stack::{StackOutcome, StackWatch};
 
 /// The account of everything here, unless told otherwise.

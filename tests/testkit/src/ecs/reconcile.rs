@@ -1,9 +1,9 @@
 //! Compares what a service should run with what it runs; then stops or launches tasks, or completes the deployment.
 
-use super::deployment::{Deployment, Rollout};
-use super::state::{State, Work};
+use super::deployment::{FakeDeployment, Rollout};
+use super::state::{EcsState, ScheduledWork};
 
-impl State {
+impl EcsState {
     pub(super) fn reconcile(&mut self, service: &str) {
         self.stop_excess(service);
         // While a hook holds the new deployment, nothing is launched for it and the old one stays as it is.
@@ -124,7 +124,7 @@ impl State {
             return;
         }
         if let Some(moment) = record.throttle.not_before.max(record.next_of_batch).filter(|moment| *moment > now) {
-            self.at(moment, Work::Reconcile(service.to_owned()));
+            self.at(moment, ScheduledWork::Reconcile(service.to_owned()));
             return;
         }
         let stagger = self.pacing.launch_stagger_seconds;
@@ -148,7 +148,7 @@ impl State {
             record.next_of_batch = Some(now.plus_seconds(stagger));
         }
         if missing > batch {
-            self.after(stagger, Work::Reconcile(service.to_owned()));
+            self.after(stagger, ScheduledWork::Reconcile(service.to_owned()));
         }
     }
 
@@ -171,7 +171,7 @@ impl State {
         let reason = format!("ECS deployment {id} completed.");
         if let Some(record) = self.services.get_mut(service) {
             record.steady = true;
-            let gone: Vec<Deployment> = record.deployments.drain(1..).collect();
+            let gone: Vec<FakeDeployment> = record.deployments.drain(1..).collect();
             record.past.extend(gone);
             if let Some(primary) = record.deployments.first_mut().filter(|_| in_progress) {
                 primary.move_to(Rollout::Completed, reason.clone(), now);

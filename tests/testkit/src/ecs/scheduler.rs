@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::api::EcsApi;
 use super::pacing::Pacing;
 use super::puller::Puller;
-use super::state::{State, Work};
+use super::state::{EcsState, ScheduledWork};
 use crate::clock::VirtualClock;
 
 /// What a container does once it is running.
@@ -147,15 +147,15 @@ impl Scheduler {
             work
         };
         match work {
-            Work::Pull { task, container, attempt } => self.pull(&task, container, attempt).await,
-            Work::Run(task) => self.start(&task),
-            Work::Crash(task) | Work::FailChecks(task) => self.end(&task),
-            Work::Reconcile(service) => self.api.lock().reconcile(&service),
-            Work::HookExpires { service, hook } => self.api.lock().hook_expires(&service, &hook),
-            Work::Provisioned(task) => self.api.lock().provisioned(&task),
-            Work::PullEnded(task) => self.api.lock().pull_ended(&task),
-            Work::Healthy(task) => self.api.lock().healthy(&task),
-            Work::Stopped(task) => self.api.lock().stopped(&task),
+            ScheduledWork::Pull { task, container, attempt } => self.pull(&task, container, attempt).await,
+            ScheduledWork::Run(task) => self.start(&task),
+            ScheduledWork::Crash(task) | ScheduledWork::FailChecks(task) => self.end(&task),
+            ScheduledWork::Reconcile(service) => self.api.lock().reconcile(&service),
+            ScheduledWork::HookExpires { service, hook } => self.api.lock().hook_expires(&service, &hook),
+            ScheduledWork::Provisioned(task) => self.api.lock().provisioned(&task),
+            ScheduledWork::PullEnded(task) => self.api.lock().pull_ended(&task),
+            ScheduledWork::Healthy(task) => self.api.lock().healthy(&task),
+            ScheduledWork::Stopped(task) => self.api.lock().stopped(&task),
         }
         true
     }
@@ -201,7 +201,7 @@ impl Scheduler {
     }
 
     /// The first essential container that is not healthy, and its behaviour.
-    fn decisive(&self, state: &State, task: &str) -> Option<(usize, Behaviour)> {
+    fn decisive(&self, state: &EcsState, task: &str) -> Option<(usize, Behaviour)> {
         let task = state.tasks.get(task)?;
         let inside = self.inside();
         let behaviour = |name: &str| inside.behaviours.get(&(task.family().to_owned(), name.to_owned())).cloned();

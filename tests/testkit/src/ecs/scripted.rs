@@ -14,12 +14,12 @@ use crate::clock::VirtualClock;
 
 /// A limit on manifest requests to Docker Hub from one address, over a rolling window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PullQuota {
+pub struct ScriptedQuota {
     pub limit: usize,
     pub window_seconds: i64,
 }
 
-impl PullQuota {
+impl ScriptedQuota {
     /// Docker Hub's quota for anonymous callers: 100 requests in 6 hours.
     pub const ANONYMOUS: Self = Self { limit: 100, window_seconds: 6 * 60 * 60 };
 }
@@ -38,7 +38,7 @@ pub struct PullRecord {
 }
 
 #[derive(Default)]
-struct Table {
+struct ScriptedTable {
     /// The digest of each tag, by full reference with its tag.
     tags: BTreeMap<String, String>,
     /// Repository and digest of every manifest in the table.
@@ -47,7 +47,7 @@ struct Table {
     broken: BTreeMap<String, String>,
     /// Full names of repositories that refuse everyone.
     forbidden: BTreeSet<String>,
-    quota: Option<PullQuota>,
+    quota: Option<ScriptedQuota>,
     spent: VecDeque<Timestamp>,
     records: Vec<PullRecord>,
 }
@@ -56,7 +56,7 @@ struct Table {
 #[derive(Clone)]
 pub struct ScriptedPuller {
     clock: VirtualClock,
-    table: Arc<Mutex<Table>>,
+    table: Arc<Mutex<ScriptedTable>>,
 }
 
 impl ScriptedPuller {
@@ -120,7 +120,7 @@ impl ScriptedPuller {
     }
 
     /// Limits pulls from Docker Hub, or lifts the limit.
-    pub fn set_quota(&self, quota: Option<PullQuota>) {
+    pub fn set_quota(&self, quota: Option<ScriptedQuota>) {
         self.table().quota = quota;
     }
 
@@ -162,7 +162,7 @@ impl ScriptedPuller {
         outcome
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, ScriptedTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -175,7 +175,7 @@ impl Puller for ScriptedPuller {
     }
 }
 
-impl Table {
+impl ScriptedTable {
     /// The outcome of a pull, and whether a manifest was served.
     fn answer(&mut self, reference: &Reference, now: Timestamp) -> (PullOutcome, bool) {
         let failed = |message: String| (PullOutcome::Failed { message }, false);

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::arguments::{invalid, text};
-use super::deployment::{Deployment, Rollout};
+use super::deployment::{FakeDeployment, Rollout};
 use super::services::{Throttle, count, daemon_count};
-use super::state::{State, Work};
+use super::state::{EcsState, ScheduledWork};
 use crate::aws::service::AwsError;
 
 /// Members of a request that name the service, or that are stored elsewhere.
@@ -21,7 +21,7 @@ const DEPLOYS: [&str; 6] = [
     "serviceConnectConfiguration",
 ];
 
-impl State {
+impl EcsState {
     pub(super) fn update_service(&mut self, request: &Value) -> Result<Value, AwsError> {
         let arn = self.service_arn(request, "service")?;
         let service = &self.services[&arn];
@@ -62,7 +62,7 @@ impl State {
         if let Some(definition) = asked.or(current).filter(|_| definition_changed || forced || settings_changed) {
             self.start_deployment(&arn, definition);
         }
-        self.after(0, Work::Reconcile(arn.clone()));
+        self.after(0, ScheduledWork::Reconcile(arn.clone()));
         Ok(json!({"service": self.service_json(&arn, true)}))
     }
 
@@ -77,12 +77,12 @@ impl State {
         }
         record.steady = false;
         let reason = format!("ECS deployment {id} in progress.");
-        record.deployments.insert(0, Deployment::new(id.clone(), definition, now, reason.clone()));
+        record.deployments.insert(0, FakeDeployment::new(id.clone(), definition, now, reason.clone()));
         if record.controller() == "ECS" {
             self.emit_deployment(service, &id, Rollout::InProgress, &reason);
         }
         self.stop_at_hooks(service, &id);
-        self.after(0, Work::Reconcile(service.to_owned()));
+        self.after(0, ScheduledWork::Reconcile(service.to_owned()));
     }
 }
 

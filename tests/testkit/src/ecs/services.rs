@@ -6,8 +6,8 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::arguments::{epoch, invalid, list, required, text, texts, wants_tags};
-use super::deployment::Deployment;
-use super::state::{State, Work};
+use super::deployment::FakeDeployment;
+use super::state::{EcsState, ScheduledWork};
 use crate::aws::service::AwsError;
 
 /// How many events DescribeServices shows at most.
@@ -43,9 +43,9 @@ pub(super) struct ServiceRecord {
     pub(super) desired: usize,
     pub(super) created_at: Timestamp,
     /// The deployments that DescribeServices shows, the PRIMARY one first.
-    pub(super) deployments: Vec<Deployment>,
+    pub(super) deployments: Vec<FakeDeployment>,
     /// Deployments that DescribeServices no longer shows, but ListServiceDeployments does.
-    pub(super) past: Vec<Deployment>,
+    pub(super) past: Vec<FakeDeployment>,
     /// The id and the task definition of the last deployment that completed.
     pub(super) last_completed: Option<(String, String)>,
     pub(super) throttle: Throttle,
@@ -74,7 +74,7 @@ impl ServiceRecord {
     }
 
     /// Every deployment so far.
-    pub(super) fn all_deployments(&self) -> impl Iterator<Item = &Deployment> {
+    pub(super) fn all_deployments(&self) -> impl Iterator<Item = &FakeDeployment> {
         self.deployments.iter().chain(&self.past)
     }
 
@@ -89,7 +89,7 @@ impl ServiceRecord {
     }
 }
 
-impl State {
+impl EcsState {
     pub(super) fn create_service(&mut self, request: &Value) -> Result<Value, AwsError> {
         let cluster = self.cluster_name(request)?;
         let name = required(request, "serviceName")?.to_owned();
@@ -172,7 +172,7 @@ impl State {
             service.active = false;
             service.desired = 0;
         }
-        self.after(0, Work::Reconcile(arn.clone()));
+        self.after(0, ScheduledWork::Reconcile(arn.clone()));
         Ok(json!({"service": self.service_json(&arn, false)}))
     }
 

@@ -15,7 +15,7 @@ use crate::clock::VirtualClock;
 
 /// Work that the scheduler does at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Work {
+pub(super) enum ScheduledWork {
     /// Compare a service with its tasks.
     Reconcile(String),
     /// The network interface of a task is ready.
@@ -39,7 +39,7 @@ pub(super) enum Work {
 }
 
 /// The whole state of ECS in one account and region.
-pub(super) struct State {
+pub(super) struct EcsState {
     pub(super) clock: VirtualClock,
     pub(super) account: String,
     pub(super) region: String,
@@ -54,11 +54,11 @@ pub(super) struct State {
     pub(super) tags: BTreeMap<String, Vec<(String, String)>>,
     /// The events for EventBridge, oldest first.
     pub(super) events: VecDeque<Value>,
-    timers: BTreeMap<(i64, u64), Work>,
+    timers: BTreeMap<(i64, u64), ScheduledWork>,
     counter: u64,
 }
 
-impl State {
+impl EcsState {
     pub(super) fn new(clock: VirtualClock, account: &str, region: &str) -> Self {
         Self {
             clock,
@@ -81,15 +81,16 @@ impl State {
     }
 
     /// Puts work into the queue. Work for the same moment is done in the order in which it was added.
-    pub(super) fn after(&mut self, seconds: i64, work: Work) {
+    pub(super) fn after(&mut self, seconds: i64, work: ScheduledWork) {
         self.at(self.now().plus_seconds(seconds), work);
     }
 
     /// Puts work into the queue for a moment. A service needs to be compared only once per moment.
-    pub(super) fn at(&mut self, moment: Timestamp, work: Work) {
+    pub(super) fn at(&mut self, moment: Timestamp, work: ScheduledWork) {
         let millis = moment.millis();
-        let queued = |work: &Work| self.timers.range((millis, 0)..=(millis, u64::MAX)).any(|(_, known)| known == work);
-        if matches!(work, Work::Reconcile(_)) && queued(&work) {
+        let queued =
+            |work: &ScheduledWork| self.timers.range((millis, 0)..=(millis, u64::MAX)).any(|(_, known)| known == work);
+        if matches!(work, ScheduledWork::Reconcile(_)) && queued(&work) {
             return;
         }
         self.counter += 1;
@@ -102,7 +103,7 @@ impl State {
     }
 
     /// Takes the next work if it is due by this moment.
-    pub(super) fn take_due(&mut self, until: Timestamp) -> Option<(Timestamp, Work)> {
+    pub(super) fn take_due(&mut self, until: Timestamp) -> Option<(Timestamp, ScheduledWork)> {
         self.next_due().filter(|due| *due <= until)?;
         let ((millis, _), work) = self.timers.pop_first()?;
         Some((Timestamp::from_millis(millis), work))

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::arguments::{invalid, list, required, text, texts};
-use super::state::State;
+use super::state::EcsState;
 use crate::aws::service::AwsError;
 
 const MOST_TAGS: usize = 50;
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
 
-impl State {
+impl EcsState {
     pub(super) fn tag_resource(&mut self, request: &Value) -> Result<Value, AwsError> {
         let arn = self.taggable(request)?;
         self.set_tags(&arn, list(request, "tags"))?;

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::arguments::{invalid, list, required, text, texts};
-use super::state::{State, Work};
+use super::state::{EcsState, ScheduledWork};
 use super::task::{TaskContainer, TaskRecord, TaskTimes, Times};
 use crate::aws::service::AwsError;
 
 /// How long a stopped task is still shown.
 const VISIBLE_SECONDS: i64 = 60 * 60;
 
-impl State {
+impl EcsState {
     pub(super) fn run_task(&mut self, request: &Value) -> Result<Value, AwsError> {
         let cluster = self.cluster_name(request)?;
         let definition = self.usable_definition(required(request, "taskDefinition")?)?;
@@ -65,7 +65,7 @@ impl State {
         let reason = text(request, "reason").unwrap_or("Task stopped by user").to_owned();
         self.begin_stop(&arn, "UserInitiated", reason, Some(137));
         if let Some(service) = self.tasks[&arn].service.clone() {
-            self.after(0, Work::Reconcile(service));
+            self.after(0, ScheduledWork::Reconcile(service));
         }
         Ok(json!({"task": self.tasks[&arn].json(Times::Epoch)}))
     }
@@ -127,7 +127,7 @@ impl State {
         };
         self.tasks.insert(arn.clone(), task);
         self.emit_task(&arn);
-        self.after(self.pacing.provisioning_seconds, Work::Provisioned(arn.clone()));
+        self.after(self.pacing.provisioning_seconds, ScheduledWork::Provisioned(arn.clone()));
         arn
     }
 

@@ -18,11 +18,11 @@ const BLOCK_NUMBER: u64 = 8;
 pub struct Blob {
     digest: Digest,
     size: u64,
-    content: Content,
+    content: BlobContent,
 }
 
 #[derive(Debug, Clone)]
-enum Content {
+enum BlobContent {
     Held(Arc<[Bytes]>),
     /// Every block is its number, followed by the same pattern.
     Generated(Bytes),
@@ -43,7 +43,7 @@ impl Blob {
         let nameless = Self {
             digest: Digest::of(b""),
             size,
-            content: Content::Generated(pattern),
+            content: BlobContent::Generated(pattern),
         };
         let mut hash = Sha256::new();
         nameless.pieces(0, size).for_each(|piece| hash.update(&piece));
@@ -65,7 +65,7 @@ impl Blob {
 
     /// Whether the content can be read. It cannot if only its digest and size were kept.
     pub fn is_readable(&self) -> bool {
-        !matches!(self.content, Content::Discarded)
+        !matches!(self.content, BlobContent::Discarded)
     }
 
     /// The content from byte `start` up to, but not including, byte `end`, in pieces. Empty if the content was
@@ -91,7 +91,7 @@ impl Blob {
 /// The pieces of a part of a blob, in order.
 #[derive(Debug)]
 pub struct Pieces {
-    content: Content,
+    content: BlobContent,
     position: u64,
     end: u64,
     index: usize,
@@ -106,8 +106,8 @@ impl Iterator for Pieces {
             return None;
         }
         let piece = match &self.content {
-            Content::Discarded => return None,
-            Content::Generated(pattern) => {
+            BlobContent::Discarded => return None,
+            BlobContent::Generated(pattern) => {
                 let (block, offset) = (self.position / BLOCK, self.position % BLOCK);
                 if offset < BLOCK_NUMBER {
                     Bytes::copy_from_slice(&block.to_le_bytes()[offset as usize..])
@@ -115,7 +115,7 @@ impl Iterator for Pieces {
                     pattern.slice(offset as usize..)
                 }
             }
-            Content::Held(held) => loop {
+            BlobContent::Held(held) => loop {
                 let piece = held.get(self.index)?;
                 let next_starts_at = self.index_starts_at + piece.len() as u64;
                 if self.position < next_starts_at {
@@ -165,9 +165,9 @@ impl BlobWriter {
     /// Completes the blob.
     pub fn finish(self) -> Blob {
         let content = if self.size > self.keep_up_to {
-            Content::Discarded
+            BlobContent::Discarded
         } else {
-            Content::Held(self.pieces.into())
+            BlobContent::Held(self.pieces.into())
         };
         Blob {
             digest: Digest::from_sha256(self.hash.finalize().into()),

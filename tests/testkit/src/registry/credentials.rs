@@ -9,7 +9,7 @@ pub const TOKEN_SECONDS: i64 = 12 * 60 * 60;
 
 /// The passwords that were issued. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Credentials(Arc<Mutex<Vec<Timestamp>>>);
+pub struct KnownPasswords(Arc<Mutex<Vec<Timestamp>>>);
 
 /// Whether a password is accepted, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Verdict {
     Unknown,
 }
 
-impl Credentials {
+impl KnownPasswords {
     /// Issues a password. Returns it with the time at which it expires.
     pub fn issue(&self, now: Timestamp) -> (String, Timestamp) {
         let expires_at = now.plus_seconds(TOKEN_SECONDS);

@@ -27,7 +27,7 @@ pub mod media_type {
 
 /// A reference from one manifest to a blob or to another manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Descriptor {
+pub struct StoredDescriptor {
     pub media_type: String,
     pub digest: Digest,
     pub size: u64,
@@ -39,21 +39,21 @@ pub struct Descriptor {
 
 /// What a manifest is and what it refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Links {
+pub struct ManifestLinks {
     /// The manifest's own media type.
     pub media_type: String,
     /// The manifests that an index names.
-    pub children: Vec<Descriptor>,
+    pub children: Vec<StoredDescriptor>,
     /// The configuration of an image manifest.
-    pub config: Option<Descriptor>,
+    pub config: Option<StoredDescriptor>,
     /// The layers of an image manifest.
-    pub layers: Vec<Descriptor>,
+    pub layers: Vec<StoredDescriptor>,
     /// The manifest that this one is attached to.
     pub subject: Option<Digest>,
     pub artifact_type: Option<String>,
 }
 
-impl Links {
+impl ManifestLinks {
     /// Reads a manifest. A content type from the request wins over the manifest's own `mediaType` field.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ impl Links {
     }
 
     /// Every blob that the registry must have before it accepts the manifest.
-    pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+    pub fn blobs(&self) -> impl Iterator<Item = &StoredDescriptor> {
         self.config.iter().chain(&self.layers).filter(|descriptor| !descriptor.foreign)
     }
 
@@ -88,13 +88,13 @@ impl Links {
     }
 }
 
-fn descriptors(list: &Value) -> Result<Vec<Descriptor>, String> {
+fn descriptors(list: &Value) -> Result<Vec<StoredDescriptor>, String> {
     list.as_array().map(|list| list.iter().map(descriptor).collect()).unwrap_or_else(|| Ok(Vec::new()))
 }
 
-fn descriptor(json: &Value) -> Result<Descriptor, String> {
+fn descriptor(json: &Value) -> Result<StoredDescriptor, String> {
     let digest = json["digest"].as_str().ok_or("a descriptor without a digest")?;
-    Ok(Descriptor {
+    Ok(StoredDescriptor {
         media_type: json["mediaType"].as_str().unwrap_or_default().to_owned(),
         digest: digest.parse().map_err(|_| format!("`{digest}` is not a digest"))?,
         size: json["size"].as_u64().ok_or("a descriptor without a size")?,

@@ -7,18 +7,18 @@ use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
 
 use super::blob::Blob;
-use super::manifest::Links;
+use super::manifest::ManifestLinks;
 use super::mutability::Mutability;
 
 /// A manifest in a repository, with what the registry records about it.
 #[derive(Debug, Clone)]
-pub struct Image {
+pub struct StoredManifest {
     /// The digest of the bytes.
     pub digest: Digest,
     /// The manifest, byte for byte as it was pushed.
     pub manifest: Bytes,
     /// What the manifest is and what it refers to.
-    pub links: Links,
+    pub links: ManifestLinks,
     /// When it was pushed last.
     pub pushed_at: Timestamp,
     /// Whether it can be pulled.
@@ -27,7 +27,7 @@ pub struct Image {
     pub last_pull: Option<Timestamp>,
 }
 
-impl Image {
+impl StoredManifest {
     /// The media type of the manifest.
     pub fn media_type(&self) -> &str {
         &self.links.media_type
@@ -58,7 +58,7 @@ impl ImageStatus {
 
 /// What a tag points to, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tag {
+pub struct StoredTag {
     pub digest: Digest,
     /// When it was pushed last.
     pub pushed_at: Timestamp,
@@ -66,17 +66,17 @@ pub struct Tag {
 
 /// A repository. Its methods keep it consistent and touch nothing outside it.
 #[derive(Debug)]
-pub struct Repository {
+pub struct StoredRepository {
     /// Whether tags may be moved.
     pub mutability: Mutability,
     /// When it was created.
     pub created_at: Timestamp,
-    pub(super) images: BTreeMap<Digest, Image>,
-    pub(super) tags: BTreeMap<String, Tag>,
+    pub(super) images: BTreeMap<Digest, StoredManifest>,
+    pub(super) tags: BTreeMap<String, StoredTag>,
     pub(super) blobs: HashMap<Digest, Blob>,
 }
 
-impl Repository {
+impl StoredRepository {
     pub(super) fn new(mutability: Mutability, created_at: Timestamp) -> Self {
         Self {
             mutability,
@@ -88,7 +88,7 @@ impl Repository {
     }
 
     /// The image that a tag or a digest names.
-    pub fn image(&self, reference: &str) -> Option<&Image> {
+    pub fn image(&self, reference: &str) -> Option<&StoredManifest> {
         match reference.parse::<Digest>() {
             Ok(digest) => self.images.get(&digest),
             Err(_) => self.tags.get(reference).and_then(|tag| self.images.get(&tag.digest)),
@@ -96,12 +96,12 @@ impl Repository {
     }
 
     /// Every image, in the order of their digests.
-    pub fn images(&self) -> impl Iterator<Item = &Image> {
+    pub fn images(&self) -> impl Iterator<Item = &StoredManifest> {
         self.images.values()
     }
 
     /// Every tag and what it points to, in the order of their names.
-    pub fn tags(&self) -> impl Iterator<Item = (&str, &Tag)> {
+    pub fn tags(&self) -> impl Iterator<Item = (&str, &StoredTag)> {
         self.tags.iter().map(|(name, tag)| (name.as_str(), tag))
     }
 
@@ -122,12 +122,12 @@ impl Repository {
 
     /// The indexes that name this manifest.
     pub fn parents_of(&self, digest: &Digest) -> Vec<Digest> {
-        let names_it = |image: &&Image| image.links.children.iter().any(|child| &child.digest == digest);
+        let names_it = |image: &&StoredManifest| image.links.children.iter().any(|child| &child.digest == digest);
         self.images.values().filter(names_it).map(|image| image.digest.clone()).collect()
     }
 
     /// The size of an image as ECR counts it: the blobs of a manifest, or the largest manifest of an index.
-    pub fn size_of(&self, image: &Image) -> u64 {
+    pub fn size_of(&self, image: &StoredManifest) -> u64 {
         if image.links.is_index() {
             let children = image.links.children.iter().filter_map(|child| self.images.get(&child.digest));
             children.map(|child| self.size_of(child)).max().unwrap_or(0)

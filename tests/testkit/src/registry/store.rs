@@ -11,23 +11,23 @@ use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
 
 use super::blob::{Blob, BlobWriter};
-use super::credentials::Credentials;
-use super::manifest::Links;
+use super::credentials::KnownPasswords;
+use super::manifest::ManifestLinks;
 use super::mutability::Mutability;
-use super::repository::{Image, ImageStatus, Repository, Tag};
+use super::repository::{ImageStatus, StoredManifest, StoredRepository, StoredTag};
 use crate::clock::VirtualClock;
 
 /// The images of one registry. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct ImageStore {
     clock: VirtualClock,
-    credentials: Credentials,
-    state: Arc<Mutex<State>>,
+    credentials: KnownPasswords,
+    state: Arc<Mutex<StoreState>>,
 }
 
 #[derive(Debug)]
-struct State {
-    repositories: BTreeMap<String, Repository>,
+struct StoreState {
+    repositories: BTreeMap<String, StoredRepository>,
     pushes: Vec<Push>,
     blob_mounting: bool,
     keep_up_to: u64,
@@ -72,7 +72,7 @@ pub enum PushError {
 impl ImageStore {
     /// An empty registry.
     pub fn new(clock: VirtualClock) -> Self {
-        let state = State {
+        let state = StoreState {
             repositories: BTreeMap::new(),
             pushes: Vec::new(),
             blob_mounting: false,
@@ -80,7 +80,7 @@ impl ImageStore {
         };
         Self {
             clock,
-            credentials: Credentials::default(),
+            credentials: KnownPasswords::default(),
             state: Arc::new(Mutex::new(state)),
         }
     }
@@ -91,7 +91,7 @@ impl ImageStore {
     }
 
     /// The passwords that the ECR API issues for this registry.
-    pub fn credentials(&self) -> &Credentials {
+    pub fn credentials(&self) -> &KnownPasswords {
         &self.credentials
     }
 
@@ -102,7 +102,7 @@ impl ImageStore {
         if state.repositories.contains_key(name) {
             return false;
         }
-        state.repositories.insert(name.to_owned(), Repository::new(mutability, now));
+        state.repositories.insert(name.to_owned(), StoredRepository::new(mutability, now));
         true
     }
 
@@ -117,7 +117,7 @@ impl ImageStore {
     }
 
     /// Reads a repository; `None` if it does not exist.
-    pub fn read<T>(&self, repository: &str, read: impl FnOnce(&Repository) -> T) -> Option<T> {
+    pub fn read<T>(&self, repository: &str, read: impl FnOnce(&StoredRepository) -> T) -> Option<T> {
         self.lock().repositories.get(repository).map(read)
     }
 
@@ -127,7 +127,7 @@ impl ImageStore {
     }
 
     /// The image that a tag or a digest names.
-    pub fn image(&self, repository: &str, reference: &str) -> Option<Image> {
+    pub fn image(&self, repository: &str, reference: &str) -> Option<StoredManifest> {
         self.read(repository, |repository| repository.image(reference).cloned()).flatten()
     }
 
@@ -156,11 +156,11 @@ impl ImageStore {
         reference: Option<&str>,
         manifest: Bytes,
         content_type: Option<&str>,
-    ) -> Result<Image, PushError> {
+    ) -> Result<StoredManifest, PushError> {
         let now = self.clock.now();
         let mut state = self.lock();
         let held = state.repositories.get_mut(repository).ok_or(PushError::RepositoryNotFound)?;
-        let links = Links::read(&manifest, content_type).map_err(PushError::Invalid)?;
+        let links = ManifestLinks::read(&manifest, content_type).map_err(PushError::Invalid)?;
         let digest = Digest::of(&manifest);
         let tag = match reference.map(|reference| (reference, reference.parse::<Digest>())) {
             Some((_, Ok(named))) if named != digest => return Err(PushError::DigestMismatch(digest)),
@@ -173,12 +173,12 @@ impl ImageStore {
                 Some(held_tag) if held.mutability.locks(tag) => {
                     return Err(PushError::TagLocked { tag: tag.clone(), digest: held_tag.digest.clone() });
                 }
-                Some(_) | None => held.tags.insert(tag.clone(), Tag { digest: digest.clone(), pushed_at: now }),
+                Some(_) | None => held.tags.insert(tag.clone(), StoredTag { digest: digest.clone(), pushed_at: now }),
             };
         }
         let media_type = links.media_type.clone();
         let last_pull = held.images.get(&digest).and_then(|image| image.last_pull);
-        let image = Image {
+        let image = StoredManifest {
             digest: digest.clone(),
             manifest,
             links,
@@ -226,7 +226,7 @@ impl ImageStore {
 
     /// Moves an image into or out of the archive. Returns false if the image does not exist.
     pub fn set_status(&self, repository: &str, digest: &Digest, status: ImageStatus) -> bool {
-        let set = |repository: &mut Repository| {
+        let set = |repository: &mut StoredRepository| {
             repository.images.get_mut(digest).map(|image| image.status = status).is_some()
         };
         self.change(repository, set).unwrap_or(false)
@@ -262,16 +262,16 @@ impl ImageStore {
         BlobWriter::new(self.lock().keep_up_to)
     }
 
-    fn change<T>(&self, repository: &str, change: impl FnOnce(&mut Repository) -> T) -> Option<T> {
+    fn change<T>(&self, repository: &str, change: impl FnOnce(&mut StoredRepository) -> T) -> Option<T> {
         self.lock().repositories.get_mut(repository).map(change)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, StoreState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn check_links(repository: &Repository, links: &Links) -> Result<(), PushError> {
+fn check_links(repository: &StoredRepository, links: &ManifestLinks) -> Result<(), PushError> {
     let absent = |digest: &&Digest| !repository.images.contains_key(*digest);
     let children: Vec<Digest> = links.children.iter().map(|child| &child.digest).filter(absent).cloned().collect();
     if !children.is_empty() {

@@ -18,11 +18,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
-use server::Server;
+use server::RuntimeApiServer;
 
 /// How a function answered an event.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum FunctionOutcome {
     /// What the handler returned.
     Response(Value),
     /// The error that the handler returned, or the panic that the runtime caught, as `errorType` and `errorMessage`.
@@ -60,7 +60,7 @@ pub enum RuntimeError {
 
 /// How to run a function.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct FunctionConfig {
     pub bootstrap: PathBuf,
     /// Its environment, apart from what Lambda sets.
     pub environment: Vec<(String, String)>,
@@ -68,7 +68,7 @@ pub struct Config {
     pub timeout: Duration,
 }
 
-impl Config {
+impl FunctionConfig {
     /// A function with an empty environment and a timeout of 60 seconds.
     pub fn new(bootstrap: impl Into<PathBuf>) -> Self {
         Self {
@@ -90,7 +90,7 @@ impl Config {
 #[derive(Debug)]
 pub struct Runtime {
     process: Child,
-    server: Server,
+    server: RuntimeApiServer,
     lines: Arc<Mutex<Vec<String>>>,
     timeout: Duration,
     time_to_first_next: Duration,
@@ -101,9 +101,9 @@ impl Runtime {
     ///
     /// # Errors
     /// If it cannot be started, reports an error of its initialisation, ends, or takes longer than the timeout.
-    pub async fn start(config: &Config) -> Result<Self, RuntimeError> {
+    pub async fn start(config: &FunctionConfig) -> Result<Self, RuntimeError> {
         let start_error = |source| RuntimeError::Start { bootstrap: config.bootstrap.clone(), source };
-        let (server, ready) = Server::start(config.timeout).await.map_err(start_error)?;
+        let (server, ready) = RuntimeApiServer::start(config.timeout).await.map_err(start_error)?;
         let mut command = command(&config.bootstrap, &server.address());
         command.envs(config.environment.iter().map(|(name, value)| (name, value)));
         let begin = Instant::now();
@@ -131,7 +131,7 @@ impl Runtime {
     ///
     /// # Errors
     /// If the process ends, or takes longer than the timeout.
-    pub async fn invoke(&mut self, event: &Value) -> Result<Outcome, RuntimeError> {
+    pub async fn invoke(&mut self, event: &Value) -> Result<FunctionOutcome, RuntimeError> {
         let answer = self.server.send(event.to_string().into());
         self.answer(answer).await
     }
@@ -140,7 +140,7 @@ impl Runtime {
     ///
     /// # Errors
     /// If the process ends, or takes longer than the timeout.
-    pub async fn invoke_bytes(&mut self, event: Vec<u8>) -> Result<Outcome, RuntimeError> {
+    pub async fn invoke_bytes(&mut self, event: Vec<u8>) -> Result<FunctionOutcome, RuntimeError> {
         let answer = self.server.send(event.into());
         self.answer(answer).await
     }

@@ -17,38 +17,38 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::Outcome;
+use super::FunctionOutcome;
 
 /// When the function asked for its first event, or the error of its initialisation.
 pub(super) type Ready = Result<Instant, Value>;
 
 /// A listening Runtime API. It stops when it is dropped.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct RuntimeApiServer {
     address: SocketAddr,
     events: mpsc::UnboundedSender<(String, Bytes)>,
-    shared: Arc<Shared>,
+    shared: Arc<RuntimeApiShared>,
     next_id: AtomicU64,
     task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct RuntimeApiShared {
     /// Events that wait for the function to ask for them.
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<(String, Bytes)>>,
     /// The receiver of each event's answer, by the event's id.
-    waiting: Mutex<HashMap<String, oneshot::Sender<Outcome>>>,
+    waiting: Mutex<HashMap<String, oneshot::Sender<FunctionOutcome>>>,
     ready: Mutex<Option<oneshot::Sender<Ready>>>,
     timeout: Duration,
 }
 
-impl Server {
+impl RuntimeApiServer {
     pub(super) async fn start(timeout: Duration) -> std::io::Result<(Self, oneshot::Receiver<Ready>)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (events, receiver) = mpsc::unbounded_channel();
         let (ready, is_ready) = oneshot::channel();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(RuntimeApiShared {
             events: receiver.into(),
             waiting: Mutex::default(),
             ready: Mutex::new(Some(ready)),
@@ -73,7 +73,7 @@ impl Server {
     }
 
     /// Queues one event.
-    pub(super) fn send(&self, event: Bytes) -> oneshot::Receiver<Outcome> {
+    pub(super) fn send(&self, event: Bytes) -> oneshot::Receiver<FunctionOutcome> {
         let id = format!("00000000-0000-4000-8000-{:012}", self.next_id.fetch_add(1, Ordering::Relaxed));
         let (sender, receiver) = oneshot::channel();
         lock(&self.shared.waiting).insert(id.clone(), sender);
@@ -83,7 +83,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RuntimeApiServer {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -93,7 +93,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn next(State(shared): State<Arc<Shared>>) -> Response {
+async fn next(State(shared): State<Arc<RuntimeApiShared>>) -> Response {
     if let Some(ready) = lock(&shared.ready).take() {
         ready.send(Ok(Instant::now())).ok();
     }
@@ -121,23 +121,23 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     (headers, event).into_response()
 }
 
-async fn response(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> Response {
+async fn response(State(shared): State<Arc<RuntimeApiShared>>, Path(id): Path<String>, body: Bytes) -> Response {
     match serde_json::from_slice(&body) {
-        Ok(value) => settle(&shared, &id, Outcome::Response(value)),
+        Ok(value) => settle(&shared, &id, FunctionOutcome::Response(value)),
         // Lambda answers a body that is not JSON with this error, to the caller too.
         Err(error) => settle(
             &shared,
             &id,
-            Outcome::Error(json!({"errorType": "Runtime.InvalidResponse", "errorMessage": error.to_string()})),
+            FunctionOutcome::Error(json!({"errorType": "Runtime.InvalidResponse", "errorMessage": error.to_string()})),
         ),
     }
 }
 
-async fn error(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> Response {
-    settle(&shared, &id, Outcome::Error(readable(&body)))
+async fn error(State(shared): State<Arc<RuntimeApiShared>>, Path(id): Path<String>, body: Bytes) -> Response {
+    settle(&shared, &id, FunctionOutcome::Error(readable(&body)))
 }
 
-async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+async fn init_error(State(shared): State<Arc<RuntimeApiShared>>, body: Bytes) -> Response {
     if let Some(ready) = lock(&shared.ready).take() {
         ready.send(Err(readable(&body))).ok();
     }
@@ -149,7 +149,7 @@ fn readable(body: &Bytes) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 
-fn settle(shared: &Shared, id: &str, outcome: Outcome) -> Response {
+fn settle(shared: &RuntimeApiShared, id: &str, outcome: FunctionOutcome) -> Response {
     match lock(&shared.waiting).remove(id) {
         Some(waiting) => {
             waiting.send(outcome).ok();

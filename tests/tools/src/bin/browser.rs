@@ -9,11 +9,11 @@ use std::process::ExitCode;
 
 use tools::browser::install::{Found, chromium};
 use tools::browser::look::{VIEWS, View, look, open, screenshot};
-use tools::browser::pages::{Page, all, wrong};
-use tools::browser::session::Session;
-use tools::e2e::report::Report;
+use tools::browser::pages::{BrowserPage, all, wrong};
+use tools::browser::session::BrowserSession;
+use tools::e2e::report::StepReport;
 use tools::e2e::tools::{folder, project};
-use tools::e2e::{Context as _, Result, ensure};
+use tools::e2e::{Result, WhatWasTried as _, ensure};
 
 /// The pictures in the documents: of which page, and how much of it, which is what a person sees first.
 const PICTURES: &[(&str, &str, (u32, u32))] = &[
@@ -40,7 +40,7 @@ async fn looked() -> ExitCode {
     };
     // Standard output is the report's.
     pullsafe_aws::telemetry::send_metrics_to(|_| {});
-    let mut report = Report::default();
+    let mut report = StepReport::default();
     match chromium() {
         Ok(Found::Nowhere(why)) => {
             println!("SKIPPED, nothing was looked at: {why}");
@@ -53,12 +53,12 @@ async fn looked() -> ExitCode {
     if report.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn run(found: Result<Found>, pictures: bool, report: &mut Report) -> Result<()> {
+async fn run(found: Result<Found>, pictures: bool, report: &mut StepReport) -> Result<()> {
     report.heading("A browser, in .e2e/ where the system has none");
     let found = report.step("there is one", found)?;
     let Found::Browser(chromium) = found else { return Ok(()) };
     let output = folder().join("browser");
-    let started = Session::start(&chromium, &output.join("profile")).await;
+    let started = BrowserSession::start(&chromium, &output.join("profile")).await;
     let mut session = report.step("it starts", started)?;
     let version = report.step("it answers", session.version().await)?;
     report.note(&version);
@@ -103,13 +103,13 @@ async fn run(found: Result<Found>, pictures: bool, report: &mut Report) -> Resul
     Ok(())
 }
 
-fn write(output: &Path, page: &Page) -> Result<PathBuf> {
+fn write(output: &Path, page: &BrowserPage) -> Result<PathBuf> {
     let file = output.join(format!("{}.html", page.name));
     std::fs::write(&file, &page.html).context(format!("write {}", file.display()))?;
     Ok(file)
 }
 
-async fn make_picture(session: &mut Session, page: &Path, file: &str, part: (u32, u32)) -> Result<()> {
+async fn make_picture(session: &mut BrowserSession, page: &Path, file: &str, part: (u32, u32)) -> Result<()> {
     open(session, page, View { width: part.0, dark: false, phone: false }).await?;
     let picture = screenshot(session, Some(part)).await?;
     std::fs::write(project().join(file), picture).context(format!("write {file}"))

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use pullsafe_report::{Report, html};
-use tools::demo::{CASES, Case, Stage, recording};
+use tools::demo::{CASES, DemoCase, DemoStage, recording};
 use tools::figures::build::target;
 
 /// What a person would run next.
@@ -22,7 +22,7 @@ const NEXT: &str = " What next:
    (docs/deploy.md)";
 
 enum Wanted {
-    Play { case: &'static Case, fast: bool },
+    Play { case: &'static DemoCase, fast: bool },
     Record(PathBuf),
 }
 
@@ -57,7 +57,7 @@ fn keep(report: &Report) -> std::io::Result<PathBuf> {
     Ok(file)
 }
 
-async fn play(case: &Case, fast: bool) -> Result<(), String> {
+async fn play(case: &DemoCase, fast: bool) -> Result<(), String> {
     let terminal = stdout().is_terminal();
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut pause = |time: Duration| {
@@ -74,7 +74,7 @@ async fn play(case: &Case, fast: bool) -> Result<(), String> {
     };
     let mut out = BufWriter::new(stdout());
     let report = case
-        .run(&mut Stage::new(&mut out, colours, &mut pause, &mut progress))
+        .run(&mut DemoStage::new(&mut out, colours, &mut pause, &mut progress))
         .await
         .map_err(|error| error.to_string())?;
     out.flush().map_err(|error| error.to_string())?;

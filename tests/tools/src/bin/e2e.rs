@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use ::tools::e2e::emulator::{ACCOUNT, Emulator, REGION};
 use ::tools::e2e::hub::Hub;
 use ::tools::e2e::package::{Profile, build, pack};
-use ::tools::e2e::report::Report;
-use ::tools::e2e::scaling::Scaling;
+use ::tools::e2e::report::StepReport;
+use ::tools::e2e::scaling::PlayedScaling;
 use ::tools::e2e::scenarios::{case_a, case_d, every_way_in, gate, mirror, widget};
-use ::tools::e2e::stack::Stack;
+use ::tools::e2e::stack::EmulatedStack;
 use ::tools::e2e::{Result, tools};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
     let given = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let profile = if given("--dev") { Profile::Dev } else { Profile::Release };
     let only = Only { gate: given("--gate"), mirror: given("--mirror") };
-    let mut report = Report::default();
+    let mut report = StepReport::default();
     tokio::select! {
         // A step that failed has been printed and counted; what follows it cannot be tried.
         _ = run(profile, only, &mut report) => {}
@@ -56,7 +56,7 @@ struct Only {
     mirror: bool,
 }
 
-async fn run(profile: Profile, only: Only, report: &mut Report) -> Result<()> {
+async fn run(profile: Profile, only: Only, report: &mut StepReport) -> Result<()> {
     report.heading("Tools, in .e2e/");
     let emulator = report.step("the emulated AWS is installed", tools::emulator())?;
     let registry = tools::docker_registry();
@@ -81,7 +81,7 @@ async fn run(profile: Profile, only: Only, report: &mut Report) -> Result<()> {
         Err(_) => Ok(Hub::in_process()),
     };
     let hub = report.step("Docker Hub answers", hub)?;
-    let scaling = report.step("Application Auto Scaling answers", Scaling::start(case_d::SCALED, 1, 4).await)?;
+    let scaling = report.step("Application Auto Scaling answers", PlayedScaling::start(case_d::SCALED, 1, 4).await)?;
     let emulator = report.step("the rest of the emulated AWS answers", Emulator::start(&emulator, &scaling).await)?;
     let registry = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com");
     let endpoints = format!("docker.io={},{registry}={}", hub.endpoint(), emulator.endpoint());
@@ -95,8 +95,10 @@ async fn run(profile: Profile, only: Only, report: &mut Report) -> Result<()> {
         ("AllowLocalResponseUrl", "true"),
         ("MirrorConfigParameter", mirror::PARAMETER),
     ];
-    let stack =
-        report.step("the template is deployed by change set", Stack::deploy(emulator, &packed, &parameters).await)?;
+    let stack = report.step(
+        "the template is deployed by change set",
+        EmulatedStack::deploy(emulator, &packed, &parameters).await,
+    )?;
 
     // Each is played whatever became of the one before it; every failure is in the report.
     if only.gate || only.mirror {

@@ -8,10 +8,10 @@ use std::cell::OnceCell;
 use std::process::ExitCode;
 
 use pullsafe::clock;
-use tools::e2e::{Context as _, Result, ensure};
-use tools::figures::account::Account;
+use tools::e2e::{Result, WhatWasTried as _, ensure};
+use tools::figures::account::PlayedAccount;
 use tools::figures::build::{BUILD, Binaries};
-use tools::figures::report::Report;
+use tools::figures::report::FiguresDocument;
 use tools::figures::{crates, load, logs, machine, size, speed, start, storm, tree, trips};
 
 const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "log", "trips", "storm", "cost"];
@@ -51,7 +51,8 @@ fn finished(result: Result<()>) -> ExitCode {
 
 async fn run(chosen: &[String], write: bool) -> Result<()> {
     let now = clock::system()();
-    let mut report = Report::taken(now.to_string().split('T').next().unwrap_or_default(), &machine::describe());
+    let mut report =
+        FiguresDocument::taken(now.to_string().split('T').next().unwrap_or_default(), &machine::describe());
     // Built when the first part needs them: some parts measure the domain alone.
     let built = OnceCell::new();
     let binaries = || match built.get() {
@@ -62,7 +63,7 @@ async fn run(chosen: &[String], write: bool) -> Result<()> {
         match *part {
             "size" => size::measure(binaries()?, &mut report)?,
             "crates" => crates::measure(binaries()?, &mut report)?,
-            "start" => start::measure(binaries()?, &Account::new(now), &mut report).await?,
+            "start" => start::measure(binaries()?, &PlayedAccount::new(now), &mut report).await?,
             "memory" => load::memory(&binaries()?.function("remediator"), &mut report).await?,
             "events" => load::throughput(&binaries()?.function("remediator"), &mut report).await?,
             "pure" => speed::measure(&mut report)?,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::e2e::tools::{folder, run};
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 /// What the browser needs besides the libraries that apt finds missing: something to write with.
 const PACKAGES: &[&str] = &["chromium-headless-shell", "fonts-dejavu-core", "fontconfig-config"];

@@ -5,8 +5,8 @@ use std::path::Path;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::session::Session;
-use crate::e2e::{Context as _, Result, ensure};
+use super::session::BrowserSession;
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 /// How a page is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ impl View {
 
 /// What a page must have.
 #[derive(Debug, Clone)]
-pub struct Expected {
+pub struct ExpectedPage {
     /// Elements, as selectors of CSS.
     pub elements: Vec<&'static str>,
     /// Texts that a reader sees.
@@ -49,7 +49,13 @@ pub struct Expected {
 ///
 /// # Errors
 /// If anything does not hold.
-pub async fn look(session: &mut Session, page: &Path, view: View, expected: &Expected, picture: &Path) -> Result<()> {
+pub async fn look(
+    session: &mut BrowserSession,
+    page: &Path,
+    view: View,
+    expected: &ExpectedPage,
+    picture: &Path,
+) -> Result<()> {
     open(session, page, view).await?;
     nothing_went_wrong(&session.take_events(), page)?;
     has(session, expected).await?;
@@ -66,7 +72,7 @@ pub async fn look(session: &mut Session, page: &Path, view: View, expected: &Exp
 ///
 /// # Errors
 /// If the browser does not.
-pub async fn open(session: &mut Session, page: &Path, view: View) -> Result<()> {
+pub async fn open(session: &mut BrowserSession, page: &Path, view: View) -> Result<()> {
     session.take_events();
     let metrics = json!({ "width": view.width, "height": 900, "deviceScaleFactor": 1, "mobile": view.phone });
     session.call("Emulation.setDeviceMetricsOverride", metrics).await?;
@@ -80,7 +86,7 @@ pub async fn open(session: &mut Session, page: &Path, view: View) -> Result<()> 
 ///
 /// # Errors
 /// If the browser makes none.
-pub async fn screenshot(session: &mut Session, part: Option<(u32, u32)>) -> Result<Vec<u8>> {
+pub async fn screenshot(session: &mut BrowserSession, part: Option<(u32, u32)>) -> Result<Vec<u8>> {
     let mut parameters = json!({ "format": "png", "captureBeyondViewport": true });
     if let Some((width, height)) = part {
         parameters["clip"] = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 0.75 });
@@ -111,7 +117,7 @@ fn nothing_went_wrong(events: &[Value], page: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn has(session: &mut Session, expected: &Expected) -> Result<()> {
+async fn has(session: &mut BrowserSession, expected: &ExpectedPage) -> Result<()> {
     for selector in &expected.elements {
         let found = session.evaluate(&format!("document.querySelectorAll({}).length", json!(selector))).await?;
         ensure(found.as_u64().is_some_and(|count| count > 0), format!("there is no {selector}"))?;
@@ -147,7 +153,7 @@ async fn has(session: &mut Session, expected: &Expected) -> Result<()> {
 
 /// Nothing sticks out of the window or has to be scrolled sideways but what was unfolded, and nothing of the drawing
 /// out of the drawing.
-async fn fits(session: &mut Session, view: View) -> Result<()> {
+async fn fits(session: &mut BrowserSession, view: View) -> Result<()> {
     let width = session
         .evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
         .await?;
@@ -174,7 +180,7 @@ async fn fits(session: &mut Session, view: View) -> Result<()> {
 }
 
 /// Texts stand out from their ground as WCAG asks for (4.5 to 1).
-async fn legible(session: &mut Session) -> Result<()> {
+async fn legible(session: &mut BrowserSession) -> Result<()> {
     let pale = r"(() => {
         const channels = text => { const found = text.match(/[\d.]+/g).map(Number); return found.length > 3 && found[3] === 0 ? null : found; };
         const luminance = ([r, g, b]) => { const f = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };

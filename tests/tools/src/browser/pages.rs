@@ -4,25 +4,25 @@
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
 use pullsafe_incident::incident::Incident;
-use pullsafe_incident::outbreak::Rules;
-use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
+use pullsafe_incident::outbreak::OutbreakRules;
+use pullsafe_incident::outlook::{NextLaunch, Outlook, OutlookCause, OutlookFinding};
 use pullsafe_report::outbreak::{self, OutbreakReport};
-use pullsafe_report::widget::{self, Board, Look, Theme};
+use pullsafe_report::widget::{self, Theme, WidgetContent, WidgetView};
 use pullsafe_report::{Report, html};
 
-use super::look::Expected;
+use super::look::ExpectedPage;
 use crate::demo;
 use scenarios::reported;
 
 /// A page, and what must be on it.
 #[derive(Debug)]
-pub struct Page {
+pub struct BrowserPage {
     /// A name for its file.
     pub name: &'static str,
     /// The file's content.
     pub html: String,
     /// What must be on it.
-    pub expected: Expected,
+    pub expected: ExpectedPage,
 }
 
 /// What would break a page if it were not escaped, or has no place to be broken.
@@ -36,7 +36,7 @@ const APP: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
 ///
 /// # Panics
 /// If the demo has no incident.
-pub async fn all() -> Vec<Page> {
+pub async fn all() -> Vec<BrowserPage> {
     let demo = demo::case_a::replay::with_pullsafe().await.report().expect("the demo has an incident");
     let (subject, incident, now) = reported::case_c().await;
     let case_c = Report::of(&subject, &incident, now);
@@ -92,37 +92,37 @@ pub async fn all() -> Vec<Page> {
     ]
 }
 
-fn report(name: &'static str, reports: &[Report], elements: &[&'static str], texts: &[&str]) -> Page {
+fn report(name: &'static str, reports: &[Report], elements: &[&'static str], texts: &[&str]) -> BrowserPage {
     let texts = texts.iter().map(|text| (*text).to_owned()).collect();
-    Page {
+    BrowserPage {
         name,
         html: html::page("Incidents", reports),
-        expected: Expected { elements: elements.to_vec(), texts, follows_theme: true },
+        expected: ExpectedPage { elements: elements.to_vec(), texts, follows_theme: true },
     }
 }
 
 /// Pages in which something is wrong, each with what it is: a look that finds nothing wrong with them finds nothing.
 ///
 /// The first is as plain as they are, and right.
-pub fn wrong() -> Vec<(&'static str, Page)> {
+pub fn wrong() -> Vec<(&'static str, BrowserPage)> {
     let page = |head: &str, body: &str| {
         let html = format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
              content=\"width=device-width\"><title>t</title>{head}\
              <body class=\"pullsafe\" style=\"margin:0;background:#fff\"><h1>Title</h1>{body}</body></html>"
         );
-        Page {
+        BrowserPage {
             name: "wrong",
             html,
-            expected: Expected {
+            expected: ExpectedPage {
                 elements: vec!["h1"],
                 texts: vec!["Title".to_owned()],
                 follows_theme: false,
             },
         }
     };
-    let missing = Page {
-        expected: Expected {
+    let missing = BrowserPage {
+        expected: ExpectedPage {
             elements: vec!["svg"],
             texts: Vec::new(),
             follows_theme: false,
@@ -157,10 +157,10 @@ fn outbreak(
     now: Timestamp,
     elements: &[&'static str],
     texts: &[&str],
-) -> Page {
+) -> BrowserPage {
     let reports: Vec<Report> = storm.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
-    let outbreaks = outbreak::of(storm, Rules::USUAL, now);
-    Page {
+    let outbreaks = outbreak::of(storm, OutbreakRules::USUAL, now);
+    BrowserPage {
         html: html::page_with("Incidents", &outbreaks, &reports),
         ..report(name, &[], &[elements, &["svg.quota", "h1", "h2", "table"]].concat(), texts)
     }
@@ -189,7 +189,7 @@ impl Shown {
         let reports = lasting.iter().map(|(subject, incident)| Report::of(subject, incident, now));
         Self {
             reports: reports.chain(open.iter().cloned()).collect(),
-            outbreaks: outbreak::of(&lasting, Rules::USUAL, now),
+            outbreaks: outbreak::of(&lasting, OutbreakRules::USUAL, now),
             outlook: outlook(image, now),
             warning,
             now,
@@ -199,15 +199,15 @@ impl Shown {
 
 /// The fragment, in a page as plain as can be, as wide as its dashboard makes it, which shows no action. Its theme is
 /// the dashboard's and not the reader's.
-fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> Page {
-    let board = Board {
+fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> BrowserPage {
+    let board = WidgetContent {
         reports: &shown.reports,
         outbreaks: &shown.outbreaks,
         outlooks: std::slice::from_ref(&shown.outlook),
         warning: shown.warning,
         answers: Some("arn:aws:lambda:eu-west-1:123456789012:function:pullsafe-RemediatorFunction-1A2B3C4D5E6F"),
     };
-    let fragment = widget::board(&board, Look { theme, width: Some(width), now: shown.now });
+    let fragment = widget::board(&board, WidgetView { theme, width: Some(width), now: shown.now });
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>w</title><style>cwdb-action{{display:none}}</style><body \
@@ -226,17 +226,17 @@ fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> Page {
     let elements = ["h3", ".asks", "table", "svg.quota"];
     // In half a dashboard there is no room for pictures.
     let elements = if width >= 700 { elements.to_vec() } else { elements[..3].to_vec() };
-    Page {
+    BrowserPage {
         name,
         html,
-        expected: Expected { elements, texts, follows_theme: false },
+        expected: ExpectedPage { elements, texts, follows_theme: false },
     }
 }
 
 /// What is known to fail.
 fn outlook(image: &str, at: Timestamp) -> Outlook {
-    let trouble = Trouble::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
-    let finding = Finding {
+    let trouble = OutlookCause::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
+    let finding = OutlookFinding {
         container: "app".to_owned(),
         image: image.to_owned(),
         trouble,

@@ -11,14 +11,14 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::install::Chromium;
-use crate::e2e::{Context as _, Failure, Result};
+use crate::e2e::{Result, StepFailure, WhatWasTried as _};
 
 /// How long the browser may take for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running browser with one page. It ends when this is dropped.
 #[derive(Debug)]
-pub struct Session {
+pub struct BrowserSession {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
@@ -27,7 +27,7 @@ pub struct Session {
     events: Vec<Value>,
 }
 
-impl Session {
+impl BrowserSession {
     /// Starts a browser with a profile of its own in a folder, and opens an empty page.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Session {
             if answer["id"] != id {
                 self.events.push(answer);
             } else if answer["error"].is_object() {
-                return Err(Failure(format!("{method}: {}", answer["error"])));
+                return Err(StepFailure(format!("{method}: {}", answer["error"])));
             } else {
                 return Ok(answer["result"].take());
             }
@@ -139,7 +139,7 @@ impl Session {
     pub async fn evaluate(&mut self, expression: &str) -> Result<Value> {
         let answer = self.call("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true })).await?;
         match answer.get("exceptionDetails") {
-            Some(details) => Err(Failure(format!("{expression}: {details}"))),
+            Some(details) => Err(StepFailure(format!("{expression}: {details}"))),
             None => Ok(answer["result"]["value"].clone()),
         }
     }
@@ -152,7 +152,7 @@ impl Session {
             .context("read from the browser")?;
         if read == 0 {
             let status = self.child.wait().await.context("watch the browser")?;
-            return Err(Failure(format!(
+            return Err(StepFailure(format!(
                 "the browser ended ({status}) before {awaited}; see browser.log in its folder"
             )));
         }

@@ -6,16 +6,16 @@ use std::io;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_report::Report;
 use serde_json::{Value, json};
-use testkit::aws::sns::Published;
+use testkit::aws::sns::PublishedMessage;
 use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
 
 use scenarios::reported;
 use scenarios::world::{CLUSTER, Setup, World};
-use testkit::aws::service::Service as _;
+use testkit::aws::service::FakeService as _;
 
 use super::stage::{Paint, section};
-use super::{DemoError, Stage, Told};
+use super::{CaseReport, DemoError, DemoStage};
 
 const REPOSITORY: &str = "app-mp";
 const IMAGE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app-mp:3f2c1ab";
@@ -27,18 +27,18 @@ const PUSHED_AFTER: i64 = 90;
 const WATCHED: i64 = 120;
 
 /// One world, and what could be seen in it.
-struct Replay {
+struct ReplayD {
     start: Timestamp,
     pushed: Timestamp,
     /// Launches that failed before the image was pushed.
     failed: usize,
-    told: Vec<Published>,
+    told: Vec<PublishedMessage>,
     /// When every task ran.
     ran: Option<Timestamp>,
     world: World,
 }
 
-pub(super) async fn tell(stage: &mut Stage<'_>) -> Told {
+pub(super) async fn tell(stage: &mut DemoStage<'_>) -> CaseReport {
     opening(stage)?;
     stage.working("two hours without pullsafe");
     let left = Box::pin(play(Setup::new().without_pullsafe())).await;
@@ -56,7 +56,7 @@ pub(super) async fn tell(stage: &mut Stage<'_>) -> Told {
         .map(|incident| Report::of(&reported::subject(), &incident, right.world.clock.now())))
 }
 
-async fn play(setup: Setup) -> Replay {
+async fn play(setup: Setup) -> ReplayD {
     let mut world = setup.paced(Pacing::default()).build();
     let start = world.clock.now();
     world.images.store().create_repository(REPOSITORY, Mutability::Mutable);
@@ -79,7 +79,7 @@ async fn play(setup: Setup) -> Replay {
             ran = Some(world.clock.now());
         }
     }
-    Replay { start, pushed, failed, told: world.told(), ran, world }
+    ReplayD { start, pushed, failed, told: world.told(), ran, world }
 }
 
 fn stopped_tasks(world: &World) -> Vec<String> {
@@ -93,7 +93,7 @@ fn stopped_tasks(world: &World) -> Vec<String> {
         .collect()
 }
 
-fn opening(stage: &mut Stage<'_>) -> io::Result<()> {
+fn opening(stage: &mut DemoStage<'_>) -> io::Result<()> {
     stage.line("")?;
     let title = stage.paint(Paint::Bold, "pullsafe: chicken and egg, replayed");
     stage.line(&format!(" {title}"))?;
@@ -105,7 +105,7 @@ fn opening(stage: &mut Stage<'_>) -> io::Result<()> {
     ))
 }
 
-fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
+fn left_alone(stage: &mut DemoStage<'_>, replay: &ReplayD) -> io::Result<()> {
     stage.heading("1. Left alone")?;
     stage.moment(replay.start, Paint::Plain, "the service is created")?;
     stage.moment(replay.pushed, Paint::Red, &format!("{} tasks have failed: the image is not there", replay.failed))?;
@@ -124,7 +124,7 @@ fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
     }
 }
 
-fn with_pullsafe(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
+fn with_pullsafe(stage: &mut DemoStage<'_>, replay: &ReplayD) -> io::Result<()> {
     stage.heading("2. The same, with pullsafe in act mode")?;
     stage.moment(replay.start, Paint::Plain, "the service is created")?;
     let mut pushed = false;
@@ -149,8 +149,8 @@ fn with_pullsafe(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
     Ok(())
 }
 
-fn closing(stage: &mut Stage<'_>, left: &Replay, right: &Replay) -> io::Result<()> {
-    let after = |replay: &Replay| match replay.ran {
+fn closing(stage: &mut DemoStage<'_>, left: &ReplayD, right: &ReplayD) -> io::Result<()> {
+    let after = |replay: &ReplayD| match replay.ran {
         Some(at) => format!("{} s after the push", at.seconds_since(replay.pushed)),
         None => format!("not yet, {} minutes after the push", WATCHED - PUSHED_AFTER),
     };
@@ -165,7 +165,7 @@ fn closing(stage: &mut Stage<'_>, left: &Replay, right: &Replay) -> io::Result<(
 }
 
 /// What has to be so.
-fn faults(left: &Replay, right: &Replay) -> Vec<String> {
+fn faults(left: &ReplayD, right: &ReplayD) -> Vec<String> {
     let mut faults = Vec::new();
     let subjects: Vec<&str> = right.told.iter().filter_map(|notice| notice.subject.as_deref()).collect();
     for word in ["paused", "restored", "resolved"] {

@@ -19,7 +19,7 @@ use std::pin::Pin;
 
 use pullsafe_report::Report;
 
-pub use stage::Stage;
+pub use stage::DemoStage;
 
 /// Why the demo did not end as it should.
 #[derive(Debug, thiserror::Error)]
@@ -33,23 +33,23 @@ pub enum DemoError {
 }
 
 /// What a case leaves: the report of its incident, where one is worth a page.
-pub type Told = Result<Option<Report>, DemoError>;
+pub type CaseReport = Result<Option<Report>, DemoError>;
 
 /// A case that can be played.
-pub struct Case {
+pub struct DemoCase {
     /// What it is asked for by.
     pub name: &'static str,
     /// What it is about.
     pub about: &'static str,
-    tell: for<'a, 'b> fn(&'a mut Stage<'b>) -> Pin<Box<dyn Future<Output = Told> + 'a>>,
+    tell: for<'a, 'b> fn(&'a mut DemoStage<'b>) -> Pin<Box<dyn Future<Output = CaseReport> + 'a>>,
 }
 
-impl Case {
+impl DemoCase {
     /// Plays it, tells it, and says whether it went as it should.
     ///
     /// # Errors
     /// If a line cannot be written, or the outcome is not the expected one; the story is told in that case too.
-    pub async fn run(&self, stage: &mut Stage<'_>) -> Told {
+    pub async fn run(&self, stage: &mut DemoStage<'_>) -> CaseReport {
         // Standard output is the story's.
         pullsafe_aws::telemetry::send_metrics_to(|_| {});
         (self.tell)(stage).await
@@ -57,18 +57,18 @@ impl Case {
 }
 
 /// Every case, the first by default.
-pub const CASES: &[Case] = &[
-    Case {
+pub const CASES: &[DemoCase] = &[
+    DemoCase {
         name: "a",
         about: "the rate-limit loop: Docker Hub answers 429, and every failed task spends more",
         tell: |stage| Box::pin(case_a::tell(stage)),
     },
-    Case {
+    DemoCase {
         name: "d",
         about: "chicken and egg: the service is created before its image is pushed",
         tell: |stage| Box::pin(case_d::tell(stage)),
     },
-    Case {
+    DemoCase {
         name: "storm",
         about: "the quota of one address is gone, and forty services meet it at once",
         tell: |stage| Box::pin(storm::tell(stage)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pullsafe::foreign;
 
 use super::stage::WIDTH;
-use super::{DemoError, Stage, case_a};
+use super::{DemoError, DemoStage, case_a};
 
 /// Rows that are seen at a time.
 const ROWS: usize = 30;
@@ -21,10 +21,10 @@ const REST_MILLIS: u64 = 12_000;
 
 /// Lines with the moment in which they came.
 #[derive(Debug, Default)]
-pub struct Tape(RefCell<Inner>);
+pub struct Tape(RefCell<RecordingInner>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct RecordingInner {
     lines: Vec<(u64, String)>,
     begun: Vec<u8>,
     now: u64,
@@ -151,7 +151,7 @@ pub async fn record() -> Result<String, DemoError> {
     let tape = Tape::default();
     let mut out = &tape;
     let mut pause = |time| tape.pause(time);
-    case_a::tell_shortly(&mut Stage::new(&mut out, true, &mut pause, &mut |_| ())).await?;
+    case_a::tell_shortly(&mut DemoStage::new(&mut out, true, &mut pause, &mut |_| ())).await?;
     Ok(tape.svg())
 }
 

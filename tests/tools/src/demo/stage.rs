@@ -43,7 +43,7 @@ impl Paint {
 }
 
 /// A place to tell a story.
-pub struct Stage<'a> {
+pub struct DemoStage<'a> {
     out: &'a mut dyn Write,
     colours: bool,
     pause: &'a mut dyn FnMut(Duration),
@@ -51,7 +51,7 @@ pub struct Stage<'a> {
     progress: &'a mut dyn FnMut(&str),
 }
 
-impl<'a> Stage<'a> {
+impl<'a> DemoStage<'a> {
     /// Tells to this writer; `pause` is called where a person needs time to read, `progress` where one would wonder
     /// what is going on.
     pub fn new(

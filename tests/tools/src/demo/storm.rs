@@ -4,13 +4,13 @@ use scenarios::storm::Storm;
 use scenarios::world::Setup;
 
 use super::stage::Paint;
-use super::{DemoError, Stage, Told};
+use super::{CaseReport, DemoError, DemoStage};
 
 const SERVICES: usize = 40;
 /// How soon every service has to run on the mirror.
 const IN_TIME: i64 = 15 * 60;
 
-pub(super) async fn tell(stage: &mut Stage<'_>) -> Told {
+pub(super) async fn tell(stage: &mut DemoStage<'_>) -> CaseReport {
     stage.line("")?;
     let title = stage.paint(Paint::Bold, "pullsafe: a storm, replayed");
     stage.line(&format!(" {title}"))?;

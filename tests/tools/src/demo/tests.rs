@@ -5,7 +5,7 @@ use std::path::Path;
 use pullsafe::timestamp::Timestamp;
 
 use super::stage::{Paint, wrap};
-use super::{CASES, Stage, recording};
+use super::{CASES, DemoStage, recording};
 
 /// Case A has a test of its own.
 #[tokio::test]
@@ -13,7 +13,7 @@ async fn every_case_ends_well() {
     for case in CASES.iter().skip(1) {
         let (mut out, mut working) = (Vec::new(), Vec::new());
         let told = case
-            .run(&mut Stage::new(&mut out, false, &mut |_| (), &mut |what: &str| working.push(what.to_owned())))
+            .run(&mut DemoStage::new(&mut out, false, &mut |_| (), &mut |what: &str| working.push(what.to_owned())))
             .await;
         let story = String::from_utf8(out).unwrap();
         assert!(told.is_ok(), "{}: {:?}\n{story}", case.name, told.err());
@@ -42,7 +42,7 @@ fn colours_change_nothing_but_the_colour() {
     let told = |colours: bool| {
         let mut out = Vec::new();
         let (mut pause, mut progress) = (|_| (), |_: &str| ());
-        let mut stage = Stage::new(&mut out, colours, &mut pause, &mut progress);
+        let mut stage = DemoStage::new(&mut out, colours, &mut pause, &mut progress);
         stage.heading("Heading").unwrap();
         stage.row(Timestamp::from_millis(1_768_506_421_000), Paint::Red, "text", 44).unwrap();
         stage.detail(Paint::Dim, "more").unwrap();

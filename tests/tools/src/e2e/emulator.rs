@@ -7,12 +7,12 @@ use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use http::Method;
 use serde_json::Value;
 
-use super::http::{Answer, Http};
-use super::process::{Process, command, free_port};
+use super::http::{EmulatorHttp, HttpAnswer};
+use super::process::{ChildProcess, command, free_port};
 use super::recorder::Recorder;
-use super::scaling::{self, Scaling};
+use super::scaling::{self, PlayedScaling};
 use super::tools::folder;
-use super::{Context as _, Failure, Result};
+use super::{Result, StepFailure, WhatWasTried as _};
 
 /// The account of `events/`. The emulator takes an access key of twelve digits for the account.
 pub const ACCOUNT: &str = "123456789012";
@@ -26,8 +26,8 @@ const TRIES: usize = 3;
 #[derive(Debug)]
 pub struct Emulator {
     endpoint: String,
-    http: Http,
-    process: Process,
+    http: EmulatorHttp,
+    process: ChildProcess,
     // Listens as long as the emulator does.
     _recorder: Option<Recorder>,
 }
@@ -37,8 +37,8 @@ impl Emulator {
     ///
     /// # Errors
     /// If it does not start.
-    pub async fn start(program: &Path, scaling: &Scaling) -> Result<Self> {
-        let mut last = Failure("never tried".to_owned());
+    pub async fn start(program: &Path, scaling: &PlayedScaling) -> Result<Self> {
+        let mut last = StepFailure("never tried".to_owned());
         for _ in 0..TRIES {
             match Self::try_start(program, scaling).await {
                 Ok(emulator) => return Ok(emulator),
@@ -48,8 +48,8 @@ impl Emulator {
         Err(last)
     }
 
-    async fn try_start(program: &Path, scaling: &Scaling) -> Result<Self> {
-        let (port, http) = (free_port()?, Http::default());
+    async fn try_start(program: &Path, scaling: &PlayedScaling) -> Result<Self> {
+        let (port, http) = (free_port()?, EmulatorHttp::default());
         // It unpacks every function that it runs, and leaves it there.
         let scratch = folder().join("scratch");
         match std::fs::remove_dir_all(&scratch) {
@@ -72,7 +72,7 @@ impl Emulator {
             ("MINISTACK_REGION", REGION),
             ("MINISTACK_ACCOUNT_ID", ACCOUNT),
         ]);
-        let mut process = Process::start("the emulator", &mut command, &folder().join("emulator.log"))?;
+        let mut process = ChildProcess::start("the emulator", &mut command, &folder().join("emulator.log"))?;
         process.until_it_answers(&http, &format!("{endpoint}/_ministack/health")).await?;
         Ok(Self { endpoint, http, process, _recorder: recorder })
     }
@@ -127,7 +127,7 @@ impl Emulator {
         path: &str,
         headers: &[(&str, &str)],
         body: Vec<u8>,
-    ) -> Result<Answer> {
+    ) -> Result<HttpAnswer> {
         let credential = format!(
             "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, \
              Signature=0"

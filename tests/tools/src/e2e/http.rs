@@ -7,15 +7,15 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use super::{Context as _, Failure, Result};
+use super::{Result, StepFailure, WhatWasTried as _};
 
 /// A client.
 #[derive(Debug, Clone)]
-pub struct Http(Client<HttpConnector, Full<Bytes>>);
+pub struct EmulatorHttp(Client<HttpConnector, Full<Bytes>>);
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// The status code.
     pub status: u16,
     /// The headers.
@@ -24,20 +24,20 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// A header's value, empty if there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
-impl Default for Http {
+impl Default for EmulatorHttp {
     fn default() -> Self {
         Self(Client::builder(TokioExecutor::new()).build_http())
     }
 }
 
-impl Http {
+impl EmulatorHttp {
     /// Sends one request. Any status is an answer.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl Http {
         url: &str,
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
-    ) -> Result<Answer> {
+    ) -> Result<HttpAnswer> {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -56,14 +56,14 @@ impl Http {
         let request = request.body(Full::new(body.into())).context(url)?;
         let (parts, body) = self.0.request(request).await.context(url)?.into_parts();
         let body = body.collect().await.context(url)?.to_bytes();
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+        Ok(HttpAnswer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
     /// GET.
     ///
     /// # Errors
     /// If there is no answer.
-    pub async fn get(&self, url: &str) -> Result<Answer> {
+    pub async fn get(&self, url: &str) -> Result<HttpAnswer> {
         self.send(Method::GET, url, &[], Bytes::new()).await
     }
 
@@ -77,11 +77,11 @@ impl Http {
         url: &str,
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
-    ) -> Result<Answer> {
+    ) -> Result<HttpAnswer> {
         let answer = self.send(method.clone(), url, headers, body).await?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
-        Err(Failure(format!("{method} {url}: {} {}", answer.status, String::from_utf8_lossy(&answer.body))))
+        Err(StepFailure(format!("{method} {url}: {} {}", answer.status, String::from_utf8_lossy(&answer.body))))
     }
 }

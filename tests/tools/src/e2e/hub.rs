@@ -9,10 +9,10 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::http::Http;
-use super::process::{Process, command, free_port};
+use super::http::EmulatorHttp;
+use super::process::{ChildProcess, command, free_port};
 use super::tools::folder;
-use super::{Context as _, Result, ensure};
+use super::{Result, WhatWasTried as _, ensure};
 use testkit::clock::VirtualClock;
 use testkit::registry::{HubOptions, ImageStore, RegistryServer, Sample};
 
@@ -20,14 +20,14 @@ use testkit::registry::{HubOptions, ImageStore, RegistryServer, Sample};
 #[derive(Debug)]
 pub struct Hub {
     endpoint: String,
-    http: Http,
-    kind: Kind,
+    http: EmulatorHttp,
+    kind: HubKind,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum HubKind {
     /// A program that others have written, and open to everybody.
-    DockerRegistry(Process),
+    DockerRegistry(ChildProcess),
     /// Our own, which plays Docker Hub's tokens and quota too.
     InProcess(RegistryServer),
 }
@@ -38,7 +38,7 @@ impl Hub {
     /// # Errors
     /// If it does not start.
     pub async fn start(program: &Path) -> Result<Self> {
-        let (port, http) = (free_port()?, Http::default());
+        let (port, http) = (free_port()?, EmulatorHttp::default());
         let storage = folder().join("docker-registry-storage");
         if storage.exists() {
             fs::remove_dir_all(&storage).context("empty the registry")?;
@@ -52,10 +52,10 @@ impl Hub {
         fs::write(&config, lines).context("configure the registry")?;
         let mut command = command(program);
         command.arg("serve").arg(&config).env("OTEL_TRACES_EXPORTER", "none");
-        let mut process = Process::start("the registry", &mut command, &folder().join("docker-registry.log"))?;
+        let mut process = ChildProcess::start("the registry", &mut command, &folder().join("docker-registry.log"))?;
         let endpoint = format!("http://127.0.0.1:{port}");
         process.until_it_answers(&http, &format!("{endpoint}/v2/")).await?;
-        Ok(Self { endpoint, http, kind: Kind::DockerRegistry(process) })
+        Ok(Self { endpoint, http, kind: HubKind::DockerRegistry(process) })
     }
 
     /// Starts the registry of this process, empty.
@@ -64,8 +64,8 @@ impl Hub {
         let server = RegistryServer::hub(&store, HubOptions::default());
         Self {
             endpoint: server.url().to_owned(),
-            http: Http::default(),
-            kind: Kind::InProcess(server),
+            http: EmulatorHttp::default(),
+            kind: HubKind::InProcess(server),
         }
     }
 
@@ -81,11 +81,11 @@ impl Hub {
     pub fn manifest_requests(&self, repository: &str) -> Result<Vec<(String, String)>> {
         let prefix = format!("/v2/{repository}/manifests/");
         Ok(match &self.kind {
-            Kind::DockerRegistry(process) => {
+            HubKind::DockerRegistry(process) => {
                 let log = fs::read_to_string(process.log()).context("read the registry's log")?;
                 log.lines().filter_map(|line| requested(line, &prefix)).collect()
             }
-            Kind::InProcess(server) => {
+            HubKind::InProcess(server) => {
                 let named = |path: &str| path.strip_prefix(&prefix).map(str::to_owned);
                 server
                     .log()
@@ -102,9 +102,9 @@ impl Hub {
     /// If the registry refuses.
     pub async fn push(&self, repository: &str, tag: &str) -> Result<String> {
         match &self.kind {
-            Kind::DockerRegistry(_) => push(&self.http, &self.endpoint, &[], repository, tag).await,
+            HubKind::DockerRegistry(_) => push(&self.http, &self.endpoint, &[], repository, tag).await,
             // Past its server: only owners may push to Docker Hub.
-            Kind::InProcess(server) => {
+            HubKind::InProcess(server) => {
                 let image = Sample::new(1).build();
                 image.push(server.store(), repository, tag);
                 Ok(image.top.digest.to_string())
@@ -125,7 +125,7 @@ fn requested(line: &str, prefix: &str) -> Option<(String, String)> {
 /// # Errors
 /// If the registry refuses.
 pub async fn push(
-    http: &Http,
+    http: &EmulatorHttp,
     endpoint: &str,
     headers: &[(&str, &str)],
     repository: &str,
@@ -140,7 +140,7 @@ pub async fn push(
 /// # Errors
 /// If the registry refuses.
 pub async fn push_index(
-    http: &Http,
+    http: &EmulatorHttp,
     endpoint: &str,
     headers: &[(&str, &str)],
     repository: &str,
@@ -157,7 +157,7 @@ pub async fn push_index(
 
 /// Pushes layer and config of an image; returns its manifest.
 async fn push_blobs(
-    http: &Http,
+    http: &EmulatorHttp,
     endpoint: &str,
     headers: &[(&str, &str)],
     repository: &str,
@@ -195,7 +195,7 @@ async fn push_blobs(
 }
 
 async fn push_manifest(
-    http: &Http,
+    http: &EmulatorHttp,
     endpoint: &str,
     headers: &[(&str, &str)],
     repository: &str,

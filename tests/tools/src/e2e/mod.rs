@@ -25,13 +25,13 @@ use std::fmt::Display;
 /// Why a step failed, for a person to read: what was tried, then what went wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Failure(pub String);
+pub struct StepFailure(pub String);
 
 /// What a step of the run gives.
-pub type Result<T, E = Failure> = std::result::Result<T, E>;
+pub type Result<T, E = StepFailure> = std::result::Result<T, E>;
 
 /// Turns any error into a [`Failure`] that says what was tried.
-pub trait Context<T> {
+pub trait WhatWasTried<T> {
     /// Adds what was tried.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ pub trait Context<T> {
     fn context(self, tried: impl Display) -> Result<T>;
 }
 
-impl<T, E: std::error::Error> Context<T> for std::result::Result<T, E> {
+impl<T, E: std::error::Error> WhatWasTried<T> for std::result::Result<T, E> {
     fn context(self, tried: impl Display) -> Result<T> {
         self.map_err(|error| {
             let mut text = format!("{tried}: {error}");
@@ -48,14 +48,14 @@ impl<T, E: std::error::Error> Context<T> for std::result::Result<T, E> {
                 text = format!("{text}: {cause}");
                 source = cause.source();
             }
-            Failure(text)
+            StepFailure(text)
         })
     }
 }
 
-impl<T> Context<T> for Option<T> {
+impl<T> WhatWasTried<T> for Option<T> {
     fn context(self, tried: impl Display) -> Result<T> {
-        self.ok_or_else(|| Failure(tried.to_string()))
+        self.ok_or_else(|| StepFailure(tried.to_string()))
     }
 }
 

@@ -9,7 +9,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::tools::{folder, project};
-use super::{Context as _, Result, ensure};
+use super::{Result, WhatWasTried as _, ensure};
 
 /// The functions' packages, which are the names of their binaries too.
 pub const FUNCTIONS: &[&str] = &["remediator", "mirror", "image-gate", "widget", "probe"];

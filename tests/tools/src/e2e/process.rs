@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::http::Http;
-use super::{Context as _, Failure, Result};
+use super::http::EmulatorHttp;
+use super::{Result, StepFailure, WhatWasTried as _};
 
 /// How long a program may take until it answers.
 const READY: Duration = Duration::from_secs(30);
 
 /// A started program, in a process group of its own, so that what it starts ends with it.
 #[derive(Debug)]
-pub struct Process {
+pub struct ChildProcess {
     name: &'static str,
     child: Child,
     log: PathBuf,
 }
 
-impl Process {
+impl ChildProcess {
     /// Starts it; what it writes goes to the log file.
     ///
     /// # Errors
@@ -42,17 +42,17 @@ impl Process {
     ///
     /// # Errors
     /// If it ends before, or does not answer in time.
-    pub async fn until_it_answers(&mut self, http: &Http, url: &str) -> Result<()> {
+    pub async fn until_it_answers(&mut self, http: &EmulatorHttp, url: &str) -> Result<()> {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().context(format!("watch {}", self.name))? {
-                return Err(Failure(format!("{} ended: {status}; see {}", self.name, self.log.display())));
+                return Err(StepFailure(format!("{} ended: {status}; see {}", self.name, self.log.display())));
             }
             if http.get(url).await.is_ok_and(|answer| answer.status == 200) {
                 return Ok(());
             }
             if begin.elapsed() > READY {
-                return Err(Failure(format!("{} does not answer at {url}; see {}", self.name, self.log.display())));
+                return Err(StepFailure(format!("{} does not answer at {url}; see {}", self.name, self.log.display())));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -70,7 +70,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         // First politely, so that it can end what it started outside its group.
         self.signal("TERM");

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::http::Http;
-use super::{Context as _, Result};
+use super::http::EmulatorHttp;
+use super::{Result, WhatWasTried as _};
 use testkit::aws::record;
 
 /// Headers that belong to one connection, or that a new request gets anew.
@@ -37,7 +37,7 @@ impl Recorder {
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("find a free port")?;
         let endpoint = format!("http://{}", listener.local_addr().context("find a free port")?);
-        let routes = Router::new().fallback(pass_on).with_state((Http::default(), behind.to_owned()));
+        let routes = Router::new().fallback(pass_on).with_state((EmulatorHttp::default(), behind.to_owned()));
         let task = tokio::spawn(async move {
             // An end by an error shows as a call that gets no answer.
             axum::serve(listener, routes).await.ok();
@@ -58,7 +58,7 @@ impl Drop for Recorder {
 }
 
 async fn pass_on(
-    State((http, behind)): State<(Http, String)>,
+    State((http, behind)): State<(EmulatorHttp, String)>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,

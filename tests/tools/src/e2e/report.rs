@@ -6,19 +6,19 @@ use super::Result;
 
 /// Counts and prints steps.
 #[derive(Debug)]
-pub struct Report {
+pub struct StepReport {
     passed: u32,
     failed: u32,
     last: Instant,
 }
 
-impl Default for Report {
+impl Default for StepReport {
     fn default() -> Self {
         Self { passed: 0, failed: 0, last: Instant::now() }
     }
 }
 
-impl Report {
+impl StepReport {
     /// Opens a group of steps.
     pub fn heading(&mut self, text: &str) {
         println!("\n{text}");

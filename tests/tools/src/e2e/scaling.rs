@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{Context as _, Result};
+use super::{Result, WhatWasTried as _};
 use testkit::aws::autoscaling::AutoScaling;
-use testkit::aws::service::Service as _;
+use testkit::aws::service::FakeService as _;
 use testkit::clock::VirtualClock;
 
 /// What the SDK reads to find the service elsewhere than all others.
@@ -26,13 +26,13 @@ pub const VARIABLE: &str = "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING";
 
 /// A listening Application Auto Scaling. It stops when it is dropped.
 #[derive(Debug)]
-pub struct Scaling {
+pub struct PlayedScaling {
     endpoint: String,
     targets: AutoScaling,
     task: JoinHandle<()>,
 }
 
-impl Scaling {
+impl PlayedScaling {
     /// Starts it with one target: the resource (`service/<cluster>/<service>`), between these counts.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Scaling {
     }
 }
 
-impl Drop for Scaling {
+impl Drop for PlayedScaling {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::emulator::Emulator;
 use super::package::{Packed, template};
 use super::tools::project;
-use super::{Context as _, Failure, Result, ensure};
+use super::{Result, StepFailure, WhatWasTried as _, ensure};
 
 /// The stack's name; the functions are named after it.
 pub const NAME: &str = "pullsafe";
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a function answered.
 #[derive(Debug)]
-pub struct Invocation {
+pub struct InvocationResult {
     /// `Handled` or `Unhandled` if the function failed.
     pub error: Option<String>,
     /// What it returned, or its error.
@@ -31,7 +31,7 @@ pub struct Invocation {
 
 /// A deployed stack on a running emulator.
 #[derive(Debug)]
-pub struct Stack {
+pub struct EmulatedStack {
     emulator: Emulator,
     outputs: BTreeMap<String, String>,
     notifications: String,
@@ -49,7 +49,7 @@ pub struct Stack {
     pub sqs: aws_sdk_sqs::Client,
 }
 
-impl Stack {
+impl EmulatedStack {
     /// Uploads the functions, deploys the template by change set, and listens to the topic.
     ///
     /// # Errors
@@ -100,11 +100,11 @@ impl Stack {
     ///
     /// # Errors
     /// If the function cannot be invoked. That it failed is an answer.
-    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Invocation> {
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<InvocationResult> {
         let answer = self.post(function, "RequestResponse", event).await?;
         let payload = serde_json::from_slice(&answer.body).context("read the function's answer")?;
         let error = Some(answer.header("x-amz-function-error").to_owned()).filter(|error| !error.is_empty());
-        Ok(Invocation { error, payload })
+        Ok(InvocationResult { error, payload })
     }
 
     /// Invokes a function as EventBridge does: it answers nobody, and is tried again if it fails.
@@ -115,7 +115,7 @@ impl Stack {
         self.post(function, "Event", event).await.map(drop)
     }
 
-    async fn post(&self, function: &str, kind: &str, event: &Value) -> Result<super::http::Answer> {
+    async fn post(&self, function: &str, kind: &str, event: &Value) -> Result<super::http::HttpAnswer> {
         let path = format!("2015-03-31/functions/{}/invocations", self.function(function)?);
         self.emulator
             .call("lambda", Method::POST, &path, &[("x-amz-invocation-type", kind)], event.to_string().into_bytes())
@@ -323,7 +323,7 @@ async fn deploy(
         match set.status() {
             Some(ChangeSetStatus::CreateComplete) => break,
             Some(ChangeSetStatus::Failed) => {
-                return Err(Failure(format!("the change set failed: {}", set.status_reason().unwrap_or_default())));
+                return Err(StepFailure(format!("the change set failed: {}", set.status_reason().unwrap_or_default())));
             }
             _ => patient("the change set")?,
         }
@@ -347,7 +347,7 @@ async fn deploy(
             return Ok(stack.outputs().iter().filter_map(pair).collect());
         }
         if !status.ends_with("_IN_PROGRESS") {
-            return Err(Failure(format!("{status}: {}", why(cloudformation).await)));
+            return Err(StepFailure(format!("{status}: {}", why(cloudformation).await)));
         }
         patient("the stack")?;
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Context as _, Result, ensure};
+use super::{Result, WhatWasTried as _, ensure};
 
 /// What the emulated AWS consists of. The second one is what expands the SAM transform.
 const EMULATOR: &[&str] = &["ministack==1.5.33", "aws-sam-translator==1.115.0"];

@@ -8,14 +8,14 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::events::Stopping;
-use crate::e2e::{Context as _, Result};
+use crate::e2e::{Result, WhatWasTried as _};
 use scenarios::world::{CLUSTER, MIRROR_QUEUE, NAT, Setup, TABLE, TOPIC, WORK_QUEUE, World};
 use testkit::aws::server::Served;
 use testkit::aws::sns::Sns;
 use testkit::aws::sqs::Sqs;
 use testkit::aws::{ACCOUNT, REGION};
 use testkit::registry::{Mutability, Sample};
-use testkit::runtime_api::Config;
+use testkit::runtime_api::FunctionConfig;
 
 /// The image of Docker Hub that the mirror has.
 pub const MIRRORED: &str = "iseepatterns/court-case-backend:latest";
@@ -25,14 +25,14 @@ pub const NOT_MIRRORED: &str = "iseepatterns/court-case-frontend:latest";
 pub const OWN_REPOSITORY: &str = "app-mp";
 
 /// The account.
-pub struct Account {
+pub struct PlayedAccount {
     /// Everything in it.
     pub world: World,
     services: u32,
     tasks: u64,
 }
 
-impl Account {
+impl PlayedAccount {
     /// An account at this moment; pullsafe in it acts, and prepares deployments.
     ///
     /// # Panics
@@ -103,12 +103,12 @@ impl Account {
     ///
     /// # Errors
     /// If no port can be had.
-    pub async fn serve(&self, bootstrap: &std::path::Path) -> Result<(Served, Config)> {
+    pub async fn serve(&self, bootstrap: &std::path::Path) -> Result<(Served, FunctionConfig)> {
         let served = self.world.aws.serve().await.context("serve the fake AWS")?;
         let World { hub, ecr, public, images, .. } = &self.world;
         let endpoints =
             format!("docker.io={},{}={},public.ecr.aws={}", hub.url(), images.host(), ecr.url(), public.url());
-        let config = Config::new(bootstrap)
+        let config = FunctionConfig::new(bootstrap)
             .with("AWS_REGION", REGION)
             .with("AWS_ENDPOINT_URL", served.url())
             .with("PULLSAFE_MODE", "act")

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::e2e::package::FUNCTIONS;
 use crate::e2e::tools::project;
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 /// The command that builds them, for the document.
 pub const BUILD: &str = "cargo build --release -p remediator -p mirror -p image-gate -p widget -p probe -p yardstick";

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use super::build::Binaries;
-use super::report::{Report, megabytes, rounded, thousands};
+use super::report::{FiguresDocument, megabytes, rounded, thousands};
 use super::size::weigh;
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 /// Everything beyond these, in order of size, is one row.
 const MOST_ROWS: usize = 14;
@@ -21,7 +21,7 @@ const SDK: &str = "aws_sdk_";
 ///
 /// # Errors
 /// If it does not build, or there is no `nm`.
-pub fn measure(binaries: &Binaries, report: &mut Report) -> Result<()> {
+pub fn measure(binaries: &Binaries, report: &mut FiguresDocument) -> Result<()> {
     let with_symbols = binaries.with_symbols()?;
     let listing = symbols(&with_symbols)?;
     let sizes = by_crate(&listing);

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use pullsafe::clock;
 use serde_json::Value;
 
-use super::account::{Account, MIRRORED, OWN_REPOSITORY};
+use super::account::{MIRRORED, OWN_REPOSITORY, PlayedAccount};
 use super::events::{self, NOT_FOUND, QUOTA, SCALING, Stopping};
 use super::machine::{processor_seconds, resident_bytes};
-use super::report::{Goal, Report, megabytes, rounded};
+use super::report::{FiguresDocument, Goal, megabytes, rounded};
 use super::start::median;
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 use scenarios::world::WORK_QUEUE;
-use testkit::runtime_api::{Outcome, Runtime};
+use testkit::runtime_api::{FunctionOutcome, Runtime};
 
 /// How many events the memory is watched over.
 const EVENTS: usize = 1000;
@@ -31,7 +31,7 @@ const FRESH: usize = 10;
 ///
 /// # Errors
 /// If an event is not answered.
-pub async fn memory(bootstrap: &Path, report: &mut Report) -> Result<()> {
+pub async fn memory(bootstrap: &Path, report: &mut FiguresDocument) -> Result<()> {
     report.section("Memory of the remediator");
     report.prose(&format!(
         "One process, {EVENTS} events: in every ten, a service meets Docker Hub's quota and is moved, the same event \
@@ -42,7 +42,7 @@ pub async fn memory(bootstrap: &Path, report: &mut Report) -> Result<()> {
          queue. Resident, as \
          Linux counts it."
     ));
-    let mut account = Account::new(clock::system()());
+    let mut account = PlayedAccount::new(clock::system()());
     let (_served, config) = account.serve(bootstrap).await?;
     let mut runtime = Runtime::start(&config).await.context("start the remediator")?;
     let resident = |runtime: &Runtime| runtime.process_id().and_then(resident_bytes).unwrap_or_default();
@@ -98,7 +98,7 @@ pub async fn memory(bootstrap: &Path, report: &mut Report) -> Result<()> {
 }
 
 /// One turn of the mix.
-fn ten_events(account: &mut Account, cycle: usize) -> [Value; 10] {
+fn ten_events(account: &mut PlayedAccount, cycle: usize) -> [Value; 10] {
     let limited = account.service(MIRRORED);
     let tag = format!("v{cycle}");
     let image = account.own_image(&tag);
@@ -129,7 +129,7 @@ fn ten_events(account: &mut Account, cycle: usize) -> [Value; 10] {
 ///
 /// # Errors
 /// If an event is not answered as it should be.
-pub async fn throughput(bootstrap: &Path, report: &mut Report) -> Result<()> {
+pub async fn throughput(bootstrap: &Path, report: &mut FiguresDocument) -> Result<()> {
     report.section("Events of the remediator");
     report.prose(
         "Through a local Runtime API, one after the other, with every call to AWS and every request to a registry \
@@ -138,7 +138,7 @@ pub async fn throughput(bootstrap: &Path, report: &mut Report) -> Result<()> {
          is the function's \
          own time on the processor, in the program and in the kernel.",
     );
-    let mut account = Account::new(clock::system()());
+    let mut account = PlayedAccount::new(clock::system()());
     let (served, config) = account.serve(bootstrap).await?;
 
     for (what, is_cure) in
@@ -197,7 +197,7 @@ pub async fn throughput(bootstrap: &Path, report: &mut Report) -> Result<()> {
     runtime.stop().await.context("stop the remediator")
 }
 
-fn stop_of_new_service(account: &mut Account) -> Value {
+fn stop_of_new_service(account: &mut PlayedAccount) -> Value {
     let service: Stopping = account.service(MIRRORED);
     account.stop(&service, QUOTA)
 }
@@ -213,8 +213,8 @@ async fn expect(runtime: &mut Runtime, event: &Value, outcome: &str) -> Result<(
 
 async fn invoke(runtime: &mut Runtime, event: &Value) -> Result<Value> {
     match runtime.invoke(event).await.context("invoke the remediator")? {
-        Outcome::Response(answer) => Ok(answer),
-        Outcome::Error(error) => {
+        FunctionOutcome::Response(answer) => Ok(answer),
+        FunctionOutcome::Error(error) => {
             ensure(false, format!("the remediator failed: {error}; {:?}", runtime.lines().last()))?;
             Ok(error)
         }

@@ -4,9 +4,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::report::{Goal, Report, megabytes};
+use super::report::{FiguresDocument, Goal, megabytes};
 use crate::e2e::tools::project;
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 /// The command, for the document.
 pub const COMMAND: &str = "cargo run --release -p pullsafe-diagnosis --example long_log";
@@ -18,7 +18,7 @@ const MOST: f64 = 32.0;
 ///
 /// # Errors
 /// If it does not run.
-pub fn measure(report: &mut Report) -> Result<()> {
+pub fn measure(report: &mut FiguresDocument) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(project()).args(COMMAND.split_whitespace().skip(1)).stderr(Stdio::inherit());

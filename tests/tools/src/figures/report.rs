@@ -31,14 +31,14 @@ impl Goal {
 
 /// The document.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct FiguresDocument {
     taken: String,
     text: String,
     missed: Vec<String>,
     in_table: bool,
 }
 
-impl Report {
+impl FiguresDocument {
     /// A document of figures taken on this day, on this machine.
     pub fn taken(on: &str, machine: &str) -> Self {
         Self {
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_missed_goal_is_written_down_and_remembered() {
-        let mut report = Report::taken("2026-01-15", "2 cores");
+        let mut report = FiguresDocument::taken("2026-01-15", "2 cores");
         report.section("Sizes");
         report.figure("a.zip", "7 MB", Goal::at_most(6.0, "MB", 7.0));
         report.figure("b.zip", "5 MB", Goal::at_most(6.0, "MB", 5.0));

@@ -1,9 +1,9 @@
 //! What the functions weigh.
 
 use super::build::{Binaries, folder};
-use super::report::{Goal, Report, megabytes, thousands};
+use super::report::{FiguresDocument, Goal, megabytes, thousands};
 use crate::e2e::package::{FUNCTIONS, Profile, pack_one};
-use crate::e2e::{Context as _, Result};
+use crate::e2e::{Result, WhatWasTried as _};
 
 /// The largest zip that each function may be, in megabytes.
 fn limit(function: &str) -> f64 {
@@ -14,7 +14,7 @@ fn limit(function: &str) -> f64 {
 ///
 /// # Errors
 /// If a binary cannot be read or packed.
-pub fn measure(binaries: &Binaries, report: &mut Report) -> Result<()> {
+pub fn measure(binaries: &Binaries, report: &mut FiguresDocument) -> Result<()> {
     report.section("Size");
     report.prose("Of the zip that is uploaded, deflated at level 9, and of the binary in it. 1 MB is 1,000,000 bytes.");
     for function in FUNCTIONS {

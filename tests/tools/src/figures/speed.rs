@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::Value;
 
 use super::build::{cargo, target};
-use super::report::{Goal, Report, rounded};
-use crate::e2e::{Context as _, Result};
+use super::report::{FiguresDocument, Goal, rounded};
+use crate::e2e::{Result, WhatWasTried as _};
 
 /// The command, for the document.
 pub const BENCH: &str = "cargo bench -p remediator-decide --bench decide";
@@ -32,7 +32,7 @@ const BENCHES: &[(&str, &str, Option<u32>)] = &[
 ///
 /// # Errors
 /// If they do not run.
-pub fn measure(report: &mut Report) -> Result<()> {
+pub fn measure(report: &mut FiguresDocument) -> Result<()> {
     cargo(BENCH.split_whitespace().skip(1).chain(["--", "--noplot", "--quiet"]))?;
     report.section("The pure path");
     report.prose(&format!(

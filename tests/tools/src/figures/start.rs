@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::account::Account;
+use super::account::PlayedAccount;
 use super::build::Binaries;
-use super::report::{Goal, Report};
-use crate::e2e::{Context as _, Result};
-use testkit::runtime_api::{Config, Runtime};
+use super::report::{FiguresDocument, Goal};
+use crate::e2e::{Result, WhatWasTried as _};
+use testkit::runtime_api::{FunctionConfig, Runtime};
 
 /// How often each binary is started.
 pub const ROUNDS: usize = 40;
@@ -17,7 +17,7 @@ const MOST: f64 = 1.3;
 ///
 /// # Errors
 /// If one does not start.
-pub async fn measure(binaries: &Binaries, account: &Account, report: &mut Report) -> Result<()> {
+pub async fn measure(binaries: &Binaries, account: &PlayedAccount, report: &mut FiguresDocument) -> Result<()> {
     report.section("Start");
     report.prose(&format!(
         "From the start of the process to its first request for an event, beside a function that does nothing \
@@ -33,7 +33,7 @@ pub async fn measure(binaries: &Binaries, account: &Account, report: &mut Report
             // Nobody always comes after the same one.
             let which = (turn + round) % names.len();
             let bootstrap = if which == 0 { binaries.bare() } else { binaries.function(names[which]) };
-            let runtime = Runtime::start(&Config { bootstrap, ..config.clone() })
+            let runtime = Runtime::start(&FunctionConfig { bootstrap, ..config.clone() })
                 .await
                 .context(format!("start {}", names[which]))?;
             times[which].push(runtime.time_to_first_next());

@@ -8,7 +8,7 @@ use scenarios::cost::{Measured, PRICES, month, sums};
 use scenarios::storm::Storm;
 use scenarios::world::Setup;
 
-use super::report::{Goal, Report, thousands};
+use super::report::{FiguresDocument, Goal, thousands};
 use crate::e2e::Result;
 
 const SERVICES: usize = 1000;
@@ -17,7 +17,7 @@ const SERVICES: usize = 1000;
 ///
 /// # Errors
 /// None so far.
-pub async fn measure(report: &mut Report) -> Result<()> {
+pub async fn measure(report: &mut FiguresDocument) -> Result<()> {
     telemetry::send_metrics_to(|_| {});
     report.section("A storm");
     report.prose(&format!(
@@ -83,7 +83,7 @@ pub async fn measure(report: &mut Report) -> Result<()> {
 ///
 /// # Errors
 /// None so far.
-pub async fn cost(report: &mut Report) -> Result<()> {
+pub async fn cost(report: &mut FiguresDocument) -> Result<()> {
     telemetry::send_metrics_to(|_| {});
     let measured = Measured::count(include_str!("../../../../template.yaml")).await;
     report.section("What a month costs");

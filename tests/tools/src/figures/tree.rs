@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::build::{cargo, folder, target};
 use super::machine;
-use super::report::{Goal, Report, megabytes, rounded, thousands};
+use super::report::{FiguresDocument, Goal, megabytes, rounded, thousands};
 use super::start::median;
 use crate::e2e::tools::{project, ripgrep};
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 const ROUNDS: usize = 7;
 /// How often the memory of a running program is looked at.
@@ -21,7 +21,7 @@ const BEGIN: &str = "<!-- figures: made by `cargo figures scan` -->\n";
 const END: &str = "<!-- end of figures -->";
 
 /// A tree to scan: what it is like, how many files it has, and what they are.
-struct Tree {
+struct ScannedTree {
     name: &'static str,
     like: &'static str,
     files: usize,
@@ -30,8 +30,8 @@ struct Tree {
     file: fn(usize) -> (String, &'static str),
 }
 
-const TREES: [Tree; 2] = [
-    Tree {
+const TREES: [ScannedTree; 2] = [
+    ScannedTree {
         name: "monorepo",
         like: "like a monorepo: of a hundred files one is a Dockerfile, three are manifests and ten are other JSON; a \
             tenth lies in ignored directories",
@@ -45,7 +45,7 @@ const TREES: [Tree; 2] = [
             _ => (format!("file{index}.rs"), SOURCE),
         },
     },
-    Tree {
+    ScannedTree {
         name: "deployments",
         like: "nothing but Dockerfiles, compose files, manifests and task definitions; a tenth lies in ignored \
             directories",
@@ -74,7 +74,7 @@ const SOURCE: &str = include_str!("tree.rs");
 pub fn write() -> Result<()> {
     cargo(["build", "--release", "--package", "pullsafe-scan", "--example", "scan"])?;
     let (pullsafe, rg) = (target().join("release/examples/scan"), ripgrep()?);
-    let mut report = Report::default();
+    let mut report = FiguresDocument::default();
     for tree in &TREES {
         measure(tree, &pullsafe, &rg, &mut report)?;
     }
@@ -91,7 +91,7 @@ pub fn write() -> Result<()> {
     Ok(())
 }
 
-fn measure(tree: &Tree, pullsafe: &Path, rg: &Path, report: &mut Report) -> Result<()> {
+fn measure(tree: &ScannedTree, pullsafe: &Path, rg: &Path, report: &mut FiguresDocument) -> Result<()> {
     let root = made(tree)?;
     report.section(&format!("{} files, {}", thousands(tree.files as u64), tree.name));
     report.prose(&format!("The tree is {}.", tree.like));
@@ -157,7 +157,7 @@ fn timed(command: &mut Command) -> Result<(Duration, u64)> {
 }
 
 /// The tree on disk, made unless it is there.
-fn made(tree: &Tree) -> Result<PathBuf> {
+fn made(tree: &ScannedTree) -> Result<PathBuf> {
     let root = folder()?.join(tree.name);
     let complete = root.join(".complete");
     if fs::read_to_string(&complete).is_ok_and(|made| made == tree.like) {

@@ -7,9 +7,9 @@ use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
 
-use super::account::{Account, MIRRORED, NOT_MIRRORED, OWN_REPOSITORY};
+use super::account::{MIRRORED, NOT_MIRRORED, OWN_REPOSITORY, PlayedAccount};
 use super::events::{self, DIGEST_GONE, NOT_FOUND, QUOTA, SCALING};
-use super::report::{Goal, Report};
+use super::report::{FiguresDocument, Goal};
 use crate::e2e::{Result, ensure};
 use testkit::rounds::Rounds;
 
@@ -52,7 +52,7 @@ pub async fn all() -> Result<Vec<Trips>> {
 ///
 /// # Errors
 /// If an event did not lead to what it should.
-pub async fn measure(report: &mut Report) -> Result<()> {
+pub async fn measure(report: &mut FiguresDocument) -> Result<()> {
     report.section("Round trips of an event");
     report.prose(
         "Calls to AWS and requests to registries (token requests included), counted from the logs of the fakes; one \
@@ -104,11 +104,11 @@ pub async fn depth() -> Result<(usize, Duration)> {
     Ok((found.map_or(0, |(_, depth)| *depth), took))
 }
 
-fn account() -> Account {
-    Account::new(Timestamp::from_millis(1_768_504_620_000)) // 2026-01-15T19:17:00Z
+fn account() -> PlayedAccount {
+    PlayedAccount::new(Timestamp::from_millis(1_768_504_620_000)) // 2026-01-15T19:17:00Z
 }
 
-async fn count(account: &mut Account, what: &'static str, event: &Value, expected: &str) -> Result<Trips> {
+async fn count(account: &mut PlayedAccount, what: &'static str, event: &Value, expected: &str) -> Result<Trips> {
     account.clear_logs();
     account.world.deliver(event).await;
     let answer = account.world.answers.last().cloned().unwrap_or_default();

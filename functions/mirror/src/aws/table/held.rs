@@ -24,7 +24,7 @@ const MOST_BLOBS: usize = 2000;
 const CLEAR_UP_SECONDS: i64 = 30 * 24 * 3600;
 
 /// The blobs that repositories of a registry refer to, by the repository.
-pub type Held = BTreeMap<String, Vec<Digest>>;
+pub type BlobsByRepository = BTreeMap<String, Vec<Digest>>;
 
 impl MirrorTable {
     /// How many rows have been written for a registry.
@@ -46,7 +46,7 @@ impl MirrorTable {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn held(&self, registry: &str, written: u64) -> Result<Held, Failure> {
+    pub async fn held(&self, registry: &str, written: u64) -> Result<BlobsByRepository, Failure> {
         let operation = self
             .client
             .get_item()
@@ -62,10 +62,10 @@ impl MirrorTable {
     ///
     /// # Errors
     /// A call failed.
-    pub async fn add_held(&self, registry: &str, held: &Held, now: Timestamp) -> Result<u64, Failure> {
+    pub async fn add_held(&self, registry: &str, held: &BlobsByRepository, now: Timestamp) -> Result<u64, Failure> {
         const CALL: &str = "dynamodb:UpdateItem";
         let mut room = MOST_BLOBS;
-        let mut kept = Held::new();
+        let mut kept = BlobsByRepository::new();
         for (repository, digests) in held {
             let digests: Vec<Digest> = digests.iter().take(room).cloned().collect();
             room -= digests.len();

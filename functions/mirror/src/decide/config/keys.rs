@@ -2,7 +2,7 @@
 
 /// One key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
+pub struct ConfigKey {
     /// The mapping that it stands in, as a path; empty at the top.
     pub within: &'static str,
     /// The key.
@@ -10,7 +10,7 @@ pub struct Key {
     /// What its value may be, in words.
     pub value: &'static str,
     /// The same for a program.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// What holds where it is left out.
     pub default: &'static str,
     /// What it decides, in one sentence.
@@ -19,7 +19,7 @@ pub struct Key {
 
 /// What a value may be, as far as its form tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// A registry's host, with its port.
     Host,
     /// The first part of repositories' names, or nothing.
@@ -51,12 +51,12 @@ pub enum Kind {
 const fn key(
     within: &'static str,
     name: &'static str,
-    kind: Kind,
+    kind: ValueKind,
     value: &'static str,
     default: &'static str,
     meaning: &'static str,
-) -> Key {
-    Key { within, name, value, kind, default, meaning }
+) -> ConfigKey {
+    ConfigKey { within, name, value, kind, default, meaning }
 }
 
 /// What is said of a key without a default.
@@ -71,11 +71,11 @@ pub(crate) const PRUNE: &str = "prune";
 pub(crate) const KEEP: &str = "prune.keep";
 
 /// Every key, in the order in which the documents show them.
-pub const KEYS: &[Key] = &[
+pub const KEYS: &[ConfigKey] = &[
     key(
         "",
         "registry",
-        Kind::Host,
+        ValueKind::Host,
         "host",
         MUST_BE_SET,
         "The registry that the copies go to: a private one of Amazon ECR, or any other OCI registry.",
@@ -83,7 +83,7 @@ pub const KEYS: &[Key] = &[
     key(
         "",
         "prefix",
-        Kind::Prefix,
+        ValueKind::Prefix,
         "name",
         "`docker-hub`",
         "First part of the repositories' names (`docker-hub/library/python`), as ECR's pull-through cache names them.",
@@ -91,7 +91,7 @@ pub const KEYS: &[Key] = &[
     key(
         "",
         "discover",
-        Kind::Choice(&["ecs"]),
+        ValueKind::Choice(&["ecs"]),
         "`ecs`",
         "off",
         "Also every Docker Hub image of the task definitions that the ECS services of the account and region use.",
@@ -99,7 +99,7 @@ pub const KEYS: &[Key] = &[
     key(
         "",
         "images",
-        Kind::Images,
+        ValueKind::Images,
         "list",
         "empty",
         "What is mirrored. Each entry is `- repository: tags`, or a mapping with the keys below.",
@@ -107,7 +107,7 @@ pub const KEYS: &[Key] = &[
     key(
         "",
         "referrers",
-        Kind::Flag,
+        ValueKind::Flag,
         "`true` or `false`",
         "`false`",
         "Whether what refers to an image (signatures, attestations, SBOMs by OCI 1.1) is copied with it, as `pullsafe \
@@ -116,7 +116,7 @@ pub const KEYS: &[Key] = &[
     key(
         "",
         "repositories",
-        Kind::Mapping(REPOSITORIES),
+        ValueKind::Mapping(REPOSITORIES),
         "mapping",
         "ECR's own",
         "How repositories are created. Those that exist stay as they are.",
@@ -124,7 +124,7 @@ pub const KEYS: &[Key] = &[
     key(
         "",
         "prune",
-        Kind::Mapping(PRUNE),
+        ValueKind::Mapping(PRUNE),
         "mapping",
         "off",
         "Whether images that are no longer wanted are deleted from the mirror.",
@@ -132,7 +132,7 @@ pub const KEYS: &[Key] = &[
     key(
         IMAGE,
         "source",
-        Kind::Repository,
+        ValueKind::Repository,
         "repository",
         MUST_BE_SET,
         "Where the image comes from (`python`, `bitnami/redis`, `docker.io/library/node`, `ghcr.io/owner/name`), \
@@ -141,7 +141,7 @@ pub const KEYS: &[Key] = &[
     key(
         IMAGE,
         "tags",
-        Kind::Selection,
+        ValueKind::Selection,
         "list or mapping",
         MUST_BE_SET,
         "A list of tags, digests and `tag@digest` pins; or a mapping with the keys below that selects among the tags \
@@ -150,7 +150,7 @@ pub const KEYS: &[Key] = &[
     key(
         IMAGE,
         "platforms",
-        Kind::Platforms,
+        ValueKind::Platforms,
         "list",
         "all",
         "Only these platforms (`linux/amd64`, `linux/arm/v7`). The copy of an index is then another index, with \
@@ -159,7 +159,7 @@ pub const KEYS: &[Key] = &[
     key(
         TAGS,
         "semver",
-        Kind::Range,
+        ValueKind::Range,
         "range",
         "any",
         "Tags whose version is in the range: `>=20 <23`, `^3.11`, `~1.2`, `1.2.x`, `1.2 - 1.4`, several with `||` \
@@ -168,7 +168,7 @@ pub const KEYS: &[Key] = &[
     key(
         TAGS,
         "include",
-        Kind::Patterns,
+        ValueKind::Patterns,
         "pattern or list",
         "any",
         "Tags that match one of the patterns as a whole; `*` is any run of characters, `?` one.",
@@ -176,16 +176,16 @@ pub const KEYS: &[Key] = &[
     key(
         TAGS,
         "exclude",
-        Kind::Patterns,
+        ValueKind::Patterns,
         "pattern or list",
         "none",
         "Tags that match none of the patterns. It wins over everything else.",
     ),
-    key(TAGS, "newest", Kind::Number(1, 1000), "number", "all", "Only so many of them, the newest."),
+    key(TAGS, "newest", ValueKind::Number(1, 1000), "number", "all", "Only so many of them, the newest."),
     key(
         TAGS,
         "by",
-        Kind::Choice(&["version", "push_time"]),
+        ValueKind::Choice(&["version", "push_time"]),
         "`version` or `push_time`",
         "`version`",
         "What makes a tag newer. Times are known of Docker Hub alone.",
@@ -193,7 +193,7 @@ pub const KEYS: &[Key] = &[
     key(
         TAGS,
         "max_age_days",
-        Kind::Number(1, 36_500),
+        ValueKind::Number(1, 36_500),
         "number",
         "any",
         "Only tags that were pushed within so many days. Times are known of Docker Hub alone.",
@@ -201,7 +201,7 @@ pub const KEYS: &[Key] = &[
     key(
         TAGS,
         "prereleases",
-        Kind::Flag,
+        ValueKind::Flag,
         "`true` or `false`",
         "`false`",
         "Whether `semver` and `newest` by version count release candidates, betas and the like.",
@@ -209,7 +209,7 @@ pub const KEYS: &[Key] = &[
     key(
         REPOSITORIES,
         "immutable",
-        Kind::Flag,
+        ValueKind::Flag,
         "`true` or `false`",
         "`false`",
         "Whether tags cannot be overwritten. A tag that moves at the source is then reported as blocked.",
@@ -217,17 +217,24 @@ pub const KEYS: &[Key] = &[
     key(
         REPOSITORIES,
         "scan_on_push",
-        Kind::Flag,
+        ValueKind::Flag,
         "`true` or `false`",
         "`false`",
         "Whether ECR scans an image when it arrives.",
     ),
-    key(REPOSITORIES, "lifecycle", Kind::Mapping(LIFECYCLE), "mapping", "none", "ECR's lifecycle policy."),
-    key(REPOSITORIES, "tags", Kind::Texts, "mapping of texts", "none", "AWS tags of the repository."),
+    key(
+        REPOSITORIES,
+        "lifecycle",
+        ValueKind::Mapping(LIFECYCLE),
+        "mapping",
+        "none",
+        "ECR's lifecycle policy.",
+    ),
+    key(REPOSITORIES, "tags", ValueKind::Texts, "mapping of texts", "none", "AWS tags of the repository."),
     key(
         LIFECYCLE,
         "keep",
-        Kind::Number(1, 10_000),
+        ValueKind::Number(1, 10_000),
         "number",
         "all",
         "ECR expires the oldest tagged images beyond so many, wanted or not.",
@@ -235,7 +242,7 @@ pub const KEYS: &[Key] = &[
     key(
         PRUNE,
         "enabled",
-        Kind::Flag,
+        ValueKind::Flag,
         "`true` or `false`",
         "`false`",
         "Whether anything is deleted. Without it the plan only says what would be.",
@@ -243,7 +250,7 @@ pub const KEYS: &[Key] = &[
     key(
         PRUNE,
         "grace_days",
-        Kind::Number(1, 365),
+        ValueKind::Number(1, 365),
         "number",
         "`7`",
         "For so many days, and at least two runs, an image has to be unwanted before it is deleted.",
@@ -251,7 +258,7 @@ pub const KEYS: &[Key] = &[
     key(
         PRUNE,
         "keep",
-        Kind::Mapping(KEEP),
+        ValueKind::Mapping(KEEP),
         "mapping",
         "see below",
         "What is kept although nothing wants it.",
@@ -259,7 +266,7 @@ pub const KEYS: &[Key] = &[
     key(
         KEEP,
         "tags",
-        Kind::Patterns,
+        ValueKind::Patterns,
         "pattern or list",
         "none",
         "Images with a tag that matches one of the patterns.",
@@ -267,7 +274,7 @@ pub const KEYS: &[Key] = &[
     key(
         KEEP,
         "newest",
-        Kind::Number(0, 10_000),
+        ValueKind::Number(0, 10_000),
         "number",
         "`0`",
         "So many images of each repository, those pushed last.",
@@ -275,7 +282,7 @@ pub const KEYS: &[Key] = &[
     key(
         KEEP,
         "pulled_within_days",
-        Kind::Number(0, 3650),
+        ValueKind::Number(0, 3650),
         "number",
         "`30`",
         "Images that were pulled from the mirror within so many days.",
@@ -288,7 +295,7 @@ pub(crate) fn names(within: &str) -> Vec<&'static str> {
 }
 
 /// What the value of a key may be.
-pub(crate) fn kind(within: &str, name: &str) -> Option<Kind> {
+pub(crate) fn kind(within: &str, name: &str) -> Option<ValueKind> {
     KEYS.iter().find(|key| key.within == within && key.name == name).map(|key| key.kind)
 }
 

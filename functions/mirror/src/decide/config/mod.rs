@@ -39,7 +39,7 @@ pub struct ImageRule {
     /// The repository, without tag and digest.
     pub source: Reference,
     /// Which of its images.
-    pub tags: TagSelection,
+    pub tags: ImageSelection,
     /// Only these platforms; empty for all.
     pub platforms: Vec<Platform>,
     /// Where the entry stands.
@@ -48,16 +48,16 @@ pub struct ImageRule {
 
 /// Which images of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TagSelection {
+pub enum ImageSelection {
     /// These.
-    Listed(Vec<Listed>),
+    Listed(Vec<ListedImage>),
     /// Those that a rule selects among the tags there are.
     Rule(TagRule),
 }
 
 /// One image by name: a tag, a digest, or a tag that is to have one digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Listed {
+pub struct ListedImage {
     /// The tag; `None` for an image that is kept by its digest alone.
     pub tag: Option<String>,
     /// The digest that the tag is pinned to.

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::keys::{IMAGE, KEEP, LIFECYCLE, PRUNE, REPOSITORIES, TAGS};
-use super::read::{ConfigFault, Reader, Shape, Value, listed, short};
+use super::read::{ConfigFault, ConfigReader, ConfigShape, Value, listed, short};
 use super::version::{RANGE_FORMS, Range};
-use super::{By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, TagRule, TagSelection};
+use super::{
+    By, DEFAULT_PREFIX, ImageRule, ImageSelection, LARGEST_CONFIG, ListedImage, MirrorConfig, PruneRule, TagRule,
+};
 use pullsafe::glob::Glob;
 use pullsafe::manifest::Platform;
 use pullsafe::reference::{DOCKER_HUB, Reference};
@@ -34,7 +36,7 @@ pub(crate) fn parse(text: &str) -> Result<MirrorConfig, Vec<ConfigFault>> {
             "the configuration is empty; it needs at least `registry`, and `images` or `discover`".to_owned(),
         ));
     };
-    let mut reader = Reader::default();
+    let mut reader = ConfigReader::default();
     let config = document(&mut reader, &Value { node: root, path: String::new() });
     let mut faults = reader.faults;
     faults.sort_by_key(|fault| fault.at);
@@ -44,7 +46,7 @@ pub(crate) fn parse(text: &str) -> Result<MirrorConfig, Vec<ConfigFault>> {
     }
 }
 
-fn document(reader: &mut Reader, value: &Value<'_>) -> Option<MirrorConfig> {
+fn document(reader: &mut ConfigReader, value: &Value<'_>) -> Option<MirrorConfig> {
     let entries = reader.mapping(value, "")?;
     let wanted = "a registry's host, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com";
     let registry = entries.required(reader, "registry", wanted).and_then(|value| registry(reader, &value, wanted));
@@ -84,7 +86,7 @@ fn document(reader: &mut Reader, value: &Value<'_>) -> Option<MirrorConfig> {
     })
 }
 
-fn registry(reader: &mut Reader, value: &Value<'_>, wanted: &str) -> Option<String> {
+fn registry(reader: &mut ConfigReader, value: &Value<'_>, wanted: &str) -> Option<String> {
     let text = reader.text(value, wanted)?;
     let valid = Reference::new(text, "a", None, None)
         .ok()
@@ -96,9 +98,9 @@ fn registry(reader: &mut Reader, value: &Value<'_>, wanted: &str) -> Option<Stri
     Some(text.to_ascii_lowercase())
 }
 
-fn prefix(reader: &mut Reader, value: &Value<'_>) -> Option<String> {
+fn prefix(reader: &mut ConfigReader, value: &Value<'_>) -> Option<String> {
     // A registry for the mirror alone needs no prefix, and `""` says so.
-    if matches!(value.node.shape(), Shape::Scalar("", style) if style != Style::Plain) {
+    if matches!(value.node.shape(), ConfigShape::Scalar("", style) if style != Style::Plain) {
         return Some(String::new());
     }
     let wanted = "a repository's first part, such as docker-hub";
@@ -110,7 +112,7 @@ fn prefix(reader: &mut Reader, value: &Value<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn discover(reader: &mut Reader, value: &Value<'_>) -> Option<bool> {
+fn discover(reader: &mut ConfigReader, value: &Value<'_>) -> Option<bool> {
     match reader.text(value, "ecs, or leave it out")? {
         "ecs" => Some(true),
         other => {
@@ -122,14 +124,14 @@ fn discover(reader: &mut Reader, value: &Value<'_>) -> Option<bool> {
 
 const IMAGES_WANTED: &str = "a list such as `- python: [\"3.11-slim\"]`";
 
-fn images(reader: &mut Reader, list: &Value<'_>) -> Option<Vec<ImageRule>> {
+fn images(reader: &mut ConfigReader, list: &Value<'_>) -> Option<Vec<ImageRule>> {
     // `images: []` may stand beside `discover`; the caller says whether anything is left to do.
     let items = reader.list(list, IMAGES_WANTED)?;
     let rules: Vec<Option<ImageRule>> = items.iter().map(|item| image(reader, item)).collect();
     rules.into_iter().collect()
 }
 
-fn image(reader: &mut Reader, item: &Value<'_>) -> Option<ImageRule> {
+fn image(reader: &mut ConfigReader, item: &Value<'_>) -> Option<ImageRule> {
     let wanted = "`repository: [tags]`, or a mapping with `source` and `tags`";
     let line = item.node.position().line;
     let pairs = reader.pairs(item, wanted)?;
@@ -159,7 +161,7 @@ fn image(reader: &mut Reader, item: &Value<'_>) -> Option<ImageRule> {
     }
 }
 
-fn long(reader: &mut Reader, item: &Value<'_>, line: usize) -> Option<ImageRule> {
+fn long(reader: &mut ConfigReader, item: &Value<'_>, line: usize) -> Option<ImageRule> {
     let entries = reader.mapping(item, IMAGE)?;
     let wanted = "a repository, such as docker.io/library/node";
     let source = entries.required(reader, "source", wanted).and_then(|value| {
@@ -174,7 +176,7 @@ fn long(reader: &mut Reader, item: &Value<'_>, line: usize) -> Option<ImageRule>
     Some(ImageRule { source: source?, tags: tags?, platforms: platforms?, line })
 }
 
-fn source(reader: &mut Reader, value: &Value<'_>, text: &str) -> Option<Reference> {
+fn source(reader: &mut ConfigReader, value: &Value<'_>, text: &str) -> Option<Reference> {
     let problem = match text.parse::<Reference>() {
         Ok(reference) if reference.tag().is_some() || reference.digest().is_some() => {
             format!(
@@ -194,28 +196,28 @@ fn source(reader: &mut Reader, value: &Value<'_>, text: &str) -> Option<Referenc
 
 const TAGS_WANTED: &str = "a list of tags or digests, or a mapping with `semver`, `include`, `exclude`, `newest`";
 
-fn selection(reader: &mut Reader, value: &Value<'_>) -> Option<TagSelection> {
+fn selection(reader: &mut ConfigReader, value: &Value<'_>) -> Option<ImageSelection> {
     match value.node.shape() {
-        Shape::Mapping(_) => rule(reader, value).map(TagSelection::Rule),
-        Shape::Sequence(_) => {
+        ConfigShape::Mapping(_) => rule(reader, value).map(ImageSelection::Rule),
+        ConfigShape::Sequence(_) => {
             let items = reader.list(value, TAGS_WANTED)?;
             if items.is_empty() {
                 reader.wrong(value, format!("is an empty list and selects nothing; write {TAGS_WANTED}"));
             }
-            let images: Vec<Option<Listed>> = items.iter().map(|item| listed_image(reader, item)).collect();
+            let images: Vec<Option<ListedImage>> = items.iter().map(|item| listed_image(reader, item)).collect();
             let mut images = images.into_iter().collect::<Option<Vec<_>>>().filter(|images| !images.is_empty())?;
             let mut seen = HashSet::new();
             images.retain(|image| seen.insert(image.clone()));
-            Some(TagSelection::Listed(images))
+            Some(ImageSelection::Listed(images))
         }
-        Shape::Scalar(..) | Shape::Null => {
+        ConfigShape::Scalar(..) | ConfigShape::Null => {
             let _ = reader.list(value, TAGS_WANTED);
             None
         }
     }
 }
 
-fn listed_image(reader: &mut Reader, item: &Value<'_>) -> Option<Listed> {
+fn listed_image(reader: &mut ConfigReader, item: &Value<'_>) -> Option<ListedImage> {
     let wanted = "a tag, a digest (sha256:...), or tag@digest";
     let text = reader.text(item, wanted)?;
     let suffix = if text.starts_with("sha256:") {
@@ -224,7 +226,7 @@ fn listed_image(reader: &mut Reader, item: &Value<'_>) -> Option<Listed> {
         format!(":{text}")
     };
     match format!("a{suffix}").parse::<Reference>() {
-        Ok(reference) => Some(Listed {
+        Ok(reference) => Some(ListedImage {
             tag: reference.tag().map(str::to_owned),
             digest: reference.digest().cloned(),
         }),
@@ -246,7 +248,7 @@ fn listed_image(reader: &mut Reader, item: &Value<'_>) -> Option<Listed> {
     }
 }
 
-fn rule(reader: &mut Reader, value: &Value<'_>) -> Option<TagRule> {
+fn rule(reader: &mut ConfigReader, value: &Value<'_>) -> Option<TagRule> {
     let entries = reader.mapping(value, TAGS)?;
     let faults = reader.faults.len();
     let semver = entries.get("semver").and_then(|value| {
@@ -286,7 +288,7 @@ fn rule(reader: &mut Reader, value: &Value<'_>) -> Option<TagRule> {
     (reader.faults.len() == faults).then_some(rule)
 }
 
-fn globs(reader: &mut Reader, value: &Value<'_>) -> Vec<Glob> {
+fn globs(reader: &mut ConfigReader, value: &Value<'_>) -> Vec<Glob> {
     let wanted = "a pattern such as \"*-alpine\", or a list of them";
     let Some(items) = reader.one_or_more(value, wanted) else {
         return Vec::new();
@@ -307,7 +309,7 @@ fn globs(reader: &mut Reader, value: &Value<'_>) -> Vec<Glob> {
     globs
 }
 
-fn platforms(reader: &mut Reader, value: &Value<'_>) -> Option<Vec<Platform>> {
+fn platforms(reader: &mut ConfigReader, value: &Value<'_>) -> Option<Vec<Platform>> {
     let wanted = "a list such as [linux/amd64, linux/arm64], or leave it out for all";
     let items = reader.list(value, wanted)?;
     if items.is_empty() {
@@ -324,7 +326,7 @@ fn platforms(reader: &mut Reader, value: &Value<'_>) -> Option<Vec<Platform>> {
     platforms.into_iter().collect()
 }
 
-fn repositories(reader: &mut Reader, value: &Value<'_>) -> Option<RepositorySettings> {
+fn repositories(reader: &mut ConfigReader, value: &Value<'_>) -> Option<RepositorySettings> {
     let entries = reader.mapping(value, REPOSITORIES)?;
     let faults = reader.faults.len();
     let immutable = entries.get("immutable").and_then(|value| reader.flag(value)).unwrap_or_default();
@@ -348,7 +350,7 @@ fn repositories(reader: &mut Reader, value: &Value<'_>) -> Option<RepositorySett
     (reader.faults.len() == faults).then_some(RepositorySettings { immutable, scan_on_push, lifecycle_keep, tags })
 }
 
-fn prune(reader: &mut Reader, value: &Value<'_>) -> Option<PruneRule> {
+fn prune(reader: &mut ConfigReader, value: &Value<'_>) -> Option<PruneRule> {
     let entries = reader.mapping(value, PRUNE)?;
     let faults = reader.faults.len();
     let mut rule = PruneRule::default();

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::keys::{Kind, kind, names};
+use super::keys::{ValueKind, kind, names};
 use pullsafe_yaml as yaml;
 use pullsafe_yaml::{Position, Style};
 
 /// A node of a configuration.
-pub(crate) type Node<'t> = yaml::Node<'t, &'t str>;
+pub(crate) type ConfigNode<'t> = yaml::Node<'t, &'t str>;
 /// What it is.
-pub(crate) type Shape<'t> = yaml::Shape<'t, &'t str>;
+pub(crate) type ConfigShape<'t> = yaml::Shape<'t, &'t str>;
 
 /// More than a person writes; a document that unfolds to more is a mistake or an attack.
 const MOST_VALUES: usize = 20_000;
@@ -41,12 +41,12 @@ impl fmt::Display for ConfigFault {
 /// A value and its path.
 #[derive(Clone)]
 pub(crate) struct Value<'t> {
-    pub(crate) node: Node<'t>,
+    pub(crate) node: ConfigNode<'t>,
     pub(crate) path: String,
 }
 
 /// The entries of a mapping.
-pub(crate) struct Entries<'t> {
+pub(crate) struct MappingEntries<'t> {
     at: Position,
     path: String,
     within: &'static str,
@@ -55,12 +55,12 @@ pub(crate) struct Entries<'t> {
 
 /// Collects faults.
 #[derive(Default)]
-pub(crate) struct Reader {
+pub(crate) struct ConfigReader {
     pub(crate) faults: Vec<ConfigFault>,
     visited: usize,
 }
 
-impl Reader {
+impl ConfigReader {
     pub(crate) fn fault(&mut self, at: Position, key: &str, problem: impl Into<String>) {
         if self.faults.len() < MOST_FAULTS {
             self.faults.push(ConfigFault { at, key: key.to_owned(), problem: problem.into() });
@@ -72,7 +72,7 @@ impl Reader {
     }
 
     /// The shape, unless too much has been read already.
-    fn shape<'t>(&mut self, value: &Value<'t>) -> Option<Shape<'t>> {
+    fn shape<'t>(&mut self, value: &Value<'t>) -> Option<ConfigShape<'t>> {
         self.visited += 1;
         if self.visited == MOST_VALUES {
             self.wrong(
@@ -83,12 +83,12 @@ impl Reader {
         (self.visited < MOST_VALUES).then(|| value.node.shape())
     }
 
-    fn mistyped(&mut self, value: &Value<'_>, shape: &Shape<'_>, wanted: &str) {
+    fn mistyped(&mut self, value: &Value<'_>, shape: &ConfigShape<'_>, wanted: &str) {
         let found = match shape {
-            Shape::Null => "is empty",
-            Shape::Scalar(..) => "is a single value",
-            Shape::Sequence(_) => "is a list",
-            Shape::Mapping(_) => "is a mapping",
+            ConfigShape::Null => "is empty",
+            ConfigShape::Scalar(..) => "is a single value",
+            ConfigShape::Sequence(_) => "is a list",
+            ConfigShape::Mapping(_) => "is a mapping",
         };
         self.wrong(value, format!("{found}; write {wanted}"));
     }
@@ -96,8 +96,8 @@ impl Reader {
     /// Keys and values as they were written. A key that comes twice, or is no text, is a fault.
     pub(crate) fn pairs<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<(&'t str, Value<'t>)>> {
         let entries = match self.shape(value)? {
-            Shape::Mapping(entries) => entries,
-            other @ (Shape::Null | Shape::Scalar(..) | Shape::Sequence(_)) => {
+            ConfigShape::Mapping(entries) => entries,
+            other @ (ConfigShape::Null | ConfigShape::Scalar(..) | ConfigShape::Sequence(_)) => {
                 self.mistyped(value, &other, wanted);
                 return None;
             }
@@ -105,7 +105,7 @@ impl Reader {
         let mut lines: HashMap<&str, usize> = HashMap::new();
         let mut pairs = Vec::new();
         for (key, node) in entries {
-            let Shape::Scalar(name, _) = key.shape() else {
+            let ConfigShape::Scalar(name, _) = key.shape() else {
                 self.fault(key.position(), &value.path, "has a key that is no text");
                 continue;
             };
@@ -124,7 +124,7 @@ impl Reader {
     }
 
     /// A mapping with these keys and no other; `within` names it in the list of keys.
-    pub(crate) fn mapping<'t>(&mut self, value: &Value<'t>, within: &'static str) -> Option<Entries<'t>> {
+    pub(crate) fn mapping<'t>(&mut self, value: &Value<'t>, within: &'static str) -> Option<MappingEntries<'t>> {
         let known = names(within);
         let pairs = self.pairs(value, &format!("a mapping with the keys {}", listed(&known)))?;
         let mut found = HashMap::new();
@@ -137,7 +137,7 @@ impl Reader {
                 self.fault(at, &entry.path, problem);
             }
         }
-        Some(Entries {
+        Some(MappingEntries {
             at: value.node.position(),
             path: value.path.clone(),
             within,
@@ -147,14 +147,14 @@ impl Reader {
 
     pub(crate) fn list<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<Value<'t>>> {
         match self.shape(value)? {
-            Shape::Sequence(items) => Some(
+            ConfigShape::Sequence(items) => Some(
                 items
                     .into_iter()
                     .enumerate()
                     .map(|(index, node)| Value { node, path: format!("{}[{index}]", value.path) })
                     .collect(),
             ),
-            other @ (Shape::Null | Shape::Scalar(..) | Shape::Mapping(_)) => {
+            other @ (ConfigShape::Null | ConfigShape::Scalar(..) | ConfigShape::Mapping(_)) => {
                 self.mistyped(value, &other, wanted);
                 None
             }
@@ -164,19 +164,19 @@ impl Reader {
     /// A list, or a single value as a list of one.
     pub(crate) fn one_or_more<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<Value<'t>>> {
         match value.node.shape() {
-            Shape::Scalar(..) => Some(vec![value.clone()]),
-            Shape::Null | Shape::Sequence(_) | Shape::Mapping(_) => self.list(value, wanted),
+            ConfigShape::Scalar(..) => Some(vec![value.clone()]),
+            ConfigShape::Null | ConfigShape::Sequence(_) | ConfigShape::Mapping(_) => self.list(value, wanted),
         }
     }
 
     pub(crate) fn text<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<&'t str> {
         match self.shape(value)? {
-            Shape::Scalar(text, _) if !text.trim().is_empty() => Some(text.trim()),
-            Shape::Scalar(..) => {
-                self.mistyped(value, &Shape::Null, wanted);
+            ConfigShape::Scalar(text, _) if !text.trim().is_empty() => Some(text.trim()),
+            ConfigShape::Scalar(..) => {
+                self.mistyped(value, &ConfigShape::Null, wanted);
                 None
             }
-            other @ (Shape::Null | Shape::Sequence(_) | Shape::Mapping(_)) => {
+            other @ (ConfigShape::Null | ConfigShape::Sequence(_) | ConfigShape::Mapping(_)) => {
                 self.mistyped(value, &other, wanted);
                 None
             }
@@ -185,13 +185,13 @@ impl Reader {
 
     pub(crate) fn flag(&mut self, value: &Value<'_>) -> Option<bool> {
         match self.shape(value)? {
-            Shape::Scalar("true", Style::Plain) => Some(true),
-            Shape::Scalar("false", Style::Plain) => Some(false),
-            Shape::Scalar(text, _) => {
+            ConfigShape::Scalar("true", Style::Plain) => Some(true),
+            ConfigShape::Scalar("false", Style::Plain) => Some(false),
+            ConfigShape::Scalar(text, _) => {
                 self.wrong(value, format!("is `{}`; write true or false", short(text)));
                 None
             }
-            other @ (Shape::Null | Shape::Sequence(_) | Shape::Mapping(_)) => {
+            other @ (ConfigShape::Null | ConfigShape::Sequence(_) | ConfigShape::Mapping(_)) => {
                 self.mistyped(value, &other, "true or false");
                 None
             }
@@ -202,7 +202,7 @@ impl Reader {
     fn number(&mut self, value: &Value<'_>, least: u32, most: u32) -> Option<u32> {
         let wanted = format!("a whole number from {least} to {most}");
         match self.shape(value)? {
-            Shape::Scalar(text, style) => {
+            ConfigShape::Scalar(text, style) => {
                 let digits =
                     style == Style::Plain && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
                 let number = text.parse().ok().filter(|number| digits && (least..=most).contains(number));
@@ -211,7 +211,7 @@ impl Reader {
                 }
                 number
             }
-            other @ (Shape::Null | Shape::Sequence(_) | Shape::Mapping(_)) => {
+            other @ (ConfigShape::Null | ConfigShape::Sequence(_) | ConfigShape::Mapping(_)) => {
                 self.mistyped(value, &other, &wanted);
                 None
             }
@@ -219,21 +219,21 @@ impl Reader {
     }
 }
 
-impl<'t> Entries<'t> {
+impl<'t> MappingEntries<'t> {
     pub(crate) fn get(&self, name: &str) -> Option<&Value<'t>> {
         self.found.get(name)
     }
 
     /// A whole number between the bounds that the list of keys has for it.
-    pub(crate) fn number(&self, reader: &mut Reader, name: &str) -> Option<u32> {
-        let Some(Kind::Number(least, most)) = kind(self.within, name) else {
+    pub(crate) fn number(&self, reader: &mut ConfigReader, name: &str) -> Option<u32> {
+        let Some(ValueKind::Number(least, most)) = kind(self.within, name) else {
             return None;
         };
         reader.number(self.get(name)?, least, most)
     }
 
     /// An entry that has to be there.
-    pub(crate) fn required(&self, reader: &mut Reader, name: &str, wanted: &str) -> Option<Value<'t>> {
+    pub(crate) fn required(&self, reader: &mut ConfigReader, name: &str, wanted: &str) -> Option<Value<'t>> {
         let found = self.get(name).cloned();
         if found.is_none() {
             let path = if self.path.is_empty() {
@@ -249,12 +249,12 @@ impl<'t> Entries<'t> {
 
 /// Where a key was written.
 fn key_position(value: &Value<'_>, name: &str) -> Option<Position> {
-    let Shape::Mapping(entries) = value.node.shape() else {
+    let ConfigShape::Mapping(entries) = value.node.shape() else {
         return None;
     };
     entries
         .into_iter()
-        .find(|(key, _)| matches!(key.shape(), Shape::Scalar(found, _) if found == name))
+        .find(|(key, _)| matches!(key.shape(), ConfigShape::Scalar(found, _) if found == name))
         .map(|(key, _)| key.position())
 }
 

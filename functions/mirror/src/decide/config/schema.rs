@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{IMAGE, KEYS, Key, Kind, LIFECYCLE, MUST_BE_SET, TAGS};
+use super::keys::{ConfigKey, IMAGE, KEYS, LIFECYCLE, MUST_BE_SET, TAGS, ValueKind};
 
 /// The schema, draft 2020-12.
 pub fn schema() -> Value {
@@ -83,7 +83,7 @@ fn properties(within: &str) -> Value {
         .into()
 }
 
-fn property(key: &Key) -> Value {
+fn property(key: &ConfigKey) -> Value {
     let default = if key.default == MUST_BE_SET {
         "It must be set.".to_owned()
     } else {
@@ -94,25 +94,25 @@ fn property(key: &Key) -> Value {
     Value::Object(property)
 }
 
-fn value(kind: Kind) -> Value {
+fn value(kind: ValueKind) -> Value {
     match kind {
-        Kind::Host => json!({"type": "string", "pattern": "^[^/@\\s]+$", "not": {"const": "docker.io"}}),
-        Kind::Prefix => json!({"type": ["string", "number", "boolean"], "pattern": "^[a-z0-9._/\\s-]*$"}),
-        Kind::Repository => json!({"type": "string", "pattern": REPOSITORY, "not": {"const": "scratch"}}),
-        Kind::Choice(words) => json!({"enum": words}),
-        Kind::Images => json!({"type": "array", "items": {"$ref": "#/$defs/image"}}),
-        Kind::Selection => json!({"$ref": "#/$defs/selection"}),
-        Kind::Platforms => {
+        ValueKind::Host => json!({"type": "string", "pattern": "^[^/@\\s]+$", "not": {"const": "docker.io"}}),
+        ValueKind::Prefix => json!({"type": ["string", "number", "boolean"], "pattern": "^[a-z0-9._/\\s-]*$"}),
+        ValueKind::Repository => json!({"type": "string", "pattern": REPOSITORY, "not": {"const": "scratch"}}),
+        ValueKind::Choice(words) => json!({"enum": words}),
+        ValueKind::Images => json!({"type": "array", "items": {"$ref": "#/$defs/image"}}),
+        ValueKind::Selection => json!({"$ref": "#/$defs/selection"}),
+        ValueKind::Platforms => {
             json!({"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^\\s*[^/]+/[^/]+(/[^/]+)?\\s*$"}})
         }
-        Kind::Range => json!({"type": ["string", "number"], "pattern": "[0-9*xX]"}),
-        Kind::Patterns => {
+        ValueKind::Range => json!({"type": ["string", "number"], "pattern": "[0-9*xX]"}),
+        ValueKind::Patterns => {
             json!({"anyOf": [{"$ref": "#/$defs/pattern"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/pattern"}}]})
         }
-        Kind::Flag => json!({"type": "boolean"}),
-        Kind::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
-        Kind::Mapping(name) => Value::Object(mapping(name)),
-        Kind::Texts => json!({
+        ValueKind::Flag => json!({"type": "boolean"}),
+        ValueKind::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        ValueKind::Mapping(name) => Value::Object(mapping(name)),
+        ValueKind::Texts => json!({
             "type": "object",
             "propertyNames": {"minLength": 1, "maxLength": 128, "not": {"pattern": "^aws:"}},
             "additionalProperties": {"type": ["string", "number", "boolean"], "pattern": "\\S"},

@@ -231,12 +231,12 @@ impl Comparison {
 }
 
 /// A version in a range, whose parts may end in `x` or `*`.
-struct Written {
+struct RangePart {
     parts: Vec<u64>,
     prerelease: Option<(String, u64)>,
 }
 
-impl Written {
+impl RangePart {
     fn parse(text: &str) -> Result<Self, String> {
         let unreadable = || format!("`{text}` is no version; {RANGE_FORMS}");
         let plain = text.strip_prefix(['v', 'V']).unwrap_or(text);
@@ -312,7 +312,7 @@ impl Written {
 fn conjunction(text: &str) -> Result<Vec<Comparison>, String> {
     let text = text.replace(',', " ");
     if let Some((from, to)) = text.split_once(" - ") {
-        let (from, to) = (Written::parse(from.trim())?, Written::parse(to.trim())?);
+        let (from, to) = (RangePart::parse(from.trim())?, RangePart::parse(to.trim())?);
         return Ok(std::iter::once(from.low(Operator::AtLeast)).chain(at_most(&to)).collect());
     }
     let mut all = Vec::new();
@@ -326,7 +326,7 @@ fn conjunction(text: &str) -> Result<Vec<Comparison>, String> {
             ("", _) => words.next().unwrap_or_default(),
             (version, _) => version,
         };
-        let written = Written::parse(version)?;
+        let written = RangePart::parse(version)?;
         match operator {
             "" | "=" | "==" => all.extend(written.same()),
             "^" => all.extend(written.caret()),
@@ -346,13 +346,13 @@ fn conjunction(text: &str) -> Result<Vec<Comparison>, String> {
 }
 
 /// Below a version, and below its prereleases too, unless the bound is itself one.
-fn before(written: &Written) -> Comparison {
+fn before(written: &RangePart) -> Comparison {
     let prerelease = written.prerelease.clone().or(Some((String::new(), 0)));
     Comparison { operator: Operator::Less, bound: written.bound(), prerelease }
 }
 
 /// `<=1.2` holds every 1.2.
-fn at_most(written: &Written) -> Option<Comparison> {
+fn at_most(written: &RangePart) -> Option<Comparison> {
     if written.prerelease.is_some() || written.parts.len() >= MOST_PARTS - 1 {
         return Some(written.low(Operator::AtMost));
     }
@@ -360,7 +360,7 @@ fn at_most(written: &Written) -> Option<Comparison> {
 }
 
 /// `>1.2` holds no 1.2.
-fn beyond(written: &Written) -> Comparison {
+fn beyond(written: &RangePart) -> Comparison {
     if written.prerelease.is_none()
         && written.parts.len() < MOST_PARTS - 1
         && let Some(end) = written.end(written.parts.len())

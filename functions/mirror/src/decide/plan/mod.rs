@@ -67,7 +67,7 @@ pub enum AtTarget {
 
 /// An image with what was found at both ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct ImageSides {
     /// The image.
     pub want: Want,
     /// At the source.
@@ -80,7 +80,7 @@ pub struct Seen {
 
 /// Docker Hub's quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Budget {
+pub struct HubBudget {
     /// Pulls in the window.
     pub limit: u64,
     /// Pulls that are left.
@@ -89,7 +89,7 @@ pub struct Budget {
     pub window_seconds: u64,
 }
 
-impl Budget {
+impl HubBudget {
     /// What a run may spend.
     pub const fn to_spend(&self) -> u64 {
         self.remaining.saturating_sub(self.kept_back())
@@ -103,7 +103,7 @@ impl Budget {
 
 /// What becomes of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum CopyDecision {
     /// It is copied.
     Copy,
     /// It would be copied, and was asked for not long ago.
@@ -120,7 +120,7 @@ pub enum Action {
     Unknown(String),
 }
 
-impl Action {
+impl CopyDecision {
     /// The name in output.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -137,11 +137,11 @@ impl Action {
 
 /// An image of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub struct PlannedImage {
     /// The image.
     pub want: Want,
     /// What becomes of it.
-    pub action: Action,
+    pub action: CopyDecision,
     /// What it means at the source, where that is known.
     pub digest: Option<Digest>,
     /// What the target holds instead.
@@ -158,11 +158,11 @@ pub struct Item {
 
 /// The plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Plan {
+pub struct MirrorPlan {
     /// Every image: what is copied first, in its order.
-    pub items: Vec<Item>,
+    pub items: Vec<PlannedImage>,
     /// The quota, where there is one.
-    pub budget: Option<Budget>,
+    pub budget: Option<HubBudget>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -184,15 +184,15 @@ pub struct Memory {
 }
 
 /// Makes the plan.
-pub fn plan(seen: Vec<Seen>, budget: Option<Budget>, memory: &Memory, now: Timestamp) -> Plan {
-    let mut items: Vec<Item> = seen.into_iter().map(|seen| item(seen, memory, now)).collect();
+pub fn plan(seen: Vec<ImageSides>, budget: Option<HubBudget>, memory: &Memory, now: Timestamp) -> MirrorPlan {
+    let mut items: Vec<PlannedImage> = seen.into_iter().map(|seen| item(seen, memory, now)).collect();
     items.sort_by_cached_key(rank);
     let mut to_spend = budget.map(|budget| budget.to_spend());
     // A cost that the quota can never meet must not wait for ever.
     let most = budget.map_or(u64::MAX, |budget| budget.limit - budget.kept_back());
     let mut paid: HashSet<Digest> = HashSet::new();
     let mut waiting = false;
-    for item in items.iter_mut().filter(|item| item.action == Action::Copy) {
+    for item in items.iter_mut().filter(|item| item.action == CopyDecision::Copy) {
         // Under another tag the same image is copied once.
         let once = item.digest.clone().is_some_and(|digest| paid.contains(&digest));
         let cost = if once { 0 } else { item.expected_pulls.min(most) };
@@ -202,31 +202,31 @@ pub fn plan(seen: Vec<Seen>, budget: Option<Budget>, memory: &Memory, now: Times
         let enough = to_spend.is_none_or(|left| cost <= left);
         if cost > 0 && (waiting || !enough) {
             waiting = true;
-            item.action = Action::Later;
+            item.action = CopyDecision::Later;
             continue;
         }
         to_spend = to_spend.map(|left| left - cost);
         paid.extend(item.digest.clone());
     }
     items.sort_by_cached_key(rank);
-    Plan { items, budget, warnings: Vec::new() }
+    MirrorPlan { items, budget, warnings: Vec::new() }
 }
 
 /// The order of the plan: the actions, then what runs in ECS, then what is behind for longest.
-fn rank(item: &Item) -> (u8, bool, Option<Timestamp>, String) {
+fn rank(item: &PlannedImage) -> (u8, bool, Option<Timestamp>, String) {
     let action = match item.action {
-        Action::Copy => 0,
-        Action::Asked => 1,
-        Action::Later => 2,
-        Action::Blocked => 3,
-        Action::Absent => 4,
-        Action::Unknown(_) => 5,
-        Action::Current => 6,
+        CopyDecision::Copy => 0,
+        CopyDecision::Asked => 1,
+        CopyDecision::Later => 2,
+        CopyDecision::Blocked => 3,
+        CopyDecision::Absent => 4,
+        CopyDecision::Unknown(_) => 5,
+        CopyDecision::Current => 6,
     };
     (action, item.want.used_by.is_empty(), item.behind_since, item.want.target.to_string())
 }
 
-fn item(seen: Seen, memory: &Memory, now: Timestamp) -> Item {
+fn item(seen: ImageSides, memory: &Memory, now: Timestamp) -> PlannedImage {
     let key = seen.want.target.to_string();
     let (source, target, want) = (seen.source, seen.target, seen.want);
     let (holds, archived) = match &target {
@@ -236,27 +236,32 @@ fn item(seen: Seen, memory: &Memory, now: Timestamp) -> Item {
     };
     let image = match source {
         AtSource::Is(image) => image,
-        AtSource::Absent => return Item::without_source(want, Action::Absent, holds, archived),
-        AtSource::Unknown(why) => return Item::without_source(want, Action::Unknown(why), holds, archived),
+        AtSource::Absent => return PlannedImage::without_source(want, CopyDecision::Absent, holds, archived),
+        AtSource::Unknown(why) => {
+            return PlannedImage::without_source(want, CopyDecision::Unknown(why), holds, archived);
+        }
     };
     let asked = memory
         .asked
         .get(&key)
         .is_some_and(|(digest, at)| *digest == image.digest && now.seconds_since(*at) < ASK_AGAIN_SECONDS);
     let action = match &target {
-        AtTarget::Unknown(why) => Action::Unknown(why.clone()),
-        AtTarget::Holds(digest) if *digest == image.digest || image.made.as_ref() == Some(digest) => Action::Current,
-        AtTarget::Holds(_) | AtTarget::Archived(_) if seen.frozen => Action::Blocked,
-        AtTarget::Absent | AtTarget::Holds(_) | AtTarget::Archived(_) if asked => Action::Asked,
-        AtTarget::Absent | AtTarget::Holds(_) | AtTarget::Archived(_) => Action::Copy,
+        AtTarget::Unknown(why) => CopyDecision::Unknown(why.clone()),
+        AtTarget::Holds(digest) if *digest == image.digest || image.made.as_ref() == Some(digest) => {
+            CopyDecision::Current
+        }
+        AtTarget::Holds(_) | AtTarget::Archived(_) if seen.frozen => CopyDecision::Blocked,
+        AtTarget::Absent | AtTarget::Holds(_) | AtTarget::Archived(_) if asked => CopyDecision::Asked,
+        AtTarget::Absent | AtTarget::Holds(_) | AtTarget::Archived(_) => CopyDecision::Copy,
     };
     let worst = if want.source.is_docker_hub() { 1 + children(&image) } else { 0 };
-    let moves = matches!(action, Action::Copy | Action::Asked | Action::Later);
-    let behind = matches!(action, Action::Copy | Action::Asked | Action::Later | Action::Blocked);
+    let moves = matches!(action, CopyDecision::Copy | CopyDecision::Asked | CopyDecision::Later);
+    let behind =
+        matches!(action, CopyDecision::Copy | CopyDecision::Asked | CopyDecision::Later | CopyDecision::Blocked);
     // Of a tag that moved it is known since when; what was never there is missing since it was first missed.
     let began = if holds.is_some() { image.pushed_at } else { None };
     let since = memory.behind.get(&key).copied().or(began).unwrap_or(now).min(now);
-    Item {
+    PlannedImage {
         expected_pulls: if moves && !image.elsewhere { worst } else { 0 },
         worst_pulls: if moves { worst } else { 0 },
         behind_since: behind.then_some(since),
@@ -268,8 +273,8 @@ fn item(seen: Seen, memory: &Memory, now: Timestamp) -> Item {
     }
 }
 
-impl Item {
-    fn without_source(want: Want, action: Action, holds: Option<Digest>, archived: bool) -> Self {
+impl PlannedImage {
+    fn without_source(want: Want, action: CopyDecision, holds: Option<Digest>, archived: bool) -> Self {
         Self {
             want,
             action,
@@ -293,10 +298,10 @@ fn children(image: &SourceImage) -> u64 {
     }
 }
 
-impl Plan {
+impl MirrorPlan {
     /// What is to be copied, in order.
-    pub fn copies(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(|item| item.action == Action::Copy)
+    pub fn copies(&self) -> impl Iterator<Item = &PlannedImage> {
+        self.items.iter().filter(|item| item.action == CopyDecision::Copy)
     }
 
     /// How many images have this action.
@@ -316,7 +321,7 @@ impl Plan {
         let oldest = self
             .items
             .iter()
-            .filter(|item| item.action != Action::Blocked)
+            .filter(|item| item.action != CopyDecision::Blocked)
             .filter_map(|item| item.behind_since)
             .min();
         oldest.map_or(0, |since| u64::try_from(now.seconds_since(since)).unwrap_or_default())
@@ -324,24 +329,28 @@ impl Plan {
 
     /// Whether everything that is wanted could be looked at and is, or will be, there.
     pub fn is_complete(&self) -> bool {
-        self.items.iter().all(|item| matches!(item.action, Action::Copy | Action::Asked | Action::Current))
+        self.items
+            .iter()
+            .all(|item| matches!(item.action, CopyDecision::Copy | CopyDecision::Asked | CopyDecision::Current))
     }
 
     /// What to remember after this plan was made, with `asked` what was asked for because of it. What nobody wants any
     /// more is forgotten.
-    pub fn remember(&self, memory: &Memory, asked: &[&Item], now: Timestamp) -> Memory {
-        let key = |item: &Item| item.want.target.to_string();
+    pub fn remember(&self, memory: &Memory, asked: &[&PlannedImage], now: Timestamp) -> Memory {
+        let key = |item: &PlannedImage| item.want.target.to_string();
         let behind = self.items.iter().filter_map(|item| match &item.action {
             // What could not be looked at may still be behind.
-            Action::Unknown(_) | Action::Absent => Some((key(item), *memory.behind.get(&key(item))?)),
-            Action::Copy | Action::Asked | Action::Later | Action::Blocked | Action::Current => {
-                Some((key(item), item.behind_since?))
-            }
+            CopyDecision::Unknown(_) | CopyDecision::Absent => Some((key(item), *memory.behind.get(&key(item))?)),
+            CopyDecision::Copy
+            | CopyDecision::Asked
+            | CopyDecision::Later
+            | CopyDecision::Blocked
+            | CopyDecision::Current => Some((key(item), item.behind_since?)),
         });
         let still = self
             .items
             .iter()
-            .filter(|item| item.action == Action::Asked)
+            .filter(|item| item.action == CopyDecision::Asked)
             .filter_map(|item| memory.asked.get_key_value(&key(item)));
         let new = asked.iter().filter_map(|item| Some((key(item), (item.digest.clone()?, now))));
         Memory {
@@ -356,10 +365,10 @@ impl Plan {
 
 /// Copies that belong into one job: of one repository, for they share layers and a lease on the target, and not so many
 /// that they take longer than a function may.
-pub fn batches<'a>(copies: impl Iterator<Item = &'a Item>, most: usize) -> Vec<Vec<&'a Item>> {
-    let mut batches: Vec<Vec<&Item>> = Vec::new();
+pub fn batches<'a>(copies: impl Iterator<Item = &'a PlannedImage>, most: usize) -> Vec<Vec<&'a PlannedImage>> {
+    let mut batches: Vec<Vec<&PlannedImage>> = Vec::new();
     for item in copies {
-        let fits = |batch: &Vec<&Item>| {
+        let fits = |batch: &Vec<&PlannedImage>| {
             batch.len() < most
                 && batch.first().is_some_and(|first| {
                     first.want.target.repository() == item.want.target.repository()

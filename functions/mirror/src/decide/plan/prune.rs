@@ -15,7 +15,7 @@ use pullsafe::timestamp::Timestamp;
 
 /// An image in a repository of the mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct MirroredImage {
     /// Its digest.
     pub digest: Digest,
     /// Its tags.
@@ -38,7 +38,7 @@ pub struct HeldRepository {
     /// Its name.
     pub name: String,
     /// All its images.
-    pub images: Vec<Held>,
+    pub images: Vec<MirroredImage>,
     /// Why nothing may be deleted here, where something about it could not be found out.
     pub doubt: Option<String>,
 }
@@ -62,7 +62,7 @@ pub struct Unwanted {
 
 /// Where nothing is deleted because something is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub struct PruneDoubt {
     /// The repository; `None` for the whole mirror.
     pub repository: Option<String>,
     /// Why, as a sentence without its full stop.
@@ -75,7 +75,7 @@ pub struct PrunePlan {
     /// What nothing wants, in the order in which it can be deleted: what names others before what it names.
     pub unwanted: Vec<Unwanted>,
     /// Where nothing is deleted, and why.
-    pub doubts: Vec<Doubt>,
+    pub doubts: Vec<PruneDoubt>,
     /// How many images are kept.
     pub kept: u64,
 }
@@ -135,7 +135,7 @@ pub fn prune(
     let mut plan = PrunePlan::default();
     let Some(rule) = &config.prune else { return plan };
     if let Some(why) = demand.incomplete {
-        plan.doubts.push(Doubt {
+        plan.doubts.push(PruneDoubt {
             repository: None,
             why: format!("nothing is deleted, because not everything in use is known: {why}"),
         });
@@ -146,7 +146,7 @@ pub fn prune(
         match unwanted_in(rule, repository, &needed, now) {
             Err(why) => {
                 let why = format!("nothing is deleted in {}: {why}", repository.name);
-                plan.doubts.push(Doubt { repository: Some(repository.name.clone()), why });
+                plan.doubts.push(PruneDoubt { repository: Some(repository.name.clone()), why });
             }
             Ok(unwanted) => {
                 plan.kept += (repository.images.len() - unwanted.len()) as u64;
@@ -158,7 +158,7 @@ pub fn prune(
     plan
 }
 
-fn mark(rule: &PruneRule, repository: &str, image: &Held, memory: &Memory, now: Timestamp) -> Unwanted {
+fn mark(rule: &PruneRule, repository: &str, image: &MirroredImage, memory: &Memory, now: Timestamp) -> Unwanted {
     let (since, runs) = memory.unwanted.get(&key(repository, &image.digest)).copied().unwrap_or((now, 0));
     let due = runs >= 1 && now.seconds_since(since) >= i64::from(rule.grace_days) * 86_400;
     Unwanted {
@@ -209,17 +209,17 @@ fn unwanted_in<'a>(
     repository: &'a HeldRepository,
     needed: &Needed,
     now: Timestamp,
-) -> Result<Vec<&'a Held>, String> {
+) -> Result<Vec<&'a MirroredImage>, String> {
     if let Some(doubt) = &repository.doubt {
         return Err(doubt.clone());
     }
     let images = &repository.images;
-    let by_digest: HashMap<&Digest, &Held> = images.iter().map(|image| (&image.digest, image)).collect();
+    let by_digest: HashMap<&Digest, &MirroredImage> = images.iter().map(|image| (&image.digest, image)).collect();
     let newest = newest(images, rule.keep_newest);
     let young = |at: Option<Timestamp>| {
         at.is_some_and(|at| now.seconds_since(at) < i64::from(rule.keep_pulled_within_days) * 86_400)
     };
-    let wanted = |image: &Held| {
+    let wanted = |image: &MirroredImage| {
         needed.digests.contains(&image.digest)
             || newest.contains(&image.digest)
             || young(image.pulled_at)
@@ -229,7 +229,7 @@ fn unwanted_in<'a>(
             })
     };
     let mut kept: HashSet<&Digest> = HashSet::new();
-    let mut open: Vec<&Held> = images.iter().filter(|image| wanted(image)).collect();
+    let mut open: Vec<&MirroredImage> = images.iter().filter(|image| wanted(image)).collect();
     loop {
         while let Some(image) = open.pop() {
             if kept.insert(&image.digest) {
@@ -246,16 +246,16 @@ fn unwanted_in<'a>(
             break;
         }
     }
-    let mut unwanted: Vec<&Held> = images.iter().filter(|image| !kept.contains(&image.digest)).collect();
+    let mut unwanted: Vec<&MirroredImage> = images.iter().filter(|image| !kept.contains(&image.digest)).collect();
     // ECR deletes nothing that an index names, so indexes go before what they name.
-    let depth = |image: &Held| {
+    let depth = |image: &MirroredImage| {
         u8::from(images.iter().any(|parent| parent.children.iter().flatten().any(|child| *child == image.digest)))
     };
     unwanted.sort_by_key(|image| (depth(image), image.pushed_at, image.digest.clone()));
     Ok(unwanted)
 }
 
-fn follows(image: &Held, kept: &HashSet<&Digest>) -> bool {
+fn follows(image: &MirroredImage, kept: &HashSet<&Digest>) -> bool {
     let by_subject = image.subject.as_ref().is_some_and(|subject| kept.contains(subject));
     // cosign names what it signs in the tag: sha256-<hex>.sig.
     let by_tag = image
@@ -267,8 +267,8 @@ fn follows(image: &Held, kept: &HashSet<&Digest>) -> bool {
 }
 
 /// The digests of the tagged images that were pushed last.
-fn newest(images: &[Held], count: u32) -> HashSet<Digest> {
-    let mut tagged: Vec<&Held> = images.iter().filter(|image| !image.tags.is_empty()).collect();
+fn newest(images: &[MirroredImage], count: u32) -> HashSet<Digest> {
+    let mut tagged: Vec<&MirroredImage> = images.iter().filter(|image| !image.tags.is_empty()).collect();
     tagged.sort_by_key(|image| (std::cmp::Reverse(image.pushed_at), image.digest.clone()));
     tagged
         .into_iter()

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::prune::{PrunePlan, Unwanted};
-use super::{Action, Item, Plan};
+use super::{CopyDecision, MirrorPlan, PlannedImage};
 use pullsafe::timestamp::Timestamp;
 
 /// The plan in lines that read alone.
-pub fn text(plan: &Plan, prune: Option<&PrunePlan>, now: Timestamp) -> String {
-    let mut text = Text(String::new());
+pub fn text(plan: &MirrorPlan, prune: Option<&PrunePlan>, now: Timestamp) -> String {
+    let mut text = PlanText(String::new());
     text.line(&headline(plan));
     text.line(&quota(plan));
     for warning in &plan.warnings {
@@ -25,7 +25,7 @@ pub fn text(plan: &Plan, prune: Option<&PrunePlan>, now: Timestamp) -> String {
         ("Not known", "unknown"),
         ("Current", "current"),
     ] {
-        let items: Vec<&Item> = plan.items.iter().filter(|item| item.action.as_str() == action).collect();
+        let items: Vec<&PlannedImage> = plan.items.iter().filter(|item| item.action.as_str() == action).collect();
         if items.is_empty() {
             continue;
         }
@@ -41,16 +41,16 @@ pub fn text(plan: &Plan, prune: Option<&PrunePlan>, now: Timestamp) -> String {
     text.0
 }
 
-struct Text(String);
+struct PlanText(String);
 
-impl Text {
+impl PlanText {
     fn line(&mut self, line: &str) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "{line}");
     }
 }
 
-fn headline(plan: &Plan) -> String {
+fn headline(plan: &MirrorPlan) -> String {
     let count = |action: &str, words: &str| {
         let count = plan.count(action);
         (count > 0).then(|| format!("{count} {words}"))
@@ -72,7 +72,7 @@ fn headline(plan: &Plan) -> String {
     }
 }
 
-fn quota(plan: &Plan) -> String {
+fn quota(plan: &MirrorPlan) -> String {
     let (expected, worst) = plan.pulls();
     let cost = if expected == worst {
         format!("{worst}")
@@ -90,9 +90,9 @@ fn quota(plan: &Plan) -> String {
     }
 }
 
-fn describe(text: &mut Text, item: &Item, now: Timestamp) {
+fn describe(text: &mut PlanText, item: &PlannedImage, now: Timestamp) {
     let (source, target) = (&item.want.source, &item.want.target);
-    if item.action == Action::Current {
+    if item.action == CopyDecision::Current {
         text.line(&format!("  {target}"));
         return;
     }
@@ -100,9 +100,9 @@ fn describe(text: &mut Text, item: &Item, now: Timestamp) {
     text.line(&format!("    -> {target}"));
     let short = |digest: &pullsafe::reference::Digest| digest.as_str().get(..19).unwrap_or_default().to_owned();
     let what = match (&item.action, &item.digest, &item.holds) {
-        (Action::Unknown(why), _, _) => Some(why.clone()),
-        (Action::Absent, _, Some(holds)) => Some(format!("the mirror keeps {}", short(holds))),
-        (Action::Absent, _, None) | (_, None, _) => None,
+        (CopyDecision::Unknown(why), _, _) => Some(why.clone()),
+        (CopyDecision::Absent, _, Some(holds)) => Some(format!("the mirror keeps {}", short(holds))),
+        (CopyDecision::Absent, _, None) | (_, None, _) => None,
         (_, Some(digest), Some(holds)) if digest == holds => Some(format!("{} lies in the archive", short(digest))),
         (_, Some(digest), Some(holds)) => Some(format!("moved from {} to {}", short(holds), short(digest))),
         (_, Some(digest), None) => Some(format!("{} is not there", short(digest))),
@@ -132,7 +132,7 @@ fn describe(text: &mut Text, item: &Item, now: Timestamp) {
     }
 }
 
-fn pruning(text: &mut Text, prune: &PrunePlan) {
+fn pruning(text: &mut PlanText, prune: &PrunePlan) {
     text.line("");
     text.line(&format!("No longer wanted ({}), {} kept:", prune.unwanted.len(), prune.kept));
     for image in &prune.unwanted {
@@ -160,7 +160,7 @@ fn duration(seconds: i64) -> String {
 }
 
 /// The plan as one JSON document.
-pub fn json(plan: &Plan, prune: Option<&PrunePlan>) -> Value {
+pub fn json(plan: &MirrorPlan, prune: Option<&PrunePlan>) -> Value {
     let (expected, worst) = plan.pulls();
     json!({
         "images": plan.items.iter().map(item_json).collect::<Vec<_>>(),
@@ -175,8 +175,8 @@ pub fn json(plan: &Plan, prune: Option<&PrunePlan>) -> Value {
     })
 }
 
-fn item_json(item: &Item) -> Value {
-    let reason = if let Action::Unknown(why) = &item.action { Some(why) } else { None };
+fn item_json(item: &PlannedImage) -> Value {
+    let reason = if let CopyDecision::Unknown(why) = &item.action { Some(why) } else { None };
     json!({
         "source": item.want.source,
         "target": item.want.target,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::select::Chosen;
-use crate::decide::config::{ImageRule, MirrorConfig, TagSelection};
+use crate::decide::config::{ImageRule, ImageSelection, MirrorConfig};
 use pullsafe::manifest::Platform;
 use pullsafe::reference::Reference;
 
@@ -46,7 +46,7 @@ impl Wants {
     /// Adds what an entry of the configuration lists, or what its rule has selected.
     pub fn add_rule(&mut self, config: &MirrorConfig, rule: &ImageRule, chosen: &[Chosen]) {
         match &rule.tags {
-            TagSelection::Listed(images) => {
+            ImageSelection::Listed(images) => {
                 for image in images {
                     let named = Reference::new(
                         rule.source.registry(),
@@ -58,7 +58,7 @@ impl Wants {
                     self.add(config, source, &rule.platforms, format!("line {}: listed", rule.line), None);
                 }
             }
-            TagSelection::Rule(_) => {
+            ImageSelection::Rule(_) => {
                 for one in chosen {
                     let Ok(source) =
                         Reference::new(rule.source.registry(), rule.source.repository(), Some(&one.tag), None)

@@ -1,6 +1,6 @@
 //! The configuration: what is read from it, and what is said of its faults.
 
-use crate::decide::{By, KEYS, MirrorConfig, TagSelection};
+use crate::decide::{By, ImageSelection, KEYS, MirrorConfig};
 
 const REGISTRY: &str = "registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com\n";
 
@@ -55,12 +55,12 @@ repositories: {immutable: false, scan_on_push: true, lifecycle: {keep: 30}}
         (config.repositories.immutable, config.repositories.scan_on_push, config.repositories.lifecycle_keep),
         (false, true, Some(30))
     );
-    let TagSelection::Listed(listed) = &config.images[0].tags else {
+    let ImageSelection::Listed(listed) = &config.images[0].tags else {
         panic!("a list")
     };
     assert_eq!(listed.iter().map(|one| one.tag.as_deref().unwrap()).collect::<Vec<_>>(), ["3.11-slim", "3.12-slim"]);
     assert_eq!(config.repository_for(&config.images[0].source), "docker-hub/library/python");
-    let TagSelection::Rule(rule) = &config.images[1].tags else {
+    let ImageSelection::Rule(rule) = &config.images[1].tags else {
         panic!("a rule")
     };
     assert_eq!((rule.newest, rule.by, rule.include[0].to_string().as_str()), (Some(3), By::Version, "*-alpine"));
@@ -85,7 +85,7 @@ fn tags_stay_as_they_were_written() {
     let digest = format!("sha256:{}", "ab".repeat(32));
     let config =
         parse(&format!("{REGISTRY}images:\n- python: [3.10, 1_0, 0x10, {digest}, \"1.2@{digest}\", true, 3.10]\n"));
-    let TagSelection::Listed(listed) = &config.images[0].tags else {
+    let ImageSelection::Listed(listed) = &config.images[0].tags else {
         panic!("a list")
     };
     let tags: Vec<_> = listed.iter().map(|one| (one.tag.as_deref(), one.digest.is_some())).collect();
@@ -251,7 +251,7 @@ referrers: true
 repositories: {immutable: true, scan_on_push: true, lifecycle: {keep: 3}, tags: \
 {team: platform}}\nprune: {enabled: true, grace_days: 3, keep: {tags: lts, newest: 2, pulled_within_days: 60}}\n",
     );
-    let TagSelection::Rule(rule) = &config.images[0].tags else {
+    let ImageSelection::Rule(rule) = &config.images[0].tags else {
         panic!("a rule")
     };
     assert_eq!(

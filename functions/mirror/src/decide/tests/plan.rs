@@ -2,7 +2,7 @@
 
 use super::{at_hour, config, digest};
 use crate::decide::plan::text::{json, text};
-use crate::decide::plan::{AtSource, AtTarget, Budget, Memory, Plan, Seen, SourceImage, batches, plan};
+use crate::decide::plan::{AtSource, AtTarget, HubBudget, ImageSides, Memory, MirrorPlan, SourceImage, batches, plan};
 use crate::decide::{InUse, Want, Wants};
 
 fn want(name: &str, used_by: &[&str]) -> Want {
@@ -16,7 +16,7 @@ fn want(name: &str, used_by: &[&str]) -> Want {
     wants.into_list().remove(0)
 }
 
-fn seen(name: &str, used_by: &[&str], children: Option<u32>, target: AtTarget) -> Seen {
+fn seen(name: &str, used_by: &[&str], children: Option<u32>, target: AtTarget) -> ImageSides {
     let source = AtSource::Is(SourceImage {
         digest: digest(name),
         media_type: "application/vnd.oci.image.index.v1+json".to_owned(),
@@ -26,14 +26,14 @@ fn seen(name: &str, used_by: &[&str], children: Option<u32>, target: AtTarget) -
         elsewhere: false,
         made: None,
     });
-    Seen { want: want(name, used_by), source, target, frozen: false }
+    ImageSides { want: want(name, used_by), source, target, frozen: false }
 }
 
-fn budget(remaining: u64) -> Option<Budget> {
-    Some(Budget { limit: 100, remaining, window_seconds: 21_600 })
+fn budget(remaining: u64) -> Option<HubBudget> {
+    Some(HubBudget { limit: 100, remaining, window_seconds: 21_600 })
 }
 
-fn actions(plan: &Plan) -> Vec<(String, &'static str)> {
+fn actions(plan: &MirrorPlan) -> Vec<(String, &'static str)> {
     plan.items
         .iter()
         .map(|item| (item.want.source.repository().to_owned(), item.action.as_str()))
@@ -91,7 +91,7 @@ fn each_image_has_its_action() {
 
 #[test]
 fn a_short_quota_is_given_out_in_order_and_nobody_starves() {
-    let list = |names: &[(&str, u32, &[&str])]| -> Vec<Seen> {
+    let list = |names: &[(&str, u32, &[&str])]| -> Vec<ImageSides> {
         names
             .iter()
             .map(|(name, children, used)| seen(name, used, Some(*children), AtTarget::Absent))

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use super::{at_hour, config, digest};
 use crate::decide::plan::Memory;
-use crate::decide::plan::prune::{Held, HeldRepository, InDemand, PrunePlan, key, prune};
+use crate::decide::plan::prune::{HeldRepository, InDemand, MirroredImage, PrunePlan, key, prune};
 use crate::decide::{InUse, MirrorConfig, Wants};
 use pullsafe::reference::Digest;
 
 const REPOSITORY: &str = "docker-hub/a/b";
 
-fn held(name: &str, tags: &[&str]) -> Held {
-    Held {
+fn held(name: &str, tags: &[&str]) -> MirroredImage {
+    MirroredImage {
         digest: digest(name),
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         pushed_at: Some(at_hour(-1000)),
@@ -22,7 +22,7 @@ fn held(name: &str, tags: &[&str]) -> Held {
     }
 }
 
-fn repository(images: Vec<Held>) -> Vec<HeldRepository> {
+fn repository(images: Vec<MirroredImage>) -> Vec<HeldRepository> {
     vec![HeldRepository { name: REPOSITORY.to_owned(), images, doubt: None }]
 }
 

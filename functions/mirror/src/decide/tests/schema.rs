@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value, json};
 
 use crate::decide::schema;
-use crate::decide::{KEYS, Kind, MirrorConfig};
+use crate::decide::{KEYS, MirrorConfig, ValueKind};
 use pullsafe_yaml::{Node, Shape, Style, Tree};
 
 /// What a text is as JSON, as an editor sees it: by the core schema of YAML 1.2. `None` where it is no document.
@@ -156,7 +156,7 @@ fn bounds_and_words_are_those_of_the_parser() {
             assert_eq!((MirrorConfig::parse(&text).is_ok(), takes(&text)), (taken, taken), "{text}");
         };
         match key.kind {
-            Kind::Number(least, most) => {
+            ValueKind::Number(least, most) => {
                 check(&least.to_string(), true);
                 check(&most.to_string(), true);
                 check(&(i64::from(least) - 1).to_string(), false);
@@ -164,17 +164,22 @@ fn bounds_and_words_are_those_of_the_parser() {
                 check("'3'", false);
                 check("1.5", false);
             }
-            Kind::Choice(words) => {
+            ValueKind::Choice(words) => {
                 words.iter().for_each(|word| check(word, true));
                 check("other", false);
             }
-            Kind::Flag => {
+            ValueKind::Flag => {
                 check("true", true);
                 check("false", true);
                 check("yes", false);
             }
-            Kind::Host | Kind::Prefix | Kind::Repository | Kind::Images | Kind::Selection | Kind::Platforms => {}
-            Kind::Range | Kind::Patterns | Kind::Mapping(_) | Kind::Texts => {}
+            ValueKind::Host
+            | ValueKind::Prefix
+            | ValueKind::Repository
+            | ValueKind::Images
+            | ValueKind::Selection
+            | ValueKind::Platforms => {}
+            ValueKind::Range | ValueKind::Patterns | ValueKind::Mapping(_) | ValueKind::Texts => {}
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use super::{at_hour, config};
 use crate::decide::select;
-use crate::decide::{Selected, TagRule, TagSelection};
+use crate::decide::{ImageSelection, Selected, TagRule};
 use pullsafe::tags::TagFacts;
 
 fn rule(text: &str) -> TagRule {
     match config(&format!("images: [{{source: a/b, tags: {text}}}]")).images.remove(0).tags {
-        TagSelection::Rule(rule) => rule,
-        TagSelection::Listed(listed) => panic!("{listed:?}"),
+        ImageSelection::Rule(rule) => rule,
+        ImageSelection::Listed(listed) => panic!("{listed:?}"),
     }
 }
 

@@ -6,11 +6,11 @@ use super::place::LogStream;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, Evidence, LogRead};
 use pullsafe_diagnosis::{Picker, diagnose_read};
 use pullsafe_events::stopped_task::StoppedTask;
-use pullsafe_incident::spent::Spent;
+use pullsafe_incident::spent::LogsRead;
 
 /// What became of the log of one container.
 #[derive(Debug, Clone)]
-pub enum Outcome {
+pub enum LogOutcome {
     /// It was read, as far as the words say.
     Read(LogStream, String, Box<Picker>),
     /// There is none that could be read, and why.
@@ -31,17 +31,17 @@ pub enum Obstacle {
 }
 
 /// The diagnosis of a task with the logs of its containers, the most likely one first.
-pub fn explain(task: &StoppedTask, outcomes: &[(String, Outcome)]) -> Diagnosis {
-    let read = |(container, outcome): &(String, Outcome)| match outcome {
-        Outcome::Read(_, _, log) => Some((container.clone(), (**log).clone())),
-        Outcome::Nowhere(_) | Outcome::Failed(..) => None,
+pub fn explain(task: &StoppedTask, outcomes: &[(String, LogOutcome)]) -> Diagnosis {
+    let read = |(container, outcome): &(String, LogOutcome)| match outcome {
+        LogOutcome::Read(_, _, log) => Some((container.clone(), (**log).clone())),
+        LogOutcome::Nowhere(_) | LogOutcome::Failed(..) => None,
     };
     let logs: BTreeMap<String, Picker> = outcomes.iter().filter_map(read).collect();
     let mut diagnosis = diagnose_read(task, &logs);
     for (container, outcome) in outcomes {
         let (text, settled_by) = note(task, container, outcome);
         diagnosis.evidence.push(Evidence { source: format!("logs[{container}]"), text });
-        if let (None, Outcome::Read(LogStream { region, group, stream }, _, log)) = (&diagnosis.log, outcome)
+        if let (None, LogOutcome::Read(LogStream { region, group, stream }, _, log)) = (&diagnosis.log, outcome)
             && !log.is_empty()
         {
             let region = region.as_ref().map(ToString::to_string);
@@ -75,7 +75,7 @@ fn as_before(known: &Diagnosis, now: Diagnosis) -> Diagnosis {
 }
 
 /// The diagnosis of a stop whose log is not read, because enough were.
-pub fn as_told_before(spent: &Spent, by_text: Diagnosis) -> Diagnosis {
+pub fn as_told_before(spent: &LogsRead, by_text: Diagnosis) -> Diagnosis {
     match spent.known(by_text.cause) {
         Some(known) => as_before(known, by_text),
         None => without_logs(by_text, "this incident has used up its calls for logs", None),
@@ -95,31 +95,31 @@ fn add_settled_by(diagnosis: &mut Diagnosis, more: Option<String>) {
 }
 
 /// What is said of one container's log, and what would settle it.
-fn note(task: &StoppedTask, container: &str, outcome: &Outcome) -> (String, Option<String>) {
+fn note(task: &StoppedTask, container: &str, outcome: &LogOutcome) -> (String, Option<String>) {
     // An absent log is the oldest red herring: it never says that nothing ran.
     let ran = match task.started_at {
         Some(at) => format!("ECS says that the task ran from {at}"),
         None => "it does not say whether the container started".to_owned(),
     };
     match outcome {
-        Outcome::Read(place, reading, log) if !log.is_empty() => (format!("read from {place}: {reading}"), None),
-        Outcome::Read(place, reading, _) => (
+        LogOutcome::Read(place, reading, log) if !log.is_empty() => (format!("read from {place}: {reading}"), None),
+        LogOutcome::Read(place, reading, _) => (
             format!("no log evidence: {place}: {reading}; {ran}"),
             Some(format!("whether container `{container}` writes to stdout and stderr, unbuffered")),
         ),
-        Outcome::Nowhere(why) => (
+        LogOutcome::Nowhere(why) => (
             format!("no log evidence: {why}"),
             Some(format!("the log of container `{container}`, wherever its log driver sends it")),
         ),
-        Outcome::Failed(place, Obstacle::Missing(what)) => (
+        LogOutcome::Failed(place, Obstacle::Missing(what)) => (
             format!("no log evidence: {place} cannot be found ({what}); {ran}"),
             Some(format!("whether {place} exists, and whether the execution role may create it")),
         ),
-        Outcome::Failed(place, Obstacle::Denied) => (
+        LogOutcome::Failed(place, Obstacle::Denied) => (
             format!("no log evidence: pullsafe may not read {place}; {ran}"),
             Some(format!("`logs:GetLogEvents` on `{}` for the remediator's role", place.group)),
         ),
-        Outcome::Failed(place, Obstacle::Other(what)) => (
+        LogOutcome::Failed(place, Obstacle::Other(what)) => (
             format!("no log evidence: {place} could not be read ({what}); {ran}"),
             Some(format!("the lines of {place}")),
         ),

@@ -4,7 +4,7 @@
 //! in a long log, is left unread and said to be. Pure: it says what to ask for, and hears what came.
 //! Source: Amazon CloudWatch Logs API Reference, GetLogEvents: a page can be empty; the end is where the token repeats.
 
-use pullsafe_incident::spent::Budget;
+use pullsafe_incident::spent::LogBudget;
 
 /// Lines that a page may have.
 pub const PAGE_LINES: u32 = 10_000;
@@ -19,7 +19,7 @@ pub enum Ask {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum ReadingPhase {
     Backwards,
     Head,
     Ended,
@@ -27,19 +27,19 @@ enum Phase {
 
 /// The reading of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
-    phase: Phase,
+pub struct LogReading {
+    phase: ReadingPhase,
     token: Option<String>,
     oldest: Option<i64>,
     lines: u64,
     gap: bool,
 }
 
-impl Reading {
+impl LogReading {
     /// Nothing was read yet.
     pub fn new() -> Self {
         Self {
-            phase: Phase::Backwards,
+            phase: ReadingPhase::Backwards,
             token: None,
             oldest: None,
             lines: 0,
@@ -48,21 +48,28 @@ impl Reading {
     }
 
     /// What to ask for, if anything is left that this budget allows. The last call goes to the beginning of the stream.
-    pub fn next(&mut self, budget: &Budget) -> Option<Ask> {
-        if self.phase == Phase::Backwards && self.token.is_some() && (budget.calls <= 1 || budget.bytes == 0) {
+    pub fn next(&mut self, budget: &LogBudget) -> Option<Ask> {
+        if self.phase == ReadingPhase::Backwards && self.token.is_some() && (budget.calls <= 1 || budget.bytes == 0) {
             self.gap = true;
-            self.phase = Phase::Head;
+            self.phase = ReadingPhase::Head;
         }
         match self.phase {
-            Phase::Ended => None,
+            ReadingPhase::Ended => None,
             _ if budget.calls == 0 => None,
-            Phase::Backwards => Some(Ask::Backwards(self.token.clone())),
-            Phase::Head => Some(Ask::Head(self.oldest)),
+            ReadingPhase::Backwards => Some(Ask::Backwards(self.token.clone())),
+            ReadingPhase::Head => Some(Ask::Head(self.oldest)),
         }
     }
 
     /// Hears what came: the time of its first line, how many there were and how large, and the token backwards.
-    pub fn took(&mut self, budget: &mut Budget, first: Option<i64>, lines: usize, bytes: usize, token: Option<String>) {
+    pub fn took(
+        &mut self,
+        budget: &mut LogBudget,
+        first: Option<i64>,
+        lines: usize,
+        bytes: usize,
+        token: Option<String>,
+    ) {
         budget.calls = budget.calls.saturating_sub(1);
         budget.bytes = budget.bytes.saturating_sub(bytes);
         self.lines += lines as u64;
@@ -70,8 +77,8 @@ impl Reading {
             (Some(known), Some(first)) => Some(known.min(first)),
             (known, first) => known.or(first),
         };
-        if self.phase == Phase::Head || token.is_none() || token == self.token {
-            self.phase = Phase::Ended;
+        if self.phase == ReadingPhase::Head || token.is_none() || token == self.token {
+            self.phase = ReadingPhase::Ended;
         }
         self.token = token;
     }
@@ -82,10 +89,10 @@ impl Reading {
         match (lines, self.gap, self.phase) {
             (0, _, _) => "it has no lines in this time".to_owned(),
             (_, false, _) => format!("{lines} line(s), all of them"),
-            (_, true, Phase::Ended) => {
+            (_, true, ReadingPhase::Ended) => {
                 format!("{lines} line(s), the newest and the first; what lies between was not read")
             }
-            (_, true, Phase::Backwards | Phase::Head) => {
+            (_, true, ReadingPhase::Backwards | ReadingPhase::Head) => {
                 format!("the newest {lines} line(s); what is older was not read")
             }
         }
@@ -97,7 +104,7 @@ impl Reading {
     }
 }
 
-impl Default for Reading {
+impl Default for LogReading {
     fn default() -> Self {
         Self::new()
     }
@@ -107,7 +114,7 @@ impl Default for Reading {
 mod tests {
     use super::*;
     use pullsafe_diagnosis::cause::Cause;
-    use pullsafe_incident::spent::Spent;
+    use pullsafe_incident::spent::LogsRead;
 
     fn some(token: &str) -> Option<String> {
         Some(token.to_owned())
@@ -115,20 +122,20 @@ mod tests {
 
     #[test]
     fn an_empty_page_is_not_the_end_and_a_repeated_token_is() {
-        let (mut reading, mut budget) = (Reading::new(), Budget { calls: 6, bytes: 1000 });
+        let (mut reading, mut budget) = (LogReading::new(), LogBudget { calls: 6, bytes: 1000 });
         assert_eq!(reading.next(&budget), Some(Ask::Backwards(None)));
         reading.took(&mut budget, Some(90), 10, 100, some("b/1"));
         assert_eq!(reading.next(&budget), Some(Ask::Backwards(some("b/1"))));
         reading.took(&mut budget, None, 0, 0, some("b/2"));
         assert_eq!(reading.next(&budget), Some(Ask::Backwards(some("b/2"))));
         reading.took(&mut budget, Some(40), 5, 50, some("b/2"));
-        assert_eq!((reading.next(&budget), budget), (None, Budget { calls: 3, bytes: 850 }));
+        assert_eq!((reading.next(&budget), budget), (None, LogBudget { calls: 3, bytes: 850 }));
         assert_eq!(reading.describe(), "15 line(s), all of them");
     }
 
     #[test]
     fn the_last_call_goes_to_the_beginning() {
-        let (mut reading, mut budget) = (Reading::new(), Budget { calls: 3, bytes: 1000 });
+        let (mut reading, mut budget) = (LogReading::new(), LogBudget { calls: 3, bytes: 1000 });
         for page in ["1", "2"] {
             assert!(matches!(reading.next(&budget), Some(Ask::Backwards(_))));
             reading.took(&mut budget, Some(90), 10, 100, some(page));
@@ -141,7 +148,7 @@ mod tests {
 
     #[test]
     fn bytes_end_the_way_back_too() {
-        let (mut reading, mut budget) = (Reading::new(), Budget { calls: 6, bytes: 100 });
+        let (mut reading, mut budget) = (LogReading::new(), LogBudget { calls: 6, bytes: 100 });
         assert!(reading.next(&budget).is_some());
         reading.took(&mut budget, Some(7), 1, 500, some("1"));
         assert_eq!(reading.next(&budget), Some(Ask::Head(Some(7))));
@@ -149,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_budget_of_one_call_reads_the_end() {
-        let (mut reading, mut budget) = (Reading::new(), Budget { calls: 1, bytes: 100 });
+        let (mut reading, mut budget) = (LogReading::new(), LogBudget { calls: 1, bytes: 100 });
         assert_eq!(reading.next(&budget), Some(Ask::Backwards(None)));
         reading.took(&mut budget, Some(7), 1, 5, some("1"));
         assert_eq!(reading.next(&budget), None);
@@ -158,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_new_revision_has_a_budget_of_its_own_until_the_incident_has_none() {
-        let mut spent = Spent::default();
+        let mut spent = LogsRead::default();
         let found = pullsafe_diagnosis::diagnose_log("app", &["No module named 'x'".to_owned()]).unwrap();
         for stop in 0..4 {
             spent.begin("web:1");

@@ -2,7 +2,7 @@
 
 use super::{Probe, ProbeName};
 use pullsafe::lookup::Lookup;
-use pullsafe::lookup::Resolved;
+use pullsafe::lookup::ResolvedImage;
 use pullsafe::reference::{Reference, Registry};
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
 use pullsafe_events::stopped_task::StoppedTask;
@@ -41,7 +41,7 @@ pub fn image(diagnosis: &Diagnosis) -> Option<Reference> {
 pub fn settle(
     diagnosis: &Diagnosis,
     image: &Reference,
-    found: &Lookup<Resolved>,
+    found: &Lookup<ResolvedImage>,
     quota: Option<(u64, u64)>,
 ) -> Settled {
     let source = image.registry();
@@ -106,7 +106,7 @@ mod tests {
     use pullsafe::reference::Digest;
     use pullsafe_diagnosis::diagnose_text;
 
-    fn check(text: &str, written: &str, found: &Lookup<Resolved>) -> (Diagnosis, Diagnosis) {
+    fn check(text: &str, written: &str, found: &Lookup<ResolvedImage>) -> (Diagnosis, Diagnosis) {
         let before = diagnose_text(text, Some(written), "stoppedReason").unwrap();
         assert!(is_worth(&StoppedTask::default(), &before), "{before:?}");
         let mut after = before.clone();
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn no_access_and_not_there_are_told_apart() {
-        let there = Lookup::Found(Resolved { digest: Digest::of(b"x"), platforms: None });
+        let there = Lookup::Found(ResolvedImage { digest: Digest::of(b"x"), platforms: None });
         let denied = "CannotPullContainerError: pull access denied for acme/api, repository does not exist or may \
             require 'docker login'";
         let (before, after) = check(denied, "acme/api:1", &there);

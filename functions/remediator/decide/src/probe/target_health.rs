@@ -21,7 +21,7 @@ fn is_worth(_: &StoppedTask, diagnosis: &Diagnosis) -> bool {
 
 /// One target of a target group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct TargetHealth {
     /// `healthy`, `unhealthy`, `draining`, `initial`, `unused`.
     pub state: String,
     /// The reason's code, such as `Target.Timeout`.
@@ -46,7 +46,7 @@ pub fn group(task: &StoppedTask, service: Option<&Service>) -> Option<String> {
 }
 
 /// What the targets say.
-pub fn settle(group: &str, targets: &[Target]) -> Settled {
+pub fn settle(group: &str, targets: &[TargetHealth]) -> Settled {
     let name = group.split("targetgroup/").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or(group);
     let source = format!("target group {name}");
     let mut said: Vec<(String, usize)> = Vec::new();
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn targets_are_counted_by_what_they_say() {
-        let target = |state: &str, reason: Option<&str>| Target {
+        let target = |state: &str, reason: Option<&str>| TargetHealth {
             state: state.to_owned(),
             reason: reason.map(str::to_owned),
             description: reason.map(|_| "Request timed out".to_owned()),

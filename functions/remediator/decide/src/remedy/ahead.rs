@@ -11,7 +11,7 @@ use pullsafe_diagnosis::cause::RemedyName;
 use pullsafe_incident::plan::{Plan, Step};
 
 use super::move_to_mirror::{follow_up, move_step};
-use super::target::{self, Target};
+use super::target::{self, MoveTarget};
 
 /// What to do about a deployment that just started; `None` if it needs nothing.
 pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
@@ -23,19 +23,18 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
     }
     let platform = definition.platform();
     let role = |repository: &str| seen.role_may_pull.get(repository).cloned().unwrap_or_else(Lookup::not_asked);
-    let can_ask = settings.mirror_queue_url.is_some();
     let (mut moves, mut steps, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
     for image in &seen.hub_images {
-        match target::of(image, &platform, role, settings.public_fallback, can_ask) {
-            Target::Verified(found) => moves.push(found),
-            Target::MirrorCanBeAsked(target) => {
+        match target::of(image, &platform, role, settings) {
+            MoveTarget::Verified(found) => moves.push(found),
+            MoveTarget::MirrorCanBeAsked(target) => {
                 steps.push(Step::AskMirror {
                     source: image.reference.clone(),
                     target,
                     requested_by: service.id.arn(),
                 });
             }
-            Target::Nowhere(why) => stuck.push(format!("  {}: {}", image.written, why.join("; "))),
+            MoveTarget::Nowhere(why) => stuck.push(format!("  {}: {}", image.written, why.join("; "))),
         }
     }
     let complete = steps.is_empty() && stuck.is_empty();

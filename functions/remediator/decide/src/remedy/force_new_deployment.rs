@@ -8,12 +8,12 @@ use pullsafe::reference::Reference;
 use pullsafe_diagnosis::cause::{Cause, RemedyName};
 use pullsafe_incident::plan::{Plan, Step};
 
-use super::{Look, Remedy, Situation, Treats, Verdict, guard};
+use super::{Remedy, RemedyVerdict, SecondLook, Situation, Treats, guard};
 
 pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::ForceNewDeployment,
     treats: Treats::Failure(|diagnosis| diagnosis.cause == Cause::ImageDigestGone),
-    looks: &[Look::TaskDefinition, Look::Wanted],
+    looks: &[SecondLook::TaskDefinition, SecondLook::Wanted],
     holds: &[
         "ECS itself deploys the service, and nothing rolls it back or holds it at a hook",
         "the tasks that failed ran the very task definition that the service uses",
@@ -24,10 +24,10 @@ pub(super) const REMEDY: Remedy = Remedy {
     consider,
 };
 
-fn consider(situation: Situation<'_>) -> Verdict {
+fn consider(situation: Situation<'_>) -> RemedyVerdict {
     let service = match guard::active_service(&situation) {
         Ok(service) => service,
-        Err(reason) => return Verdict::Declined(vec![reason]),
+        Err(reason) => return RemedyVerdict::Declined(vec![reason]),
     };
     let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend(
@@ -37,21 +37,21 @@ fn consider(situation: Situation<'_>) -> Verdict {
     reasons.extend(written_by_digest(&situation));
     let Some(primary) = service.primary() else {
         reasons.push("the service has no deployment".to_owned());
-        return Verdict::Declined(reasons);
+        return RemedyVerdict::Declined(reasons);
     };
     let resolved = match &situation.seen.wanted {
         Lookup::Found(resolved) => resolved,
         // Then the image is missing altogether.
-        Lookup::Absent => return Verdict::NotForThis,
+        Lookup::Absent => return RemedyVerdict::NotForThis,
         Lookup::Unknown(why) => {
             reasons.push(format!("whether the tag still resolves could not be found out: {why}"));
-            return Verdict::Declined(reasons);
+            return RemedyVerdict::Declined(reasons);
         }
     };
     if !reasons.is_empty() {
-        return Verdict::Declined(reasons);
+        return RemedyVerdict::Declined(reasons);
     }
-    Verdict::Act(Box::new(Plan {
+    RemedyVerdict::Act(Box::new(Plan {
         remedy: RemedyName::ForceNewDeployment,
         result: "deployed anew".to_owned(),
         summary: format!(

@@ -12,7 +12,7 @@ mod pause;
 pub mod restore;
 pub mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unarchive;
 mod wake;
 
@@ -48,7 +48,7 @@ pub struct Situation<'a> {
 
 /// What a remedy says to a situation.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub enum RemedyVerdict {
     /// On a closer look it is nothing that this remedy is for.
     NotForThis,
     /// It would help, and these guards hold it back.
@@ -80,7 +80,7 @@ pub enum Treats {
 
 /// What a remedy looks at, beside the service itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Look {
+pub enum SecondLook {
     /// The task definition that the service uses.
     TaskDefinition,
     /// That, and its images of Docker Hub: everywhere they could be pulled from, and whether the execution role may.
@@ -103,11 +103,11 @@ pub struct Remedy {
     /// What it is for.
     pub treats: Treats,
     /// What it has to see.
-    pub looks: &'static [Look],
+    pub looks: &'static [SecondLook],
     /// What its guards have found to hold where it acts, for whoever is asked whether it may.
     pub holds: &'static [&'static str],
     /// Considers a situation that it treats.
-    pub consider: fn(Situation<'_>) -> Verdict,
+    pub consider: fn(Situation<'_>) -> RemedyVerdict,
 }
 
 /// Every remedy for a failure, in the order in which they are asked.
@@ -138,7 +138,7 @@ fn treating(diagnosis: &Diagnosis, service: Option<&Service>) -> Vec<&'static Re
 /// What has to be looked at before anything is decided: all that the remedies look at which will be asked.
 ///
 /// Without the service, it is what the failure alone calls for.
-pub fn looks(diagnosis: &Diagnosis, service: Option<&Service>) -> BTreeSet<Look> {
+pub fn looks(diagnosis: &Diagnosis, service: Option<&Service>) -> BTreeSet<SecondLook> {
     treating(diagnosis, service).into_iter().flat_map(|remedy| remedy.looks).copied().collect()
 }
 
@@ -194,17 +194,17 @@ pub fn decide(situation: Situation<'_>) -> Decision {
     }
     for remedy in treating(&situation.blocker.diagnosis, situation.seen.service.found()) {
         match (remedy.consider)(situation) {
-            Verdict::NotForThis => {}
-            Verdict::Declined(reasons) => decision.declined.push(Declined { remedy: remedy.name, reasons }),
-            Verdict::Wait(waiting) => {
+            RemedyVerdict::NotForThis => {}
+            RemedyVerdict::Declined(reasons) => decision.declined.push(Declined { remedy: remedy.name, reasons }),
+            RemedyVerdict::Wait(waiting) => {
                 decision.waiting = Some(waiting);
                 break;
             }
-            Verdict::Unseen(waiting, doubt) => {
+            RemedyVerdict::Unseen(waiting, doubt) => {
                 decision.wait_unseen(remedy.name, waiting, doubt);
                 break;
             }
-            Verdict::Act(plan) => {
+            RemedyVerdict::Act(plan) => {
                 decision.waiting.clone_from(&plan.then_wait_for);
                 (decision.plan, decision.holds) = (Some(*plan), remedy.holds);
                 break;

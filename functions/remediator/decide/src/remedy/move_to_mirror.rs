@@ -12,11 +12,11 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Diagnosis, RemedyName};
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::incident::Incident;
-use pullsafe_incident::plan::{Move, Plan, Step};
+use pullsafe_incident::plan::{ImageMove, Plan, Step};
 use pullsafe_incident::waiting::WaitingFor;
 
-use super::target::{self, Target};
-use super::{Look, Remedy, Situation, Treats, Verdict, guard};
+use super::target::{self, MoveTarget};
+use super::{Remedy, RemedyVerdict, SecondLook, Situation, Treats, guard};
 
 /// For how long the mirror is waited for before people are told that it does not answer.
 const MIRROR_PATIENCE_SECONDS: i64 = 20 * 60;
@@ -24,7 +24,7 @@ const MIRROR_PATIENCE_SECONDS: i64 = 20 * 60;
 pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::MoveToMirror,
     treats: Treats::Failure(Diagnosis::docker_hub_quota),
-    looks: &[Look::HubImages],
+    looks: &[SecondLook::HubImages],
     holds: &[
         "ECS itself deploys the service, and nothing rolls it back or holds it at a hook",
         "the tasks that failed ran the very task definition that the service uses",
@@ -36,22 +36,24 @@ pub(super) const REMEDY: Remedy = Remedy {
     consider,
 };
 
-fn consider(situation: Situation<'_>) -> Verdict {
+fn consider(situation: Situation<'_>) -> RemedyVerdict {
     let service = match guard::active_service(&situation) {
         Ok(service) => service,
-        Err(reason) => return Verdict::Declined(vec![reason]),
+        Err(reason) => return RemedyVerdict::Declined(vec![reason]),
     };
     let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend(cooled_down(&situation, service));
     reasons.extend(seen_often_enough(&situation));
     if !reasons.is_empty() {
-        return Verdict::Declined(reasons);
+        return RemedyVerdict::Declined(reasons);
     }
     match moves(&situation) {
-        Err(reasons) => Verdict::Declined(reasons),
-        Ok(Moves::Waiting(images)) => Verdict::Wait(WaitingFor::Mirror(images)),
-        Ok(Moves::Ask(plan)) => Verdict::Act(Box::new(plan)),
-        Ok(Moves::Ready(definition, moves)) => Verdict::Act(Box::new(plan(&situation, service, definition, moves))),
+        Err(reasons) => RemedyVerdict::Declined(reasons),
+        Ok(Moves::Waiting(images)) => RemedyVerdict::Wait(WaitingFor::Mirror(images)),
+        Ok(Moves::Ask(plan)) => RemedyVerdict::Act(Box::new(plan)),
+        Ok(Moves::Ready(definition, moves)) => {
+            RemedyVerdict::Act(Box::new(plan(&situation, service, definition, moves)))
+        }
     }
 }
 
@@ -79,7 +81,7 @@ fn seen_often_enough(situation: &Situation<'_>) -> Option<String> {
 }
 
 enum Moves<'a> {
-    Ready(&'a TaskDefinition, Vec<Move>),
+    Ready(&'a TaskDefinition, Vec<ImageMove>),
     Ask(Plan),
     Waiting(Vec<pullsafe::reference::Reference>),
 }
@@ -95,14 +97,15 @@ fn moves<'a>(situation: &Situation<'a>) -> Result<Moves<'a>, Vec<String>> {
         return Err(vec!["the task definition names no image of Docker Hub".to_owned()]);
     }
     let platform = definition.platform();
-    let can_ask = situation.settings.mirror_queue_url.is_some();
     let role = |repository: &str| seen.role_may_pull.get(repository).cloned().unwrap_or_else(Lookup::not_asked);
     let (mut ready, mut asked, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
     for image in &seen.hub_images {
-        match target::of(image, &platform, role, situation.settings.public_fallback, can_ask) {
-            Target::Verified(found) => ready.push(found),
-            Target::MirrorCanBeAsked(place) => asked.push((image.reference.clone(), place)),
-            Target::Nowhere(why) => reasons.push(format!("{} has nowhere to go: {}", image.written, why.join("; "))),
+        match target::of(image, &platform, role, situation.settings) {
+            MoveTarget::Verified(found) => ready.push(found),
+            MoveTarget::MirrorCanBeAsked(place) => asked.push((image.reference.clone(), place)),
+            MoveTarget::Nowhere(why) => {
+                reasons.push(format!("{} has nowhere to go: {}", image.written, why.join("; ")))
+            }
         }
     }
     if !reasons.is_empty() {
@@ -149,7 +152,7 @@ fn ask(
     }
 }
 
-fn plan(situation: &Situation<'_>, service: &Service, definition: &TaskDefinition, moves: Vec<Move>) -> Plan {
+fn plan(situation: &Situation<'_>, service: &Service, definition: &TaskDefinition, moves: Vec<ImageMove>) -> Plan {
     let mut tags = BTreeMap::from([
         (marks::MOVED_FROM.to_owned(), definition.arn().to_owned()),
         (marks::MOVED_AT.to_owned(), situation.now.to_string()),
@@ -173,7 +176,7 @@ fn plan(situation: &Situation<'_>, service: &Service, definition: &TaskDefinitio
 }
 
 /// The step that clones the definition and moves the service to the clone.
-pub(crate) fn move_step(service: &Service, definition: &TaskDefinition, moves: Vec<Move>) -> Step {
+pub(crate) fn move_step(service: &Service, definition: &TaskDefinition, moves: Vec<ImageMove>) -> Step {
     let replacements: Vec<_> = moves.iter().map(|image| (image.from.clone(), image.to.clone())).collect();
     Step::MoveService {
         service: service.id.clone(),
@@ -184,7 +187,7 @@ pub(crate) fn move_step(service: &Service, definition: &TaskDefinition, moves: V
 }
 
 /// The change that a person should make so that the next deployment does not put the old images back.
-pub(crate) fn follow_up(moves: &[Move]) -> String {
+pub(crate) fn follow_up(moves: &[ImageMove]) -> String {
     let lines: Vec<_> = moves.iter().map(|image| format!("  {}  ->  {}", image.from, image.to)).collect();
     format!(
         "The template still names the old images: the next deployment from it brings them back. Change there:\n{}\n\

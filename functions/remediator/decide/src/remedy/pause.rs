@@ -13,7 +13,7 @@ use pullsafe_diagnosis::cause::{Cause, RemedyName};
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::waiting::WaitingFor;
 
-use super::{Look, Remedy, Situation, Treats, Verdict, guard};
+use super::{Remedy, RemedyVerdict, SecondLook, Situation, Treats, guard};
 
 /// How long ago another cause may have been seen and still count as one of the present.
 const SIBLING_SECONDS: i64 = 3600;
@@ -21,7 +21,7 @@ const SIBLING_SECONDS: i64 = 3600;
 pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::PauseAndRestore,
     treats: Treats::Failure(|diagnosis| matches!(diagnosis.cause, Cause::ImageNotFound | Cause::ImageDigestGone)),
-    looks: &[Look::Wanted, Look::Stack, Look::Scaling],
+    looks: &[SecondLook::Wanted, SecondLook::Stack, SecondLook::Scaling],
     holds: &[
         "ECS itself deploys the service, and nothing rolls it back or holds it at a hook",
         "the tasks that failed ran the very task definition that the service uses",
@@ -34,21 +34,21 @@ pub(super) const REMEDY: Remedy = Remedy {
     consider,
 };
 
-fn consider(situation: Situation<'_>) -> Verdict {
+fn consider(situation: Situation<'_>) -> RemedyVerdict {
     let service = match guard::active_service(&situation) {
         Ok(service) => service,
-        Err(reason) => return Verdict::Declined(vec![reason]),
+        Err(reason) => return RemedyVerdict::Declined(vec![reason]),
     };
     if service.desired == 0 {
-        return Verdict::Declined(vec!["the desired count is 0 already".to_owned()]);
+        return RemedyVerdict::Declined(vec!["the desired count is 0 already".to_owned()]);
     }
     let image = match wanted(&situation) {
         Ok(image) => image,
-        Err(reason) => return Verdict::Declined(vec![reason]),
+        Err(reason) => return RemedyVerdict::Declined(vec![reason]),
     };
     // The tag is there: whatever cures this, waiting for it is not it.
     if let Lookup::Found(_) = situation.seen.wanted {
-        return Verdict::NotForThis;
+        return RemedyVerdict::NotForThis;
     }
     // A look that fails ends no wait: the push that comes next would find nobody.
     let seen = situation.seen;
@@ -56,7 +56,7 @@ fn consider(situation: Situation<'_>) -> Verdict {
     if let (Some(doubt), Some(waiting)) = (doubts.into_iter().flatten().next(), &situation.incident.waiting)
         && matches!(&waiting.cause, WaitingFor::Push { image: awaited, .. } if *awaited == image)
     {
-        return Verdict::Unseen(waiting.cause.clone(), doubt.clone());
+        return RemedyVerdict::Unseen(waiting.cause.clone(), doubt.clone());
     }
     let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend((!situation.settings.pause).then(|| "pausing services is switched off".to_owned()));
@@ -73,16 +73,16 @@ fn consider(situation: Situation<'_>) -> Verdict {
         }
     };
     if !reasons.is_empty() {
-        return Verdict::Declined(reasons);
+        return RemedyVerdict::Declined(reasons);
     }
     let pause_at = deployed_at(&situation, service).plus_seconds(situation.settings.pause_after_minutes * 60);
     if situation.settings.pause_after_minutes > 0 && situation.now < pause_at {
-        return Verdict::Wait(WaitingFor::Push { image, pause_at });
+        return RemedyVerdict::Wait(WaitingFor::Push { image, pause_at });
     }
     if situation.blocker.tasks < situation.settings.pause_after {
-        return Verdict::Wait(WaitingFor::MoreFailures);
+        return RemedyVerdict::Wait(WaitingFor::MoreFailures);
     }
-    Verdict::Act(Box::new(plan(&situation, service, image, suspended)))
+    RemedyVerdict::Act(Box::new(plan(&situation, service, image, suspended)))
 }
 
 /// Why something could not be found out, if it could not.

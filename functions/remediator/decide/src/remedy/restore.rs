@@ -12,26 +12,26 @@ use pullsafe_incident::command;
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::waiting::WaitingFor;
 
-use super::{Look, Remedy, Situation, Treats, Verdict, guard};
+use super::{Remedy, RemedyVerdict, SecondLook, Situation, Treats, guard};
 
 pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::PauseAndRestore,
     treats: Treats::State(|service| service.paused_count().is_some()),
-    looks: &[Look::Wanted, Look::Scaling],
+    looks: &[SecondLook::Wanted, SecondLook::Scaling],
     // Whoever said yes to the pause said yes to the way back.
     holds: &[],
     consider,
 };
 
-fn consider(situation: Situation<'_>) -> Verdict {
+fn consider(situation: Situation<'_>) -> RemedyVerdict {
     let Some(service) = situation.seen.service.found().filter(|service| service.status == "ACTIVE") else {
-        return Verdict::NotForThis;
+        return RemedyVerdict::NotForThis;
     };
     if let Some(reason) = guard::another_stack(&situation.settings.stack, service) {
-        return Verdict::Declined(vec![reason]);
+        return RemedyVerdict::Declined(vec![reason]);
     }
     if let Some(reason) = guard::not_held(service) {
-        return Verdict::Declined(vec![reason]);
+        return RemedyVerdict::Declined(vec![reason]);
     }
     let pause = situation.incident.pause_steps();
     let count = pause.iter().find_map(|step| {
@@ -62,7 +62,7 @@ fn consider(situation: Situation<'_>) -> Verdict {
                 command::scaling(&service.id, before)
             )
         });
-        return Verdict::Act(Box::new(Plan {
+        return RemedyVerdict::Act(Box::new(Plan {
             remedy: RemedyName::PauseAndRestore,
             result: "left as a person set it".to_owned(),
             summary: format!(
@@ -76,7 +76,10 @@ fn consider(situation: Situation<'_>) -> Verdict {
     }
     let Some(image) = written(pause, marks::PAUSED_FOR, service).and_then(|image| image.parse::<Reference>().ok())
     else {
-        return Verdict::Declined(vec![format!("the tag {} on the service does not name an image", marks::PAUSED_FOR)]);
+        return RemedyVerdict::Declined(vec![format!(
+            "the tag {} on the service does not name an image",
+            marks::PAUSED_FOR
+        )]);
     };
     match &situation.seen.wanted {
         Lookup::Found(_) => {
@@ -87,7 +90,7 @@ fn consider(situation: Situation<'_>) -> Verdict {
                 to: count,
                 force: pinned,
             };
-            Verdict::Act(Box::new(Plan {
+            RemedyVerdict::Act(Box::new(Plan {
                 remedy: RemedyName::PauseAndRestore,
                 result: "restored".to_owned(),
                 summary: format!("{image} exists now: restore {} to {count} task(s)", service.id),
@@ -96,8 +99,8 @@ fn consider(situation: Situation<'_>) -> Verdict {
                 follow_up: String::new(),
             }))
         }
-        Lookup::Absent => Verdict::Wait(WaitingFor::Image(image)),
-        Lookup::Unknown(doubt) => Verdict::Unseen(WaitingFor::Image(image), doubt.clone()),
+        Lookup::Absent => RemedyVerdict::Wait(WaitingFor::Image(image)),
+        Lookup::Unknown(doubt) => RemedyVerdict::Unseen(WaitingFor::Image(image), doubt.clone()),
     }
 }
 
@@ -111,12 +114,12 @@ pub fn written<'a>(pause: &'a [Step], key: &str, service: &'a Service) -> Option
 }
 
 /// The marks of a pause that nobody remembers: they may be anybody's, and change nothing.
-fn without_memory(service: &Service) -> Verdict {
+fn without_memory(service: &Service) -> RemedyVerdict {
     if service.desired != 0 {
-        return Verdict::NotForThis;
+        return RemedyVerdict::NotForThis;
     }
     let restore = command::count(&service.id, 1).replace("--desired-count 1", "--desired-count COUNT");
-    Verdict::Declined(vec![format!(
+    RemedyVerdict::Declined(vec![format!(
         "the service carries the tags of a pause that pullsafe does not remember, and tags alone restore nothing; to \
          restore it: {restore}"
     )])

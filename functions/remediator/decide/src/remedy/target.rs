@@ -1,27 +1,27 @@
 //! Where a Docker Hub image can be pulled from instead, verified to be the same.
 
-use crate::observation::HubImage;
+use crate::observation::DockerHubImage;
 use pullsafe::lookup::Lookup;
-use pullsafe::lookup::Resolved;
+use pullsafe::lookup::ResolvedImage;
 use pullsafe::naming::mirrored_name;
 use pullsafe::reference::{Digest, InvalidReference, Reference};
-use pullsafe::settings::Mirror;
-use pullsafe_incident::plan::Move;
+use pullsafe::settings::{MirrorLocation, Settings};
+use pullsafe_incident::plan::ImageMove;
 
 /// Where an image's copy is kept in the mirror: the prefix, then Docker Hub's path, as ECR's own pull-through cache
 /// names it.
 ///
 /// # Errors
 /// The mirror's registry or prefix is malformed.
-pub fn in_mirror(mirror: &Mirror, image: &Reference) -> Result<Reference, InvalidReference> {
+pub fn in_mirror(mirror: &MirrorLocation, image: &Reference) -> Result<Reference, InvalidReference> {
     image.moved_to(&mirror.registry, &mirrored_name(&mirror.prefix, image))
 }
 
 /// What can be done about one image.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Target {
+pub enum MoveTarget {
     /// It can be pulled from there, the same bytes.
-    Verified(Move),
+    Verified(ImageMove),
     /// The mirror lacks it, or has another digest, and can be asked for it.
     MirrorCanBeAsked(Reference),
     /// Nothing, and why.
@@ -30,19 +30,18 @@ pub enum Target {
 
 /// Finds the best place for an image: the private mirror first, then ECR Public.
 pub fn of(
-    image: &HubImage,
+    image: &DockerHubImage,
     platform: &str,
     role_may_pull: impl Fn(&str) -> Lookup<bool>,
-    public_fallback: bool,
-    mirror_can_be_asked: bool,
-) -> Target {
+    settings: &Settings,
+) -> MoveTarget {
     let mut reasons = Vec::new();
     let mut ask = None;
     match &image.mirror {
         None => reasons.push("no mirror is configured".to_owned()),
         Some((place, copy)) => match (role_may_pull(place.repository()), same(image, copy, platform)) {
             (Lookup::Found(true), Ok(digest)) => return verified(image, place, digest),
-            (Lookup::Found(true), Err(Mismatch::Fillable(why))) if mirror_can_be_asked => {
+            (Lookup::Found(true), Err(Mismatch::Fillable(why))) if settings.mirror_queue_url.is_some() => {
                 reasons.push(format!("{place}: {why}"));
                 ask = Some(place.clone());
             }
@@ -65,7 +64,7 @@ pub fn of(
         },
     }
     match &image.public {
-        Some((place, copy)) if public_fallback => match same(image, copy, platform) {
+        Some((place, copy)) if settings.public_fallback => match same(image, copy, platform) {
             // A copy that exists beats one that has to be made first, while tasks keep failing.
             Ok(digest) => return verified(image, place, digest),
             Err(Mismatch::Fillable(why) | Mismatch::Final(why)) => reasons.push(format!("{place}: {why}")),
@@ -74,14 +73,14 @@ pub fn of(
         None => reasons.push("it is not an official image, so ECR Public does not carry it".to_owned()),
     }
     match ask {
-        Some(place) => Target::MirrorCanBeAsked(place),
-        None => Target::Nowhere(reasons),
+        Some(place) => MoveTarget::MirrorCanBeAsked(place),
+        None => MoveTarget::Nowhere(reasons),
     }
 }
 
-fn verified(image: &HubImage, place: &Reference, digest: Digest) -> Target {
+fn verified(image: &DockerHubImage, place: &Reference, digest: Digest) -> MoveTarget {
     // By its digest too: what was verified is what runs, whatever the tag comes to mean.
-    Target::Verified(Move {
+    MoveTarget::Verified(ImageMove {
         from: image.written.clone(),
         to: place.pinned_to(digest.clone()).to_string(),
         digest,
@@ -106,7 +105,7 @@ pub(crate) enum Mismatch {
 
 /// Whether a copy is the same as what Docker Hub would give: the digest that Docker Hub names now, or, for a tag that
 /// has moved or cannot be asked for, the digest that this service last ran.
-pub(crate) fn same(image: &HubImage, copy: &Lookup<Resolved>, platform: &str) -> Result<Digest, Mismatch> {
+pub(crate) fn same(image: &DockerHubImage, copy: &Lookup<ResolvedImage>, platform: &str) -> Result<Digest, Mismatch> {
     let hub = image.hub.found().map(|resolved| &resolved.digest).or(image.reference.digest());
     let copy = match copy {
         Lookup::Found(copy) => copy,

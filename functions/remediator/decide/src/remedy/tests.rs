@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::observation::{HubImage, ScalingTarget, Stack};
+use crate::observation::{DockerHubImage, ScalingTarget, Stack};
 use crate::service::Service;
-use pullsafe::lookup::Resolved;
+use pullsafe::lookup::ResolvedImage;
 use pullsafe::lookup::{Doubt, Lookup};
 use pullsafe::reference::{Digest, Reference, Registry};
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Kind};
@@ -18,7 +18,7 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::incident::{Act, ActState};
 use pullsafe_incident::plan::{Step, Suspended};
-use pullsafe_incident::waiting::Waiting;
+use pullsafe_incident::waiting::WaitingIncident;
 
 const DEFINITION: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:7";
 const CLUSTER: &str = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod";
@@ -28,7 +28,7 @@ fn at(minute: i64) -> Timestamp {
     Timestamp::parse("2026-01-15T19:00:00Z").unwrap().plus_seconds(minute * 60)
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings::read(|name| {
         let value = match name {
             "PULLSAFE_MODE" => "act",
@@ -57,17 +57,17 @@ fn digest(of: &str) -> Digest {
     Digest::of(of.as_bytes())
 }
 
-fn resolved(of: &str) -> Lookup<Resolved> {
-    Lookup::Found(Resolved {
+fn resolved(of: &str) -> Lookup<ResolvedImage> {
+    Lookup::Found(ResolvedImage {
         digest: digest(of),
         platforms: Some(vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()]),
     })
 }
 
-fn hub_image(written: &str) -> HubImage {
+fn hub_image(written: &str) -> DockerHubImage {
     let reference: Reference = written.parse().unwrap();
-    let mirror = pullsafe::settings::Mirror { registry: MIRROR.to_owned(), prefix: "docker-hub".to_owned() };
-    HubImage {
+    let mirror = pullsafe::settings::MirrorLocation { registry: MIRROR.to_owned(), prefix: "docker-hub".to_owned() };
+    DockerHubImage {
         written: written.to_owned(),
         hub: resolved(written),
         left: None,

@@ -11,7 +11,7 @@ use pullsafe_diagnosis::cause::{Cause, RemedyName};
 use pullsafe_incident::plan::{Plan, Step};
 use pullsafe_incident::waiting::WaitingFor;
 
-use super::{Look, Remedy, Situation, Treats, Verdict, guard};
+use super::{Remedy, RemedyVerdict, SecondLook, Situation, Treats, guard};
 
 pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::RestoreImage,
@@ -21,7 +21,7 @@ pub(super) const REMEDY: Remedy = Remedy {
         },
         named: |diagnosis| diagnosis.cause == Cause::ImageArchived,
     },
-    looks: &[Look::Kept],
+    looks: &[SecondLook::Kept],
     holds: &[
         "ECS itself deploys the service, and nothing rolls it back or holds it at a hook",
         "the tasks that failed ran the very task definition that the service uses",
@@ -31,33 +31,33 @@ pub(super) const REMEDY: Remedy = Remedy {
     consider,
 };
 
-fn consider(situation: Situation<'_>) -> Verdict {
+fn consider(situation: Situation<'_>) -> RemedyVerdict {
     let image = situation.blocker.diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
     let Some(image) = image.filter(|image| image.kind() == Registry::EcrPrivate) else {
-        return Verdict::NotForThis;
+        return RemedyVerdict::NotForThis;
     };
     // Whether it is missing altogether is another remedy's matter.
     let Lookup::Found((digest, storage)) = &situation.seen.kept else {
-        return Verdict::NotForThis;
+        return RemedyVerdict::NotForThis;
     };
     let image = image.pinned_to(digest.clone());
     let awaited = WaitingFor::Restored(image.clone());
     let service = match guard::active_service(&situation) {
         Ok(service) => service,
-        Err(reason) => return Verdict::Declined(vec![reason]),
+        Err(reason) => return RemedyVerdict::Declined(vec![reason]),
     };
     let mut reasons = guard::for_any_act(&situation, service);
     match storage {
-        Storage::Returning => Verdict::Wait(awaited),
+        Storage::Returning => RemedyVerdict::Wait(awaited),
         Storage::Archive => {
             reasons.extend((!situation.settings.restore_archived).then(|| {
                 format!("{image} is in ECR's archive, and bringing images back is switched off (RestoreArchivedImages)")
             }));
             reasons.extend(elsewhere(&image, &service.id.cluster_arn));
             if !reasons.is_empty() {
-                return Verdict::Declined(reasons);
+                return RemedyVerdict::Declined(reasons);
             }
-            Verdict::Act(Box::new(Plan {
+            RemedyVerdict::Act(Box::new(Plan {
                 remedy: RemedyName::RestoreImage,
                 result: "waiting for its image from the archive".to_owned(),
                 summary: format!(
@@ -71,19 +71,19 @@ fn consider(situation: Situation<'_>) -> Verdict {
         }
         Storage::Standard => {
             if situation.incident.waiting.as_ref().is_none_or(|waiting| waiting.cause != awaited) {
-                return Verdict::NotForThis;
+                return RemedyVerdict::NotForThis;
             }
             let Some(primary) = service.primary() else {
-                return Verdict::NotForThis;
+                return RemedyVerdict::NotForThis;
             };
             // A deployment under way pulls the image at its next try; and where something runs, it has.
             if primary.rollout_state.as_deref() == Some("IN_PROGRESS") || guard::nothing_runs(service).is_some() {
-                return Verdict::Wait(awaited);
+                return RemedyVerdict::Wait(awaited);
             }
             if !reasons.is_empty() {
-                return Verdict::Declined(reasons);
+                return RemedyVerdict::Declined(reasons);
             }
-            Verdict::Act(Box::new(Plan {
+            RemedyVerdict::Act(Box::new(Plan {
                 remedy: RemedyName::ForceNewDeployment,
                 result: "deployed anew".to_owned(),
                 summary: format!("{image} is back from the archive and nothing of {} runs: deploy it anew", service.id),

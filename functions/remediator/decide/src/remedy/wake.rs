@@ -11,12 +11,12 @@ use pullsafe_incident::plan::Plan;
 use pullsafe_incident::waiting::WaitingFor;
 
 use super::move_to_mirror::move_step;
-use super::{Look, Remedy, Situation, Treats, Verdict, guard};
+use super::{Remedy, RemedyVerdict, SecondLook, Situation, Treats, guard};
 
 pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::ForceNewDeployment,
     treats: Treats::Failure(|diagnosis| diagnosis.cause == Cause::ImageNotFound),
-    looks: &[Look::TaskDefinition, Look::Wanted],
+    looks: &[SecondLook::TaskDefinition, SecondLook::Wanted],
     holds: &[
         "ECS itself deploys the service, and nothing rolls it back or holds it at a hook",
         "the tasks that failed ran the very task definition that the service uses",
@@ -27,13 +27,13 @@ pub(super) const REMEDY: Remedy = Remedy {
     consider,
 };
 
-fn consider(situation: Situation<'_>) -> Verdict {
+fn consider(situation: Situation<'_>) -> RemedyVerdict {
     let Lookup::Found(resolved) = &situation.seen.wanted else {
-        return Verdict::NotForThis;
+        return RemedyVerdict::NotForThis;
     };
     let service = match guard::active_service(&situation) {
         Ok(service) => service,
-        Err(reason) => return Verdict::Declined(vec![reason]),
+        Err(reason) => return RemedyVerdict::Declined(vec![reason]),
     };
     let image = situation.blocker.diagnosis.image.as_deref().unwrap_or("the image");
     let awaited = situation.incident.waiting.as_ref().map(|waiting| &waiting.cause).filter(|cause| match cause {
@@ -41,23 +41,23 @@ fn consider(situation: Situation<'_>) -> Verdict {
         WaitingFor::Mirror(_) | WaitingFor::Image(_) | WaitingFor::Restored(_) | WaitingFor::MoreFailures => false,
     });
     let Some(awaited) = awaited else {
-        return Verdict::Declined(vec![format!("{image} exists now; ECS will find it at its next try")]);
+        return RemedyVerdict::Declined(vec![format!("{image} exists now; ECS will find it at its next try")]);
     };
     // A task that is starting may have asked too early; it is seen at the next look.
     if service.pending > 0 {
-        return Verdict::Wait(awaited.clone());
+        return RemedyVerdict::Wait(awaited.clone());
     }
     let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend(guard::nothing_runs(service));
     let definition = match &situation.seen.task_definition {
         Lookup::Found(definition) => definition,
-        Lookup::Absent => return Verdict::Declined(vec!["the task definition no longer exists".to_owned()]),
-        Lookup::Unknown(doubt) => return Verdict::Unseen(awaited.clone(), doubt.clone()),
+        Lookup::Absent => return RemedyVerdict::Declined(vec!["the task definition no longer exists".to_owned()]),
+        Lookup::Unknown(doubt) => return RemedyVerdict::Unseen(awaited.clone(), doubt.clone()),
     };
     if !reasons.is_empty() {
-        return Verdict::Declined(reasons);
+        return RemedyVerdict::Declined(reasons);
     }
-    Verdict::Act(Box::new(Plan {
+    RemedyVerdict::Act(Box::new(Plan {
         remedy: RemedyName::ForceNewDeployment,
         result: "deployed anew".to_owned(),
         summary: format!(

@@ -14,7 +14,7 @@ use super::expression::{At, LIMIT, key_of, member, object_key};
 use super::module::Module;
 
 /// One item of a collection: its key, and its value with the file that has it.
-type Item = (String, (usize, Expression));
+type LoopItem = (String, (usize, Expression));
 
 impl Module {
     /// Does something for each item of a `for_each`; once without one, or where its items are not known.
@@ -34,7 +34,7 @@ impl Module {
         );
     }
 
-    fn with_items(&self, items: Vec<Item>, key: Option<&str>, value: &str, action: &mut dyn FnMut()) {
+    fn with_items(&self, items: Vec<LoopItem>, key: Option<&str>, value: &str, action: &mut dyn FnMut()) {
         if items.is_empty() {
             return action();
         }
@@ -61,7 +61,7 @@ impl Module {
         }
     }
 
-    fn items<'m>(&'m self, collection: At<'m>, depth: usize) -> Vec<Item> {
+    fn items<'m>(&'m self, collection: At<'m>, depth: usize) -> Vec<LoopItem> {
         let at = self.follow(collection);
         match at.expression {
             Expression::Object(object) => object

@@ -20,11 +20,11 @@ use pullsafe_syntax::embedded::Embedded;
 use pullsafe_syntax::reference::looks_like_reference;
 use pullsafe_syntax::template::mark_templates;
 use pullsafe_syntax::traced::Traced;
-use pullsafe_syntax::yaml::{Tree, Written as _, read};
+use pullsafe_syntax::yaml::{TracedTree, WrittenAt as _, read};
 
-use super::{Format, Read, never};
+use super::{Format, ReadAs, never};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::PlaceKind;
 use crate::format::{buildspec, ecs};
 use expression::{At, LIMIT, object_key};
 use module::Module;
@@ -39,7 +39,7 @@ pub(super) const FORMAT: Format = Format {
     order: "by its extensions, which are its own",
     named: |name| name.has_extension(&["tf", "tofu"]),
     marks: &["image", "buildspec", "container_", "user_data", "docker"],
-    read: Read::Text { begins: never, scan },
+    read: ReadAs::Text { begins: never, scan },
 };
 
 pub(super) const JSON: Format = Format {
@@ -49,7 +49,7 @@ pub(super) const JSON: Format = Format {
     order: "by its ending, before the formats that look at content",
     named: |name| name.file.ends_with(".tf.json"),
     marks: &[],
-    read: Read::Document {
+    read: ReadAs::Document {
         is: |name, _| name.file.ends_with(".tf.json"),
         scan: scan_json,
     },
@@ -75,20 +75,20 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
 }
 
 /// Records the container definitions of a `.tf.json` file.
-fn scan_json(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan_json(tree: &TracedTree, analysis: &mut Analysis<'_>) {
     for node in tree.mappings() {
         for (key, value) in node.own_entries() {
             match key {
                 "container_definitions" | "container_properties" => {
                     for image in value.text().map(|text| embedded(&text)).unwrap_or_default() {
                         let value = mark_templates(&image);
-                        analysis.found(Place::Terraform, &image, &value, Otherwise::Ignore);
+                        analysis.found(PlaceKind::Terraform, &image, &value, Otherwise::Ignore);
                     }
                 }
                 "image" => {
                     if let Some(image) = value.text().filter(|image| looks_like_reference(image.as_str())) {
                         let value = mark_templates(&image);
-                        analysis.found(Place::Terraform, &image, &value, Otherwise::Ignore);
+                        analysis.found(PlaceKind::Terraform, &image, &value, Otherwise::Ignore);
                     }
                 }
                 _ => {}
@@ -187,7 +187,7 @@ impl<'f> Finder<'f, '_> {
                     for value in
                         written.substituted(LIMIT, |unknown| values.get(&unknown.name).cloned().unwrap_or_default())
                     {
-                        self.analysis.found(Place::Terraform, &written, &value, Otherwise::Ignore);
+                        self.analysis.found(PlaceKind::Terraform, &written, &value, Otherwise::Ignore);
                     }
                 }
             }
@@ -277,7 +277,7 @@ impl<'f> Finder<'f, '_> {
                 || value.unknowns().any(|(_, unknown)| unknown.name.starts_with("docker_image."));
             if !unknown_altogether {
                 let written = unquoted(&written);
-                self.analysis.found(Place::Terraform, &written, &value, Otherwise::Ignore);
+                self.analysis.found(PlaceKind::Terraform, &written, &value, Otherwise::Ignore);
             }
         }
     }

@@ -17,7 +17,7 @@ use hcl_edit::template::Element;
 use pullsafe_syntax::traced::{Quoting, Traced, Unknown, align, join};
 
 use super::expression::{At, LIMIT, key_of, member};
-use super::scope::Scope;
+use super::scope::LoopScope;
 use crate::analysis::Analysis;
 use crate::nearby::Made;
 
@@ -30,10 +30,10 @@ const BYTES: usize = 16 << 20;
 
 /// A module: the scanned file, and the directory that it stands in.
 pub(crate) struct Module {
-    own: File,
+    own: TerraformFile,
     directory: Option<Arc<Made<Directory>>>,
     /// What the variables of loops are at the moment.
-    pub(super) scope: Scope,
+    pub(super) scope: LoopScope,
     /// Expressions that may still be evaluated for the image at hand.
     left: Cell<usize>,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Module {
 /// The files of a directory, which are the same for each of them.
 #[derive(Default)]
 struct Directory {
-    files: Vec<File>,
+    files: Vec<TerraformFile>,
     /// What `.tfvars` files give names, which wins over all else: the file and the expression.
     given: HashMap<String, (usize, Expression)>,
     /// Which file gives a name a value.
@@ -49,7 +49,7 @@ struct Directory {
 }
 
 /// One file: its text, its blocks, and what it gives names.
-struct File {
+struct TerraformFile {
     text: Traced,
     body: Body,
     values: HashMap<String, Expression>,
@@ -65,9 +65,9 @@ impl Module {
             None
         };
         Self {
-            own: File::of(text, body),
+            own: TerraformFile::of(text, body),
             directory,
-            scope: Scope::default(),
+            scope: LoopScope::default(),
             left: Cell::new(0),
         }
     }
@@ -83,7 +83,7 @@ impl Module {
     }
 
     /// The scanned file is 0, those of its directory follow.
-    fn file(&self, number: usize) -> &File {
+    fn file(&self, number: usize) -> &TerraformFile {
         let beside = number.checked_sub(1).and_then(|at| self.directory.as_ref()?.value.files.get(at));
         beside.unwrap_or(&self.own)
     }
@@ -397,7 +397,7 @@ impl Directory {
                     .map(|value| (format!("var.{}", value.key.as_str()), (number, value.value.clone())));
                 directory.given.extend(given);
             }
-            let file = File::of(text, body);
+            let file = TerraformFile::of(text, body);
             for name in file.values.keys() {
                 directory.values.entry(name.clone()).or_insert(number);
             }
@@ -407,7 +407,7 @@ impl Directory {
     }
 }
 
-impl File {
+impl TerraformFile {
     fn of(text: Traced, body: Body) -> Self {
         let mut values = HashMap::new();
         for block in body.blocks() {

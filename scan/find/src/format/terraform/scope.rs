@@ -9,12 +9,12 @@ use hcl_edit::expr::Expression;
 const ITEMS: usize = 2_000;
 
 /// The values that loop variables have at the moment.
-pub(crate) struct Scope {
+pub(crate) struct LoopScope {
     pub(super) bound: RefCell<HashMap<String, (usize, Expression)>>,
     pub(super) left: Cell<usize>,
 }
 
-impl Default for Scope {
+impl Default for LoopScope {
     fn default() -> Self {
         Self { bound: RefCell::default(), left: Cell::new(ITEMS) }
     }

@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-use scenarios::gate::Stage;
+use scenarios::gate::GateStage;
 use scenarios::gate::answers::SIGNATURE;
 use scenarios::gate::stage::{GATE_QUEUE, MIRROR_QUEUE, TABLE};
 use serde_json::Value;
-use testkit::runtime_api::{Config, Outcome, Runtime};
+use testkit::runtime_api::{FunctionConfig, FunctionOutcome, Runtime};
 
-/// The program, with the account of a [`Stage`] around it.
+/// The program, with the account of a [`GateStage`] around it.
 pub(crate) struct Program {
-    pub(crate) stage: Stage,
+    pub(crate) stage: GateStage,
     pub(crate) runtime: Runtime,
     _served: testkit::aws::server::Served,
 }
 
 impl Program {
     pub(crate) async fn start(more: &[(&str, &str)]) -> Self {
-        let stage = Stage::new().await;
+        let stage = GateStage::new().await;
         let served = stage.aws.serve().await.expect("a port");
-        let mut config = Config {
+        let mut config = FunctionConfig {
             timeout: Duration::from_secs(20),
-            ..Config::new(env!("CARGO_BIN_EXE_gate-program"))
+            ..FunctionConfig::new(env!("CARGO_BIN_EXE_gate-program"))
         };
         let (mirror, own) = (testkit::aws::sqs::Sqs::url(MIRROR_QUEUE), testkit::aws::sqs::Sqs::url(GATE_QUEUE));
         let registry = stage.ecr.host();
@@ -44,14 +44,14 @@ impl Program {
         Self { stage, runtime, _served: served }
     }
 
-    pub(crate) async fn invoke(&mut self, event: &Value) -> Outcome {
+    pub(crate) async fn invoke(&mut self, event: &Value) -> FunctionOutcome {
         self.runtime.invoke(event).await.expect("it answers the runtime")
     }
 
     pub(crate) async fn handled(&mut self, event: &Value) -> Value {
         match self.invoke(event).await {
-            Outcome::Response(value) => value,
-            Outcome::Error(error) => panic!("{error}"),
+            FunctionOutcome::Response(value) => value,
+            FunctionOutcome::Error(error) => panic!("{error}"),
         }
     }
 

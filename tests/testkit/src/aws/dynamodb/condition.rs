@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::expression::{Parser, Scope, Token};
+use super::expression::{ExpressionToken, Parser, Scope};
 use super::path::Path;
-use super::value::{Item, order, parts};
+use super::value::{TableItem, order, parts};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Operand {
@@ -16,7 +16,7 @@ pub(super) enum Operand {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub(super) enum ConditionOperator {
     Equal,
     NotEqual,
     Less,
@@ -27,7 +27,7 @@ pub(super) enum Comparison {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Condition {
-    Compare(Operand, Comparison, Operand),
+    Compare(Operand, ConditionOperator, Operand),
     Between(Operand, Operand, Operand),
     In(Operand, Vec<Operand>),
     Exists(Path),
@@ -49,16 +49,16 @@ impl Condition {
     }
 
     /// Whether the condition holds for an item. An absent item is an empty one.
-    pub(super) fn holds(&self, item: &Item) -> bool {
+    pub(super) fn holds(&self, item: &TableItem) -> bool {
         match self {
             Self::Compare(left, comparison, right) => compare(left.of(item), *comparison, right.of(item)),
             Self::Between(middle, low, high) => {
                 let middle = middle.of(item);
-                compare(middle.clone(), Comparison::GreaterOrEqual, low.of(item))
-                    && compare(middle, Comparison::LessOrEqual, high.of(item))
+                compare(middle.clone(), ConditionOperator::GreaterOrEqual, low.of(item))
+                    && compare(middle, ConditionOperator::LessOrEqual, high.of(item))
             }
             Self::In(operand, list) => {
-                list.iter().any(|member| compare(operand.of(item), Comparison::Equal, member.of(item)))
+                list.iter().any(|member| compare(operand.of(item), ConditionOperator::Equal, member.of(item)))
             }
             Self::Exists(path) => path.get(item).is_some(),
             Self::NotExists(path) => path.get(item).is_none(),
@@ -116,7 +116,7 @@ impl Condition {
 }
 
 impl Operand {
-    fn of(&self, item: &Item) -> Option<Value> {
+    fn of(&self, item: &TableItem) -> Option<Value> {
         match self {
             Self::Path(path) => path.get(item).cloned(),
             Self::Value(value) => Some(value.clone()),
@@ -142,18 +142,18 @@ impl Operand {
     }
 }
 
-fn compare(left: Option<Value>, comparison: Comparison, right: Option<Value>) -> bool {
+fn compare(left: Option<Value>, comparison: ConditionOperator, right: Option<Value>) -> bool {
     // A missing value compares with nothing, except that it differs from everything.
     let (Some(left), Some(right)) = (left, right) else {
-        return comparison == Comparison::NotEqual;
+        return comparison == ConditionOperator::NotEqual;
     };
     match comparison {
-        Comparison::Equal => left == right,
-        Comparison::NotEqual => left != right,
-        Comparison::Less => order(&left, &right) == Some(Ordering::Less),
-        Comparison::LessOrEqual => order(&left, &right).is_some_and(Ordering::is_le),
-        Comparison::Greater => order(&left, &right) == Some(Ordering::Greater),
-        Comparison::GreaterOrEqual => order(&left, &right).is_some_and(Ordering::is_ge),
+        ConditionOperator::Equal => left == right,
+        ConditionOperator::NotEqual => left != right,
+        ConditionOperator::Less => order(&left, &right) == Some(Ordering::Less),
+        ConditionOperator::LessOrEqual => order(&left, &right).is_some_and(Ordering::is_le),
+        ConditionOperator::Greater => order(&left, &right) == Some(Ordering::Greater),
+        ConditionOperator::GreaterOrEqual => order(&left, &right).is_some_and(Ordering::is_ge),
     }
 }
 
@@ -219,12 +219,12 @@ fn one(parser: &mut Parser<'_>) -> Result<Condition, String> {
         return Ok(Condition::In(left, list));
     }
     let comparison = match parser.peek() {
-        Some(Token::Symbol("=")) => Comparison::Equal,
-        Some(Token::Symbol("<>")) => Comparison::NotEqual,
-        Some(Token::Symbol("<")) => Comparison::Less,
-        Some(Token::Symbol("<=")) => Comparison::LessOrEqual,
-        Some(Token::Symbol(">")) => Comparison::Greater,
-        Some(Token::Symbol(">=")) => Comparison::GreaterOrEqual,
+        Some(ExpressionToken::Symbol("=")) => ConditionOperator::Equal,
+        Some(ExpressionToken::Symbol("<>")) => ConditionOperator::NotEqual,
+        Some(ExpressionToken::Symbol("<")) => ConditionOperator::Less,
+        Some(ExpressionToken::Symbol("<=")) => ConditionOperator::LessOrEqual,
+        Some(ExpressionToken::Symbol(">")) => ConditionOperator::Greater,
+        Some(ExpressionToken::Symbol(">=")) => ConditionOperator::GreaterOrEqual,
         _ => return Err(parser.unexpected()),
     };
     parser.next();

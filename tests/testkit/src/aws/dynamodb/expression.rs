@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::path::{Path, Step};
+use super::path::{Path, PathStep};
 use super::value::normal;
 
 /// Words that may not be used as the name of an attribute ("Reserved words in DynamoDB" in the developer guide).
 const RESERVED: &str = include_str!("reserved.txt");
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token {
+pub(super) enum ExpressionToken {
     Word(String),
     Name(String),
     Value(String),
@@ -66,7 +66,7 @@ impl Scope {
 #[derive(Debug)]
 pub(super) struct Parser<'scope> {
     kind: &'static str,
-    tokens: Vec<Token>,
+    tokens: Vec<ExpressionToken>,
     position: usize,
     scope: &'scope mut Scope,
 }
@@ -94,11 +94,11 @@ impl<'scope> Parser<'scope> {
         }
     }
 
-    pub(super) fn peek(&self) -> Option<&Token> {
+    pub(super) fn peek(&self) -> Option<&ExpressionToken> {
         self.tokens.get(self.position)
     }
 
-    pub(super) fn next(&mut self) -> Option<Token> {
+    pub(super) fn next(&mut self) -> Option<ExpressionToken> {
         let token = self.tokens.get(self.position).cloned();
         self.position += 1;
         token
@@ -106,25 +106,25 @@ impl<'scope> Parser<'scope> {
 
     /// Takes a symbol if it comes next.
     pub(super) fn take(&mut self, symbol: &str) -> bool {
-        let found = matches!(self.peek(), Some(Token::Symbol(found)) if *found == symbol);
+        let found = matches!(self.peek(), Some(ExpressionToken::Symbol(found)) if *found == symbol);
         self.position += usize::from(found);
         found
     }
 
     /// Takes a keyword if it comes next.
     pub(super) fn take_word(&mut self, word: &str) -> bool {
-        let found = matches!(self.peek(), Some(Token::Word(found)) if found.eq_ignore_ascii_case(word));
+        let found = matches!(self.peek(), Some(ExpressionToken::Word(found)) if found.eq_ignore_ascii_case(word));
         self.position += usize::from(found);
         found
     }
 
     /// Takes the name of a function if one is called next.
     pub(super) fn take_function(&mut self) -> Option<String> {
-        let Some(Token::Word(name)) = self.peek() else {
+        let Some(ExpressionToken::Word(name)) = self.peek() else {
             return None;
         };
         let name = name.clone();
-        if !matches!(self.tokens.get(self.position + 1), Some(Token::Symbol("("))) {
+        if !matches!(self.tokens.get(self.position + 1), Some(ExpressionToken::Symbol("("))) {
             return None;
         }
         self.position += 2;
@@ -143,7 +143,7 @@ impl<'scope> Parser<'scope> {
 
     /// Takes a reference to a value of the request if one comes next.
     pub(super) fn value(&mut self) -> Result<Option<Value>, String> {
-        let Some(Token::Value(name)) = self.peek().cloned() else {
+        let Some(ExpressionToken::Value(name)) = self.peek().cloned() else {
             return Ok(None);
         };
         self.position += 1;
@@ -162,10 +162,10 @@ impl<'scope> Parser<'scope> {
             if self.take(".") {
                 steps.push(self.step()?);
             } else if self.take("[") {
-                let Some(Token::Index(index)) = self.next() else {
+                let Some(ExpressionToken::Index(index)) = self.next() else {
                     return Err(self.unexpected());
                 };
-                steps.push(Step::Index(index));
+                steps.push(PathStep::Index(index));
                 self.expect("]")?;
             } else {
                 return Ok(Path(steps));
@@ -173,20 +173,20 @@ impl<'scope> Parser<'scope> {
         }
     }
 
-    fn step(&mut self) -> Result<Step, String> {
+    fn step(&mut self) -> Result<PathStep, String> {
         match self.peek().cloned() {
-            Some(Token::Word(word)) => {
+            Some(ExpressionToken::Word(word)) => {
                 if RESERVED.split_whitespace().any(|reserved| reserved.eq_ignore_ascii_case(&word)) {
                     return Err(self.refuse(&format!("Attribute name is a reserved keyword; reserved keyword: {word}")));
                 }
                 self.position += 1;
-                Ok(Step::Name(word))
+                Ok(PathStep::Name(word))
             }
-            Some(Token::Name(name)) => {
+            Some(ExpressionToken::Name(name)) => {
                 self.position += 1;
                 self.scope.used.insert(name.clone());
                 match self.scope.names.get(&name).and_then(Value::as_str) {
-                    Some(attribute) => Ok(Step::Name(attribute.to_owned())),
+                    Some(attribute) => Ok(PathStep::Name(attribute.to_owned())),
                     None => Err(self.refuse(&format!(
                         "An expression attribute name used in the document path is not defined; attribute name: {name}"
                     ))),
@@ -197,7 +197,7 @@ impl<'scope> Parser<'scope> {
     }
 }
 
-fn tokens(text: &str) -> Result<Vec<Token>, String> {
+fn tokens(text: &str) -> Result<Vec<ExpressionToken>, String> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -208,19 +208,29 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
         let (token, taken) = if first == '#' || first == ':' {
             let end = length(1);
             let name = rest[..end].to_owned();
-            (if first == '#' { Token::Name(name) } else { Token::Value(name) }, end)
+            (
+                if first == '#' {
+                    ExpressionToken::Name(name)
+                } else {
+                    ExpressionToken::Value(name)
+                },
+                end,
+            )
         } else if first.is_ascii_digit() {
             let end = length(0);
-            (Token::Index(rest[..end].parse().map_err(|_| format!("token: \"{}\"", &rest[..end]))?), end)
+            (
+                ExpressionToken::Index(rest[..end].parse().map_err(|_| format!("token: \"{}\"", &rest[..end]))?),
+                end,
+            )
         } else if first.is_ascii_alphabetic() || first == '_' {
             let end = length(0);
-            (Token::Word(rest[..end].to_owned()), end)
+            (ExpressionToken::Word(rest[..end].to_owned()), end)
         } else {
             let symbol = SYMBOLS
                 .iter()
                 .find(|symbol| rest.starts_with(**symbol))
                 .ok_or_else(|| format!("token: \"{first}\""))?;
-            (Token::Symbol(symbol), symbol.len())
+            (ExpressionToken::Symbol(symbol), symbol.len())
         };
         tokens.push(token);
         rest = rest[taken..].trim_start();

@@ -9,17 +9,17 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
 
 use super::schema::{KeySchema, Schema};
-use super::table::Table;
-use super::value::{Item, item_size};
+use super::table::FakeTable;
+use super::value::{TableItem, item_size};
 
 /// A table or one of its indexes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct MeteredPlace {
     pub(super) table: String,
     pub(super) index: Option<String>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for MeteredPlace {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.index.as_ref().unwrap_or(&self.table))
     }
@@ -28,7 +28,7 @@ impl fmt::Display for Place {
 /// What one partition is charged for a call.
 #[derive(Debug, Clone)]
 pub(super) struct Charge {
-    pub(super) place: Place,
+    pub(super) place: MeteredPlace,
     pub(super) partition: String,
     pub(super) half_units: u64,
 }
@@ -76,11 +76,11 @@ impl Units {
 }
 
 /// What the change of one item is charged, in the table and in its indexes.
-pub(super) fn write_charges(schema: &Schema, old: Option<&Item>, new: Option<&Item>) -> Vec<Charge> {
-    let place = |index: Option<&str>| Place { table: schema.name.clone(), index: index.map(str::to_owned) };
+pub(super) fn write_charges(schema: &Schema, old: Option<&TableItem>, new: Option<&TableItem>) -> Vec<Charge> {
+    let place = |index: Option<&str>| MeteredPlace { table: schema.name.clone(), index: index.map(str::to_owned) };
     let mut charges = vec![write_charge(place(None), &schema.key, old, new)];
     for index in &schema.indexes {
-        let entry = |item: Option<&Item>| {
+        let entry = |item: Option<&TableItem>| {
             let item = item.filter(|item| index.key.of(item).is_some())?;
             Some(index.projected(item, &schema.key))
         };
@@ -89,7 +89,7 @@ pub(super) fn write_charges(schema: &Schema, old: Option<&Item>, new: Option<&It
             continue;
         }
         // An entry whose key changes is removed and written anew.
-        let key = |item: &Option<Item>| item.as_ref().and_then(|item| index.key.of(item));
+        let key = |item: &Option<TableItem>| item.as_ref().and_then(|item| index.key.of(item));
         if before.is_some() && after.is_some() && key(&before) != key(&after) {
             charges.push(write_charge(place(Some(&index.name)), &index.key, before.as_ref(), None));
             charges.push(write_charge(place(Some(&index.name)), &index.key, None, after.as_ref()));
@@ -100,7 +100,7 @@ pub(super) fn write_charges(schema: &Schema, old: Option<&Item>, new: Option<&It
     charges
 }
 
-fn write_charge(place: Place, key: &KeySchema, old: Option<&Item>, new: Option<&Item>) -> Charge {
+fn write_charge(place: MeteredPlace, key: &KeySchema, old: Option<&TableItem>, new: Option<&TableItem>) -> Charge {
     let size = old.into_iter().chain(new).map(item_size).max().unwrap_or(0);
     let units = u64::try_from(size.div_ceil(1024).max(1)).unwrap_or(u64::MAX);
     Charge {
@@ -110,7 +110,7 @@ fn write_charge(place: Place, key: &KeySchema, old: Option<&Item>, new: Option<&
     }
 }
 
-fn partition(key: &KeySchema, item: &Item) -> String {
+fn partition(key: &KeySchema, item: &TableItem) -> String {
     key.0
         .first()
         .and_then(|attribute| item.get(&attribute.name))
@@ -120,14 +120,14 @@ fn partition(key: &KeySchema, item: &Item) -> String {
 
 /// What a call is charged for reading. A call that reads nothing is charged nothing.
 pub(super) fn read_charges(
-    tables: &BTreeMap<String, Table>,
+    tables: &BTreeMap<String, FakeTable>,
     operation: &str,
     request: &Value,
     answer: &Value,
 ) -> Vec<Charge> {
     let whole = if request["ConsistentRead"] == true { 2 } else { 1 };
     let halves = |blocks: usize| u64::try_from(blocks).unwrap_or(u64::MAX).saturating_mul(whole);
-    let charge = |table: &str, item: Option<&Item>, blocks: usize| {
+    let charge = |table: &str, item: Option<&TableItem>, blocks: usize| {
         let schema = tables.get(table).map(|table| &table.schema);
         let index = request["IndexName"].as_str();
         let key = schema.and_then(|schema| match index {
@@ -136,12 +136,12 @@ pub(super) fn read_charges(
         });
         let partition = key.zip(item).map(|(key, item)| partition(key, item)).unwrap_or_default();
         Charge {
-            place: Place { table: table.to_owned(), index: index.map(str::to_owned) },
+            place: MeteredPlace { table: table.to_owned(), index: index.map(str::to_owned) },
             partition,
             half_units: halves(blocks),
         }
     };
-    let blocks = |item: &Item| item_size(item).div_ceil(4096).max(1);
+    let blocks = |item: &TableItem| item_size(item).div_ceil(4096).max(1);
     let table = request["TableName"].as_str().unwrap_or_default();
     match operation {
         "GetItem" => {
@@ -150,7 +150,7 @@ pub(super) fn read_charges(
         }
         // The items of a query are added up before rounding. Items that are read by their keys are rounded one by one.
         "Query" | "Scan" => {
-            let items: Vec<&Item> =
+            let items: Vec<&TableItem> =
                 answer["Items"].as_array().into_iter().flatten().filter_map(Value::as_object).collect();
             let size: usize = items.iter().map(|item| item_size(item)).sum();
             vec![charge(table, items.first().copied(), size.div_ceil(4096).max(1))]

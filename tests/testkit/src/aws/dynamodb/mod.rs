@@ -25,15 +25,15 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Map, Value};
 
 use super::service::AwsError;
-use super::wire::{Failure, Said};
-use crate::aws::dynamodb::table::{Change, Table, invalid};
+use super::wire::{ErrorAnswer, Said};
+use crate::aws::dynamodb::table::{FakeTable, ItemChange, invalid};
 use crate::aws::dynamodb::throughput::{Direction, Throughput};
-use crate::aws::dynamodb::write::Kind;
+use crate::aws::dynamodb::write::WriteKind;
 use crate::clock::VirtualClock;
 
 pub use crate::aws::dynamodb::meter::Units;
 pub use crate::aws::dynamodb::schema::{KeyAttribute, Projection, Schema, numeric, text};
-pub use crate::aws::dynamodb::value::{Item, plain};
+pub use crate::aws::dynamodb::value::{TableItem, plain};
 
 /// How long DynamoDB remembers the token of a transaction.
 const TOKEN_SECONDS: i64 = 600;
@@ -51,21 +51,21 @@ const REPLACED: &[&str] = &[
 
 /// Tables. Clones share one state, so that a test can look at it while the fake holds them.
 #[derive(Debug, Clone)]
-pub struct DynamoDb(Arc<Mutex<State>>);
+pub struct DynamoDb(Arc<Mutex<DynamoDbState>>);
 
 #[derive(Debug)]
-struct State {
+struct DynamoDbState {
     clock: VirtualClock,
-    tables: BTreeMap<String, Table>,
+    tables: BTreeMap<String, FakeTable>,
     tokens: HashMap<String, (Value, Timestamp)>,
     units: Units,
     /// What the partitions took in the current second, where they are limited.
     throughput: Option<Throughput>,
 }
 
-impl State {
+impl DynamoDbState {
     /// Makes all changes or none. They are refused if a partition of a table, or of an index, is written to too fast.
-    fn commit(&mut self, changes: Vec<Change>) -> Result<(), Failure> {
+    fn commit(&mut self, changes: Vec<ItemChange>) -> Result<(), ErrorAnswer> {
         let now = self.clock.now();
         let mut charges = Vec::new();
         for change in &changes {
@@ -86,7 +86,7 @@ impl State {
     }
 
     /// Charges what was read. The answer is refused if a partition is read from too fast.
-    fn read(&mut self, operation: &str, request: &Value, answer: &Value) -> Result<(), Failure> {
+    fn read(&mut self, operation: &str, request: &Value, answer: &Value) -> Result<(), ErrorAnswer> {
         let charges = meter::read_charges(&self.tables, operation, request, answer);
         if let Some(throughput) = &mut self.throughput {
             throughput.take(Direction::Read, &charges, self.clock.now())?;
@@ -99,7 +99,7 @@ impl State {
 impl DynamoDb {
     /// Starts without tables.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(DynamoDbState {
             clock,
             tables: BTreeMap::new(),
             tokens: HashMap::new(),
@@ -111,7 +111,7 @@ impl DynamoDb {
     /// Creates a table.
     #[must_use]
     pub fn with_table(self, schema: Schema) -> Self {
-        self.lock().tables.insert(schema.name.clone(), Table::new(schema));
+        self.lock().tables.insert(schema.name.clone(), FakeTable::new(schema));
         self
     }
 
@@ -135,7 +135,7 @@ impl DynamoDb {
     }
 
     /// The items of a table in the order of their keys, in wire form.
-    pub fn wire_items(&self, table: &str) -> Vec<Item> {
+    pub fn wire_items(&self, table: &str) -> Vec<TableItem> {
         self.lock().tables.get(table).map(|table| table.items().cloned().collect()).unwrap_or_default()
     }
 
@@ -167,9 +167,9 @@ impl DynamoDb {
             "BatchGetItem" => read::batch_get(&state.tables, request),
             "Query" => read::query(&state.tables, request),
             "Scan" => read::scan(&state.tables, request),
-            "PutItem" => write::single(&mut state, Kind::Put, request),
-            "UpdateItem" => write::single(&mut state, Kind::Update, request),
-            "DeleteItem" => write::single(&mut state, Kind::Delete, request),
+            "PutItem" => write::single(&mut state, WriteKind::Put, request),
+            "UpdateItem" => write::single(&mut state, WriteKind::Update, request),
+            "DeleteItem" => write::single(&mut state, WriteKind::Delete, request),
             "TransactWriteItems" => write::transaction(&mut state, request),
             _ => {
                 Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake"))
@@ -182,17 +182,23 @@ impl DynamoDb {
         said
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, DynamoDbState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn table_of<'tables>(tables: &'tables BTreeMap<String, Table>, request: &Value) -> Result<&'tables Table, Failure> {
+fn table_of<'tables>(
+    tables: &'tables BTreeMap<String, FakeTable>,
+    request: &Value,
+) -> Result<&'tables FakeTable, ErrorAnswer> {
     table_named(tables, request["TableName"].as_str().unwrap_or_default())
 }
 
 /// The table with this name or ARN.
-fn table_named<'tables>(tables: &'tables BTreeMap<String, Table>, name: &str) -> Result<&'tables Table, Failure> {
+fn table_named<'tables>(
+    tables: &'tables BTreeMap<String, FakeTable>,
+    name: &str,
+) -> Result<&'tables FakeTable, ErrorAnswer> {
     let name = name.rsplit_once(":table/").map_or(name, |(_, name)| name);
     tables
         .get(name)

@@ -4,24 +4,24 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::value::{Item, parts};
+use super::value::{TableItem, parts};
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     Name(String),
     Index(usize),
 }
 
 /// A place in an item. The path starts with an attribute's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Path(pub(super) Vec<Step>);
+pub(super) struct Path(pub(super) Vec<PathStep>);
 
 impl Path {
     /// The attribute that the path starts with.
     pub(super) fn attribute(&self) -> &str {
         match self.0.first() {
-            Some(Step::Name(name)) => name,
-            Some(Step::Index(_)) | None => "",
+            Some(PathStep::Name(name)) => name,
+            Some(PathStep::Index(_)) | None => "",
         }
     }
 
@@ -31,17 +31,17 @@ impl Path {
     }
 
     /// The value at this place.
-    pub(super) fn get<'item>(&self, item: &'item Item) -> Option<&'item Value> {
+    pub(super) fn get<'item>(&self, item: &'item TableItem) -> Option<&'item Value> {
         let (first, rest) = self.0.split_first()?;
-        let Step::Name(name) = first else { return None };
+        let PathStep::Name(name) = first else { return None };
         rest.iter().try_fold(item.get(name)?, |value, step| match step {
-            Step::Name(name) => value.get("M")?.get(name),
-            Step::Index(index) => value.get("L")?.get(index),
+            PathStep::Name(name) => value.get("M")?.get(name),
+            PathStep::Index(index) => value.get("L")?.get(index),
         })
     }
 
     /// Puts a value at this place; `None` if the parent does not exist. An index beyond the end of a list appends.
-    pub(super) fn set(&self, item: &mut Item, new: Value) -> Option<()> {
+    pub(super) fn set(&self, item: &mut TableItem, new: Value) -> Option<()> {
         let (last, parents) = self.0.split_last()?;
         if parents.is_empty() {
             item.insert(self.attribute().to_owned(), new);
@@ -49,10 +49,10 @@ impl Path {
         }
         let parent = Self(parents.to_vec()).get_mut(item)?;
         match last {
-            Step::Name(name) => {
+            PathStep::Name(name) => {
                 parent.get_mut("M")?.as_object_mut()?.insert(name.clone(), new);
             }
-            Step::Index(index) => {
+            PathStep::Index(index) => {
                 let list = parent.get_mut("L")?.as_array_mut()?;
                 match list.get_mut(*index) {
                     Some(place) => *place = new,
@@ -64,7 +64,7 @@ impl Path {
     }
 
     /// Removes the value at this place; `None` if the parent does not exist.
-    pub(super) fn remove(&self, item: &mut Item) -> Option<()> {
+    pub(super) fn remove(&self, item: &mut TableItem) -> Option<()> {
         let (last, parents) = self.0.split_last()?;
         if parents.is_empty() {
             item.shift_remove(self.attribute());
@@ -72,10 +72,10 @@ impl Path {
         }
         let parent = Self(parents.to_vec()).get_mut(item)?;
         match last {
-            Step::Name(name) => {
+            PathStep::Name(name) => {
                 parent.get_mut("M")?.as_object_mut()?.shift_remove(name);
             }
-            Step::Index(index) => {
+            PathStep::Index(index) => {
                 let list = parent.get_mut("L")?.as_array_mut()?;
                 if *index < list.len() {
                     list.remove(*index);
@@ -85,12 +85,12 @@ impl Path {
         Some(())
     }
 
-    fn get_mut<'item>(&self, item: &'item mut Item) -> Option<&'item mut Value> {
+    fn get_mut<'item>(&self, item: &'item mut TableItem) -> Option<&'item mut Value> {
         let (first, rest) = self.0.split_first()?;
-        let Step::Name(name) = first else { return None };
+        let PathStep::Name(name) = first else { return None };
         rest.iter().try_fold(item.get_mut(name)?, |value, step| match step {
-            Step::Name(name) => value.get_mut("M")?.get_mut(name),
-            Step::Index(index) => value.get_mut("L")?.get_mut(index),
+            PathStep::Name(name) => value.get_mut("M")?.get_mut(name),
+            PathStep::Index(index) => value.get_mut("L")?.get_mut(index),
         })
     }
 }
@@ -101,8 +101,8 @@ impl fmt::Display for Path {
             .0
             .iter()
             .map(|step| match step {
-                Step::Name(name) => name.clone(),
-                Step::Index(index) => format!("[{index}]"),
+                PathStep::Name(name) => name.clone(),
+                PathStep::Index(index) => format!("[{index}]"),
             })
             .collect();
         write!(formatter, "[{}]", steps.join(", "))
@@ -110,8 +110,8 @@ impl fmt::Display for Path {
 }
 
 /// The item reduced to these places.
-pub(super) fn project(item: &Item, paths: &[Path]) -> Item {
-    let mut kept = Item::new();
+pub(super) fn project(item: &TableItem, paths: &[Path]) -> TableItem {
+    let mut kept = TableItem::new();
     for path in paths {
         if let Some(value) = path.get(item) {
             keep(&mut kept, &path.0, value);
@@ -120,8 +120,8 @@ pub(super) fn project(item: &Item, paths: &[Path]) -> Item {
     kept
 }
 
-fn keep(kept: &mut Item, steps: &[Step], value: &Value) {
-    let Some((Step::Name(name), rest)) = steps.split_first() else {
+fn keep(kept: &mut TableItem, steps: &[PathStep], value: &Value) {
+    let Some((PathStep::Name(name), rest)) = steps.split_first() else {
         return;
     };
     match rest.first() {
@@ -129,11 +129,11 @@ fn keep(kept: &mut Item, steps: &[Step], value: &Value) {
             kept.insert(name.clone(), value.clone());
         }
         // Kept list members close up, so an index in the item says nothing about the place in the result.
-        Some(Step::Index(_)) => {
+        Some(PathStep::Index(_)) => {
             let list = kept.entry(name.clone()).or_insert_with(|| json!({"L": []}));
-            let mut wrapped = Item::new();
-            let inner: Vec<Step> =
-                std::iter::once(Step::Name(String::new())).chain(rest[1..].iter().cloned()).collect();
+            let mut wrapped = TableItem::new();
+            let inner: Vec<PathStep> =
+                std::iter::once(PathStep::Name(String::new())).chain(rest[1..].iter().cloned()).collect();
             keep(&mut wrapped, &inner, value);
             if let (Some(list), Some(member)) =
                 (list.get_mut("L").and_then(Value::as_array_mut), wrapped.shift_remove(""))
@@ -141,7 +141,7 @@ fn keep(kept: &mut Item, steps: &[Step], value: &Value) {
                 list.push(member);
             }
         }
-        Some(Step::Name(_)) => {
+        Some(PathStep::Name(_)) => {
             let map = kept.entry(name.clone()).or_insert_with(|| json!({"M": {}}));
             if parts(map).0 == "M"
                 && let Some(members) = map.get_mut("M").and_then(Value::as_object_mut)

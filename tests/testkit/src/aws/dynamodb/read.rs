@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::condition::{Comparison, Condition, Operand};
+use super::condition::{Condition, ConditionOperator, Operand};
 use super::expression::{self, Scope};
 use super::path::project;
 use super::schema::{Index, Key, KeySchema};
-use super::table::{Table, answer_with, invalid};
-use super::value::{Item, item_size, normal_item};
-use crate::aws::wire::{Failure, Said};
+use super::table::{FakeTable, answer_with, invalid};
+use super::value::{TableItem, item_size, normal_item};
+use crate::aws::wire::{ErrorAnswer, Said};
 
 /// The most that one page holds, in bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
 
 /// `GetItem`.
-pub(super) fn get(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
+pub(super) fn get(tables: &BTreeMap<String, FakeTable>, request: &Value) -> Said {
     let table = super::table_of(tables, request)?;
     let (key, _) = table.schema.key.of_request(&request["Key"]).map_err(invalid)?;
     let mut scope = Scope::of(request).map_err(invalid)?;
@@ -26,7 +26,7 @@ pub(super) fn get(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
 }
 
 /// `BatchGetItem`.
-pub(super) fn batch_get(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
+pub(super) fn batch_get(tables: &BTreeMap<String, FakeTable>, request: &Value) -> Said {
     let asked = request["RequestItems"].as_object().filter(|asked| !asked.is_empty());
     let asked = asked.ok_or_else(|| invalid("1 validation error detected: RequestItems must not be empty"))?;
     let count: usize = asked.values().filter_map(|part| part["Keys"].as_array()).map(Vec::len).sum();
@@ -50,16 +50,16 @@ pub(super) fn batch_get(tables: &BTreeMap<String, Table>, request: &Value) -> Sa
         if keys.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(invalid("Provided list of item keys contains duplicates"));
         }
-        let found: Vec<Item> = keys.iter().filter_map(|key| table.get(key)).map(&kept).collect();
+        let found: Vec<TableItem> = keys.iter().filter_map(|key| table.get(key)).map(&kept).collect();
         responses.insert(name.clone(), json!(found));
     }
     Ok(json!({"Responses": responses, "UnprocessedKeys": {}}))
 }
 
 /// `Query`.
-pub(super) fn query(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
+pub(super) fn query(tables: &BTreeMap<String, FakeTable>, request: &Value) -> Said {
     let table = super::table_of(tables, request)?;
-    let source = Source::of(table, request)?;
+    let source = ReadFrom::of(table, request)?;
     let text = request["KeyConditionExpression"].as_str();
     let text = text.ok_or_else(|| {
         invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
@@ -85,24 +85,24 @@ pub(super) fn query(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
 }
 
 /// `Scan`. Items come in the order of their keys; the real one has no order.
-pub(super) fn scan(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
+pub(super) fn scan(tables: &BTreeMap<String, FakeTable>, request: &Value) -> Said {
     if request.get("TotalSegments").is_some() {
         return Err(invalid("parallel scans are not modelled by this fake"));
     }
-    let source = Source::of(super::table_of(tables, request)?, request)?;
+    let source = ReadFrom::of(super::table_of(tables, request)?, request)?;
     let mut scope = Scope::of(request).map_err(invalid)?;
     let filter = filter(request, &mut scope)?;
     page(&source, source.entries(|_| true), filter.as_ref(), request, scope)
 }
 
 /// What is read: the table, or one of its indexes.
-struct Source<'table> {
-    table: &'table Table,
+struct ReadFrom<'table> {
+    table: &'table FakeTable,
     index: Option<&'table Index>,
 }
 
-impl<'table> Source<'table> {
-    fn of(table: &'table Table, request: &Value) -> Result<Self, Failure> {
+impl<'table> ReadFrom<'table> {
+    fn of(table: &'table FakeTable, request: &Value) -> Result<Self, ErrorAnswer> {
         let Some(name) = request["IndexName"].as_str() else {
             return Ok(Self { table, index: None });
         };
@@ -119,12 +119,12 @@ impl<'table> Source<'table> {
     }
 
     /// Where an item stands in the order: by the key of what is read, then by the key of the table.
-    fn place(&self, item: &Item) -> Option<(Key, Key)> {
+    fn place(&self, item: &TableItem) -> Option<(Key, Key)> {
         Some((self.key().of(item)?, self.table.schema.key.of(item)?))
     }
 
-    fn entries(&self, wanted: impl Fn(&Item) -> bool) -> Vec<((Key, Key), Item)> {
-        let projected = |item: &Item| {
+    fn entries(&self, wanted: impl Fn(&TableItem) -> bool) -> Vec<((Key, Key), TableItem)> {
+        let projected = |item: &TableItem| {
             self.index.map_or_else(|| item.clone(), |index| index.projected(item, &self.table.schema.key))
         };
         let mut entries: Vec<_> = self
@@ -136,7 +136,7 @@ impl<'table> Source<'table> {
         entries
     }
 
-    fn items(&self) -> Box<dyn Iterator<Item = &'table Item> + 'table> {
+    fn items(&self) -> Box<dyn Iterator<Item = &'table TableItem> + 'table> {
         match self.index {
             None => Box::new(self.table.items()),
             Some(_) => Box::new(self.table.indexed_items()),
@@ -144,7 +144,7 @@ impl<'table> Source<'table> {
     }
 
     /// The key from which the next page starts.
-    fn continuation(&self, item: &Item) -> Item {
+    fn continuation(&self, item: &TableItem) -> TableItem {
         let mut key = self.table.schema.key.pick(item);
         key.extend(self.key().pick(item));
         key
@@ -152,8 +152,8 @@ impl<'table> Source<'table> {
 }
 
 fn page(
-    source: &Source<'_>,
-    entries: Vec<((Key, Key), Item)>,
+    source: &ReadFrom<'_>,
+    entries: Vec<((Key, Key), TableItem)>,
     filter: Option<&Condition>,
     request: &Value,
     mut scope: Scope,
@@ -201,7 +201,7 @@ fn page(
     Ok(answer)
 }
 
-fn filter(request: &Value, scope: &mut Scope) -> Result<Option<Condition>, Failure> {
+fn filter(request: &Value, scope: &mut Scope) -> Result<Option<Condition>, ErrorAnswer> {
     let Some(text) = request["FilterExpression"].as_str() else {
         return Ok(None);
     };
@@ -209,12 +209,12 @@ fn filter(request: &Value, scope: &mut Scope) -> Result<Option<Condition>, Failu
 }
 
 /// Reads the projection: a function that keeps what the request wants of an item.
-fn projection(request: &Value, scope: &mut Scope) -> Result<impl Fn(&Item) -> Item + use<>, Failure> {
+fn projection(request: &Value, scope: &mut Scope) -> Result<impl Fn(&TableItem) -> TableItem + use<>, ErrorAnswer> {
     let paths = match request["ProjectionExpression"].as_str() {
         Some(text) => Some(expression::projection(text, scope).map_err(invalid)?),
         None => None,
     };
-    Ok(move |item: &Item| paths.as_ref().map_or_else(|| item.clone(), |paths| project(item, paths)))
+    Ok(move |item: &TableItem| paths.as_ref().map_or_else(|| item.clone(), |paths| project(item, paths)))
 }
 
 /// Checks that a key condition is an equality on the partition key and at most one comparison of the sort key.
@@ -222,8 +222,10 @@ fn check_key_condition(condition: &Condition, schema: &KeySchema) -> Result<(), 
     let mut seen = Vec::new();
     for part in condition.conjuncts() {
         let (path, values, equality) = match part {
-            Condition::Compare(Operand::Path(path), comparison, value) if *comparison != Comparison::NotEqual => {
-                (path, vec![value], *comparison == Comparison::Equal)
+            Condition::Compare(Operand::Path(path), comparison, value)
+                if *comparison != ConditionOperator::NotEqual =>
+            {
+                (path, vec![value], *comparison == ConditionOperator::Equal)
             }
             Condition::Between(Operand::Path(path), low, high) => (path, vec![low, high], false),
             Condition::BeginsWith(Operand::Path(path), prefix) => (path, vec![prefix], false),

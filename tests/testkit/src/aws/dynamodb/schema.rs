@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::number::Number;
-use super::value::{Item, normal, parts};
+use super::value::{TableItem, normal, parts};
 
 /// The type of a key attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,7 @@ enum KeyPart {
 }
 
 impl KeyAttribute {
-    fn part(&self, item: &Item) -> Option<KeyPart> {
+    fn part(&self, item: &TableItem) -> Option<KeyPart> {
         let value = item.get(&self.name)?;
         match self.kind {
             KeyType::Text => value["S"].as_str().map(|text| KeyPart::Text(text.to_owned())),
@@ -128,12 +128,12 @@ impl KeyAttribute {
 
 impl KeySchema {
     /// The key of an item, if it has one.
-    pub(super) fn of(&self, item: &Item) -> Option<Key> {
+    pub(super) fn of(&self, item: &TableItem) -> Option<Key> {
         self.0.iter().map(|attribute| attribute.part(item)).collect::<Option<_>>().map(Key)
     }
 
     /// The key in a request. The request has to give the key attributes and nothing else.
-    pub(super) fn of_request(&self, key: &Value) -> Result<(Key, Item), String> {
+    pub(super) fn of_request(&self, key: &Value) -> Result<(Key, TableItem), String> {
         let mismatch = || "The provided key element does not match the schema".to_owned();
         let given = key.as_object().filter(|given| given.len() == self.0.len()).ok_or_else(mismatch)?;
         let item = super::value::normal_item(given)?;
@@ -143,7 +143,7 @@ impl KeySchema {
     }
 
     /// The key of an item that is to be stored.
-    pub(super) fn of_new(&self, item: &Item) -> Result<Key, String> {
+    pub(super) fn of_new(&self, item: &TableItem) -> Result<Key, String> {
         for attribute in &self.0 {
             let name = &attribute.name;
             match item.get(name) {
@@ -167,7 +167,7 @@ impl KeySchema {
         self.of(item).ok_or_else(|| "The provided key element does not match the schema".to_owned())
     }
 
-    fn not_empty(&self, item: &Item, index: &str) -> Result<(), String> {
+    fn not_empty(&self, item: &TableItem, index: &str) -> Result<(), String> {
         match self.0.iter().find(|attribute| item.get(&attribute.name) == Some(&json!({"S": ""}))) {
             None => Ok(()),
             Some(attribute) => Err(format!(
@@ -179,7 +179,7 @@ impl KeySchema {
     }
 
     /// The key attributes of an item.
-    pub(super) fn pick(&self, item: &Item) -> Item {
+    pub(super) fn pick(&self, item: &TableItem) -> TableItem {
         let names = self.0.iter().map(|attribute| &attribute.name);
         names.filter_map(|name| Some((name.clone(), item.get(name)?.clone()))).collect()
     }
@@ -188,7 +188,7 @@ impl KeySchema {
 impl Index {
     /// Refuses an item whose attributes cannot be keys of this index. If an attribute is missing, the index only leaves
     /// the item out.
-    pub(super) fn check(&self, item: &Item) -> Result<(), String> {
+    pub(super) fn check(&self, item: &TableItem) -> Result<(), String> {
         for attribute in &self.key.0 {
             if let Some(value) = item.get(&attribute.name).filter(|value| !attribute.accepts(value)) {
                 return Err(format!(
@@ -205,7 +205,7 @@ impl Index {
     }
 
     /// What the index keeps of an item.
-    pub(super) fn projected(&self, item: &Item, table: &KeySchema) -> Item {
+    pub(super) fn projected(&self, item: &TableItem, table: &KeySchema) -> TableItem {
         let included = match &self.projection {
             Projection::All => return item.clone(),
             Projection::KeysOnly => &[][..],
@@ -219,7 +219,7 @@ impl Index {
 }
 
 /// Reads the item of a request.
-pub(super) fn item_of(value: &Value) -> Result<Item, String> {
+pub(super) fn item_of(value: &Value) -> Result<TableItem, String> {
     let given = value
         .as_object()
         .ok_or("1 validation error detected: Value null at 'item' failed to satisfy constraint")?;

@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 
 use super::meter::Charge;
 use crate::aws::service::AwsError;
-use crate::aws::wire::Failure;
+use crate::aws::wire::ErrorAnswer;
 use crate::aws::{ACCOUNT, REGION};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +43,7 @@ pub(super) struct Throughput {
 
 impl Throughput {
     /// Takes all that a call is charged, or none of it.
-    pub(super) fn take(&mut self, direction: Direction, charges: &[Charge], now: Timestamp) -> Result<(), Failure> {
+    pub(super) fn take(&mut self, direction: Direction, charges: &[Charge], now: Timestamp) -> Result<(), ErrorAnswer> {
         if self.second != now.seconds() {
             (self.second, self.taken) = (now.seconds(), BTreeMap::new());
         }
@@ -63,7 +63,7 @@ impl Throughput {
 }
 
 /// The error of a table in on-demand mode. Source: "DynamoDB throttling resolution guide" in the developer guide.
-fn refused(direction: Direction, charge: &Charge) -> Failure {
+fn refused(direction: Direction, charge: &Charge) -> ErrorAnswer {
     let kind = if charge.place.index.is_some() { "Index" } else { "Table" };
     let reason = format!("{kind}{}KeyRangeThroughputExceeded", direction.word());
     let table = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{}", charge.place.table);
@@ -72,7 +72,7 @@ fn refused(direction: Direction, charge: &Charge) -> Failure {
         your table or index so \
                    please try again shortly.";
     let fields = Map::from_iter([("ThrottlingReasons".to_owned(), json!([{"reason": reason, "resource": resource}]))]);
-    Failure {
+    ErrorAnswer {
         error: AwsError::client("ThrottlingException", message),
         fields: Box::new(fields),
     }

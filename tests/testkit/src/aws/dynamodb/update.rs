@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::expression::{Parser, Scope};
 use super::path::Path;
-use super::value::{Item, number, parts};
+use super::value::{TableItem, number, parts};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Term {
@@ -17,14 +17,14 @@ enum Term {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Action {
+enum UpdateAction {
     Set(Path, Term),
     Remove(Path),
     Add(Path, Value),
     Delete(Path, Value),
 }
 
-impl Action {
+impl UpdateAction {
     fn path(&self) -> &Path {
         match self {
             Self::Set(path, _) | Self::Remove(path) | Self::Add(path, _) | Self::Delete(path, _) => path,
@@ -34,7 +34,7 @@ impl Action {
 
 /// A parsed update expression.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Update(Vec<Action>);
+pub(super) struct Update(Vec<UpdateAction>);
 
 const WRONG_TYPE: &str = "An operand in the update expression has an incorrect data type";
 const NO_PARENT: &str = "The document path provided in the update expression is invalid for update";
@@ -81,30 +81,30 @@ impl Update {
     }
 
     /// The item after the update. Every value is computed from the old item.
-    pub(super) fn apply(&self, old: &Item) -> Result<Item, String> {
+    pub(super) fn apply(&self, old: &TableItem) -> Result<TableItem, String> {
         let mut new = old.clone();
-        for action in self.0.iter().filter(|action| !matches!(action, Action::Remove(_))) {
+        for action in self.0.iter().filter(|action| !matches!(action, UpdateAction::Remove(_))) {
             match action {
-                Action::Set(path, term) => path.set(&mut new, term.of(old)?).ok_or(NO_PARENT)?,
-                Action::Add(path, value) => {
+                UpdateAction::Set(path, term) => path.set(&mut new, term.of(old)?).ok_or(NO_PARENT)?,
+                UpdateAction::Add(path, value) => {
                     let sum = add(path.get(old), value)?;
                     path.set(&mut new, sum).ok_or(NO_PARENT)?;
                 }
-                Action::Delete(path, value) => match path.get(old) {
+                UpdateAction::Delete(path, value) => match path.get(old) {
                     None => {}
                     Some(present) => match without(present, value)? {
                         Some(rest) => path.set(&mut new, rest).ok_or(NO_PARENT)?,
                         None => path.remove(&mut new).ok_or(NO_PARENT)?,
                     },
                 },
-                Action::Remove(_) => {}
+                UpdateAction::Remove(_) => {}
             }
         }
         // List members are removed from the back, so that the indexes of the others stay valid.
         let mut removed: Vec<&Path> = self
             .0
             .iter()
-            .filter_map(|action| if let Action::Remove(path) = action { Some(path) } else { None })
+            .filter_map(|action| if let UpdateAction::Remove(path) = action { Some(path) } else { None })
             .collect();
         removed.sort_by(|left, right| right.cmp(left));
         for path in removed {
@@ -115,7 +115,7 @@ impl Update {
 }
 
 impl Term {
-    fn of(&self, item: &Item) -> Result<Value, String> {
+    fn of(&self, item: &TableItem) -> Result<Value, String> {
         match self {
             Self::Value(value) => Ok(value.clone()),
             Self::Path(path) => {
@@ -180,7 +180,7 @@ fn without(present: &Value, value: &Value) -> Result<Option<Value>, String> {
     Ok(if rest.is_empty() { None } else { Some(json!({ kind: rest })) })
 }
 
-fn action(parser: &mut Parser<'_>, section: &str) -> Result<Action, String> {
+fn action(parser: &mut Parser<'_>, section: &str) -> Result<UpdateAction, String> {
     let path = parser.path()?;
     match section {
         "SET" => {
@@ -193,15 +193,15 @@ fn action(parser: &mut Parser<'_>, section: &str) -> Result<Action, String> {
             } else {
                 left
             };
-            Ok(Action::Set(path, set))
+            Ok(UpdateAction::Set(path, set))
         }
-        "REMOVE" => Ok(Action::Remove(path)),
+        "REMOVE" => Ok(UpdateAction::Remove(path)),
         _ => {
             let value = parser.value()?.ok_or_else(|| parser.unexpected())?;
             Ok(if section == "ADD" {
-                Action::Add(path, value)
+                UpdateAction::Add(path, value)
             } else {
-                Action::Delete(path, value)
+                UpdateAction::Delete(path, value)
             })
         }
     }

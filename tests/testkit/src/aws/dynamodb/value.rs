@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::number::Number;
 
 /// An item: attribute names, and values in wire form.
-pub type Item = Map<String, Value>;
+pub type TableItem = Map<String, Value>;
 
 /// The type and the content of an attribute value.
 pub(super) fn parts(value: &Value) -> (&str, &Value) {
@@ -57,7 +57,7 @@ pub(super) fn normal(value: &Value) -> Result<Value, String> {
 }
 
 /// [`normal`] for every attribute.
-pub(super) fn normal_item(item: &Item) -> Result<Item, String> {
+pub(super) fn normal_item(item: &TableItem) -> Result<TableItem, String> {
     item.iter().map(|(name, value)| Ok((name.clone(), normal(value)?))).collect()
 }
 
@@ -98,7 +98,7 @@ pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
 }
 
 /// The size of an item as DynamoDB's documentation counts it against the limit.
-pub(super) fn item_size(item: &Item) -> usize {
+pub(super) fn item_size(item: &TableItem) -> usize {
     item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
 }
 

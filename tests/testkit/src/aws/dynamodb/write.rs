@@ -8,35 +8,39 @@ use super::condition::Condition;
 use super::expression::Scope;
 use super::path::project;
 use super::schema::item_of;
-use super::table::{Change, Table, answer_with, condition_failed, invalid};
+use super::table::{FakeTable, ItemChange, answer_with, condition_failed, invalid};
 use super::update::Update;
-use super::value::Item;
-use super::{State, TOKEN_SECONDS};
+use super::value::TableItem;
+use super::{DynamoDbState, TOKEN_SECONDS};
 use crate::aws::service::AwsError;
-use crate::aws::wire::{Failure, Said};
+use crate::aws::wire::{ErrorAnswer, Said};
 
 /// The kinds of writes, named as the parts of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum WriteKind {
     Put,
     Update,
     Delete,
     ConditionCheck,
 }
 
-const KINDS: [(&str, Kind); 4] = [
-    ("Put", Kind::Put),
-    ("Update", Kind::Update),
-    ("Delete", Kind::Delete),
-    ("ConditionCheck", Kind::ConditionCheck),
+const KINDS: [(&str, WriteKind); 4] = [
+    ("Put", WriteKind::Put),
+    ("Update", WriteKind::Update),
+    ("Delete", WriteKind::Delete),
+    ("ConditionCheck", WriteKind::ConditionCheck),
 ];
 
 /// Finds out what a write would do, or why it is refused. The update is returned for the answer.
-fn plan(tables: &BTreeMap<String, Table>, kind: Kind, request: &Value) -> Result<(Change, Update), Failure> {
+fn plan(
+    tables: &BTreeMap<String, FakeTable>,
+    kind: WriteKind,
+    request: &Value,
+) -> Result<(ItemChange, Update), ErrorAnswer> {
     let table = super::table_of(tables, request)?;
     let mut scope = Scope::of(request).map_err(invalid)?;
     let update = match (kind, request["UpdateExpression"].as_str()) {
-        (Kind::Update, Some(text)) => Update::parse(text, &mut scope).map_err(invalid)?,
+        (WriteKind::Update, Some(text)) => Update::parse(text, &mut scope).map_err(invalid)?,
         _ => Update::default(),
     };
     let condition = match request["ConditionExpression"].as_str() {
@@ -45,7 +49,7 @@ fn plan(tables: &BTreeMap<String, Table>, kind: Kind, request: &Value) -> Result
     };
     scope.all_used().map_err(invalid)?;
 
-    let (key, given) = if kind == Kind::Put {
+    let (key, given) = if kind == WriteKind::Put {
         let item = item_of(&request["Item"]).map_err(invalid)?;
         (table.check(&item).map_err(invalid)?, item)
     } else {
@@ -60,33 +64,34 @@ fn plan(tables: &BTreeMap<String, Table>, kind: Kind, request: &Value) -> Result
     }
 
     let old = table.get(&key).cloned();
-    if condition.is_some_and(|condition| !condition.holds(old.as_ref().unwrap_or(&Item::new()))) {
+    if condition.is_some_and(|condition| !condition.holds(old.as_ref().unwrap_or(&TableItem::new()))) {
         let wanted = request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD";
         return Err(condition_failed(old.filter(|_| wanted)));
     }
     let new = match kind {
-        Kind::Put => Some(given),
-        Kind::Delete => None,
-        Kind::ConditionCheck => old.clone(),
-        Kind::Update => {
+        WriteKind::Put => Some(given),
+        WriteKind::Delete => None,
+        WriteKind::ConditionCheck => old.clone(),
+        WriteKind::Update => {
             let new = update.apply(&old.clone().unwrap_or(given)).map_err(invalid)?;
             table.check(&new).map_err(invalid)?;
             Some(new)
         }
     };
-    Ok((Change { table: table.schema.name.clone(), key, old, new }, update))
+    Ok((ItemChange { table: table.schema.name.clone(), key, old, new }, update))
 }
 
 /// `PutItem`, `UpdateItem` or `DeleteItem`.
-pub(super) fn single(state: &mut State, kind: Kind, request: &Value) -> Said {
+pub(super) fn single(state: &mut DynamoDbState, kind: WriteKind, request: &Value) -> Said {
     let (change, update) = plan(&state.tables, kind, request)?;
-    let touched = |item: Option<Item>| item.map(|item| project(&item, &update.paths())).filter(|item| !item.is_empty());
+    let touched =
+        |item: Option<TableItem>| item.map(|item| project(&item, &update.paths())).filter(|item| !item.is_empty());
     let attributes = match (request["ReturnValues"].as_str().unwrap_or("NONE"), kind) {
         ("NONE", _) => None,
         ("ALL_OLD", _) => change.old.clone(),
-        ("ALL_NEW", Kind::Update) => change.new.clone(),
-        ("UPDATED_OLD", Kind::Update) => touched(change.old.clone()),
-        ("UPDATED_NEW", Kind::Update) => touched(change.new.clone()),
+        ("ALL_NEW", WriteKind::Update) => change.new.clone(),
+        ("UPDATED_OLD", WriteKind::Update) => touched(change.old.clone()),
+        ("UPDATED_NEW", WriteKind::Update) => touched(change.new.clone()),
         (other, _) => return Err(invalid(format!("Return values set to invalid value: {other}"))),
     };
     state.commit(vec![change])?;
@@ -94,7 +99,7 @@ pub(super) fn single(state: &mut State, kind: Kind, request: &Value) -> Said {
 }
 
 /// `TransactWriteItems`: all or nothing, and once per token.
-pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
+pub(super) fn transaction(state: &mut DynamoDbState, request: &Value) -> Said {
     let parts = request["TransactItems"].as_array().map(Vec::as_slice).unwrap_or_default();
     if parts.is_empty() || parts.len() > 100 {
         return Err(invalid(
@@ -106,7 +111,7 @@ pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
         return Ok(answer);
     }
 
-    let mut changes: Vec<Change> = Vec::new();
+    let mut changes: Vec<ItemChange> = Vec::new();
     let mut reasons = Vec::new();
     for part in parts {
         let Some((kind, request)) = KINDS.iter().find_map(|(name, kind)| Some((*kind, part.get(name)?))) else {
@@ -137,7 +142,7 @@ pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
             codes.join(", ")
         );
         let fields = Box::new([("CancellationReasons".to_owned(), Value::Array(reasons))].into_iter().collect());
-        return Err(Failure {
+        return Err(ErrorAnswer {
             error: AwsError::client("TransactionCanceledException", message),
             fields,
         });
@@ -151,7 +156,7 @@ pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
 
 /// The answer to a transaction that has already been made under this token. The SDK sends a token with each transaction
 /// and repeats the token when it retries.
-fn repeated(state: &State, request: &Value) -> Result<Option<Value>, Failure> {
+fn repeated(state: &DynamoDbState, request: &Value) -> Result<Option<Value>, ErrorAnswer> {
     let made = request["ClientRequestToken"].as_str().and_then(|token| state.tokens.get(token));
     match made.filter(|(_, at)| state.clock.now().seconds_since(*at) < TOKEN_SECONDS) {
         None => Ok(None),

@@ -12,10 +12,10 @@ use crate::aws::FakeAws;
 use crate::aws::autoscaling::AutoScaling;
 use crate::aws::cloudformation::CloudFormation;
 use crate::aws::iam::Iam;
-use crate::aws::logs::Logs;
+use crate::aws::logs::FakeLogs;
 use crate::aws::parameters::Parameters;
 use crate::aws::secrets::Secrets;
-use crate::aws::service::Service;
+use crate::aws::service::FakeService;
 
 #[tokio::test]
 async fn a_role_is_simulated() {
@@ -145,7 +145,7 @@ async fn a_stack_is_found_by_name_and_by_arn() {
 #[test]
 fn streams_are_read_in_pages_both_ways() {
     let clock = clock();
-    let logs = Logs::new(clock.clone());
+    let logs = FakeLogs::new(clock.clone());
     logs.write("/build", "one", &["a", "b", "c", "d", "e"]);
     let get = |request: Value| logs.call("GetLogEvents", &request).unwrap();
     let messages = |answer: &Value| -> String {
@@ -181,7 +181,7 @@ fn streams_are_read_in_pages_both_ways() {
 #[test]
 fn filters_may_answer_with_empty_pages() {
     let clock = clock();
-    let logs = Logs::new(clock.clone());
+    let logs = FakeLogs::new(clock.clone());
     logs.write("/build", "one", &["FROM python", "pulling", "toomanyrequests: rate limit"]);
     clock.advance(60);
     logs.write("/build", "two", &["exit status 1"]);

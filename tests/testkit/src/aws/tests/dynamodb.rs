@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::clock;
 use crate::aws::dynamodb::{DynamoDb, Projection, Schema, numeric, text};
-use crate::aws::{FakeAws, Fault, FaultKind};
+use crate::aws::{AwsFault, FakeAws, FaultKind};
 
 fn tables() -> DynamoDb {
     let schema = Schema::new("state", text("pk"))
@@ -279,7 +279,7 @@ async fn transactions_are_all_or_nothing_and_once() {
     };
     // The connection breaks after the effect. The SDK repeats the request with the same token, so nothing is made
     // twice.
-    fake.inject(Fault::on("dynamodb", "TransactWriteItems", FaultKind::ConnectionCutAfter));
+    fake.inject(AwsFault::on("dynamodb", "TransactWriteItems", FaultKind::ConnectionCutAfter));
     client
         .transact_write_items()
         .transact_items(put("1"))

@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 
 use super::clock;
 use crate::aws::dynamodb::{DynamoDb, Schema, text};
-use crate::aws::service::{AwsError, Service};
+use crate::aws::service::{AwsError, FakeService};
 use crate::aws::sns::Sns;
 use crate::aws::sqs::Sqs;
-use crate::aws::{FakeAws, Fault, FaultKind, Outcome};
+use crate::aws::{AwsFault, CallOutcome, FakeAws, FaultKind};
 
 /// An ECS that knows one service and answers everything else with nothing.
 struct Echo;
 
-impl Service for Echo {
+impl FakeService for Echo {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match (operation, request["service"].as_str()) {
             ("UpdateService", Some("gone")) => Err(AwsError::client("ServiceNotFoundException", "Service not found.")),
@@ -46,7 +46,9 @@ async fn json_answers_and_typed_errors_arrive() {
     assert_eq!(error.message(), Some("Service not found."));
 
     assert_eq!(fake.calls()[0].request, json!({"service": "worker", "desiredCount": 3}));
-    assert!(matches!(&fake.calls()[1].outcome, Outcome::Refused(error) if error.code == "ServiceNotFoundException"));
+    assert!(
+        matches!(&fake.calls()[1].outcome, CallOutcome::Refused(error) if error.code == "ServiceNotFoundException")
+    );
 }
 
 #[tokio::test]
@@ -56,7 +58,7 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
         let client = aws_sdk_sns::Client::new(&fake.sdk_config());
         let publish = || client.publish().topic_arn(Sns::arn("people")).message("text").send();
 
-        fake.inject(Fault::on("sns", "Publish", kind));
+        fake.inject(AwsFault::on("sns", "Publish", kind));
         let first = publish().await;
         let retried = kind != FaultKind::AccessDenied;
         assert_eq!(first.is_ok(), retried, "{kind:?}: {first:?}");
@@ -78,7 +80,7 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
 
         let lasting = aws_sdk_sns::Client::new(&fake.sdk_config_with_attempts(1));
         fake.clear_log();
-        fake.inject(Fault::at_call(1, kind));
+        fake.inject(AwsFault::at_call(1, kind));
         let error = lasting.publish().topic_arn(Sns::arn("people")).message("text").send().await.unwrap_err();
         match kind {
             FaultKind::Timeout => {
@@ -95,7 +97,7 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
             }
         }
         let call = &fake.calls()[0];
-        assert!(matches!(call.outcome, Outcome::Faulted { .. }));
+        assert!(matches!(call.outcome, CallOutcome::Faulted { .. }));
         assert_eq!(call.took_effect(), kind == FaultKind::ConnectionCutAfter);
     }
 }
@@ -110,7 +112,7 @@ async fn passing_faults_are_retried_in_the_json_protocols_too() {
             .with_service("sqs", Arc::new(Sqs::new(clock()).with_queue("work", 30)));
         let config = fake.sdk_config();
         for (service, operation) in [("ecs", "ListClusters"), ("dynamodb", "Scan"), ("sqs", "SendMessage")] {
-            fake.inject(Fault::on(service, operation, kind));
+            fake.inject(AwsFault::on(service, operation, kind));
         }
         aws_sdk_ecs::Client::new(&config).list_clusters().send().await.unwrap();
         aws_sdk_dynamodb::Client::new(&config).scan().table_name("state").send().await.unwrap();
@@ -179,14 +181,14 @@ async fn two_handlers_at_once_meet_between_calls() {
 async fn faults_count_the_calls_they_apply_to() {
     let (fake, _) = aws();
     let client = aws_sdk_ecs::Client::new(&fake.sdk_config_with_attempts(1));
-    fake.inject(Fault::on("ecs", "UpdateService", FaultKind::AccessDenied).nth(2).times(2));
+    fake.inject(AwsFault::on("ecs", "UpdateService", FaultKind::AccessDenied).nth(2).times(2));
     let mut refused = Vec::new();
     for _ in 0..5 {
         client.list_clusters().send().await.unwrap();
         refused.push(client.update_service().service("worker").send().await.is_err());
     }
     assert_eq!(refused, [false, true, true, false, false]);
-    fake.inject(Fault::on("ecs", "ListClusters", FaultKind::Throttle).always());
+    fake.inject(AwsFault::on("ecs", "ListClusters", FaultKind::Throttle).always());
     assert!(client.list_clusters().send().await.is_err());
     assert!(client.list_clusters().send().await.is_err());
     fake.clear_faults();
@@ -209,7 +211,7 @@ async fn a_process_can_die_after_any_call() {
     fake.die_after(1);
     assert_eq!(fake.run(process()).await, None);
     assert_eq!(fake.calls().len(), 1);
-    assert!(matches!(&fake.calls()[0].outcome, Outcome::Died { effect: Some(Ok(_)) }));
+    assert!(matches!(&fake.calls()[0].outcome, CallOutcome::Died { effect: Some(Ok(_)) }));
     assert!(fake.calls()[0].took_effect());
     assert_eq!(sns.published(), []);
 
@@ -257,7 +259,7 @@ async fn a_service_that_is_not_set_up_is_no_answer() {
     let client = aws_sdk_ecs::Client::new(&fake.sdk_config());
     assert!(matches!(client.list_clusters().send().await, Err(SdkError::DispatchFailure(_))));
     assert_eq!(fake.calls().len(), 1, "and not retried");
-    assert_eq!(fake.calls()[0].outcome, Outcome::Unserved);
+    assert_eq!(fake.calls()[0].outcome, CallOutcome::Unserved);
 }
 
 #[tokio::test]
@@ -270,7 +272,7 @@ async fn limits_refuse_what_comes_too_fast_and_let_it_pass_after_a_pause() {
         failed += usize::from(client.update_service().service("worker").send().await.is_err());
     }
     assert_eq!((failed, fake.refused().len()), (10, 10));
-    assert!(matches!(&fake.calls()[59].outcome, Outcome::Refused(error) if error.code == "ThrottlingException"));
+    assert!(matches!(&fake.calls()[59].outcome, CallOutcome::Refused(error) if error.code == "ThrottlingException"));
     fake.clock().advance(1);
     client.update_service().service("worker").send().await.unwrap();
     // Where time passes, the SDK's own pauses between attempts are enough.

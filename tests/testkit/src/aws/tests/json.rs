@@ -7,13 +7,13 @@ use pullsafe_aws::json::{JsonApi, LOGS, SECRETS, SSM};
 use serde_json::json;
 
 use super::clock;
-use crate::aws::logs::Logs;
+use crate::aws::logs::FakeLogs;
 use crate::aws::parameters::Parameters;
 use crate::aws::secrets::Secrets;
-use crate::aws::{FakeAws, Fault, FaultKind};
+use crate::aws::{AwsFault, FakeAws, FaultKind};
 
 fn fake() -> FakeAws {
-    let logs = Logs::new(clock());
+    let logs = FakeLogs::new(clock());
     logs.write("/build", "one", &["a line"]);
     FakeAws::new(clock())
         .with_service("logs", Arc::new(logs))
@@ -52,7 +52,7 @@ async fn what_does_not_exist_is_told_from_what_failed() {
 async fn passing_faults_are_retried_as_by_an_sdk_crate() {
     for kind in FaultKind::ALL {
         let fake = fake();
-        fake.inject(Fault::on("ssm", "GetParameter", kind));
+        fake.inject(AwsFault::on("ssm", "GetParameter", kind));
         let parameters = JsonApi::new(&fake.sdk_config(), SSM);
         let answer = parameters.call("ssm:GetParameter", "AmazonSSM.GetParameter", &json!({"Name": "/mirror"})).await;
         if kind == FaultKind::AccessDenied {

@@ -11,7 +11,7 @@ use super::clock;
 use crate::aws::eventbridge::EventBridge;
 use crate::aws::sns::Sns;
 use crate::aws::sqs::Sqs;
-use crate::aws::{FakeAws, Outcome};
+use crate::aws::{CallOutcome, FakeAws};
 
 #[tokio::test]
 async fn a_topic_keeps_subject_message_and_attributes() {
@@ -160,7 +160,7 @@ async fn a_queue_delivers_to_lambda() {
     sqs.send("work", &json!({"n": 11}));
 
     let event = sqs.deliver("work", 10).unwrap();
-    let parsed: lambda_sqs::Event = serde_json::from_value(event.clone()).unwrap();
+    let parsed: lambda_sqs::DeliveredEvent = serde_json::from_value(event.clone()).unwrap();
     assert_eq!(parsed.records.len(), 10);
     let failed = parsed.records[3].message_id.clone();
     sqs.settle("work", &event, &[failed]);
@@ -178,14 +178,14 @@ async fn a_queue_delivers_to_lambda() {
 /// The part of Lambda's SQS event that a handler reads.
 mod lambda_sqs {
     #[derive(serde::Deserialize)]
-    pub(super) struct Event {
+    pub(super) struct DeliveredEvent {
         #[serde(rename = "Records")]
-        pub(super) records: Vec<Record>,
+        pub(super) records: Vec<DeliveredRecord>,
     }
 
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
-    pub(super) struct Record {
+    pub(super) struct DeliveredRecord {
         pub(super) message_id: String,
     }
 }
@@ -223,7 +223,7 @@ async fn a_bus_delivers_envelopes_and_refuses_foreign_sources() {
             "detail": {"cause": "docker-hub-quota"}
         })]
     );
-    assert!(matches!(fake.calls()[0].outcome, Outcome::Answered(_)));
+    assert!(matches!(fake.calls()[0].outcome, CallOutcome::Answered(_)));
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::world::{ECR, HUB, TARGET_GROUP, World, digest, messages, tasks, time};
-use crate::ecs::{Behaviour, Pacing, PullQuota, StackOutcome, StackWatch};
+use super::world::{ECR, EcsWorld, HUB, TARGET_GROUP, digest, messages, tasks, time};
+use crate::ecs::{Behaviour, Pacing, ScriptedQuota, StackOutcome, StackWatch};
 
 /// A made-up reason. Nobody recorded why deployments 75 and 76 failed, only that each of their tasks asked for the
 /// manifest seven times.
@@ -11,8 +11,8 @@ const UNFINISHED: &str = "failed to copy: httpReadSeeker: failed open: EOF";
 
 /// Case A up to 19:17 with this quota: deployment 75 at 13:00 and deployment 76 at 14:00, each set to 0 when its owner
 /// gave up.
-async fn until_deployment_77(quota: PullQuota) -> World {
-    let world = World::at("2026-01-15T13:00:00Z", Pacing::case_a());
+async fn until_deployment_77(quota: ScriptedQuota) -> EcsWorld {
+    let world = EcsWorld::at("2026-01-15T13:00:00Z", Pacing::case_a());
     world.puller.push(HUB, &digest(1));
     world.puller.set_broken(HUB, Some(UNFINISHED));
     world.puller.set_quota(Some(quota));
@@ -32,7 +32,7 @@ async fn until_deployment_77(quota: PullQuota) -> World {
 }
 
 /// Starts deployment 77, with a stack that a person cancels after 53 minutes, at 20:10.
-async fn deployment_77(world: &World) -> StackWatch {
+async fn deployment_77(world: &EcsWorld) -> StackWatch {
     let definition = world.register(HUB);
     let service = world.update(json!({"desiredCount": 2, "taskDefinition": definition}));
     StackWatch::begin(&service, world.clock.now(), 53 * 60)
@@ -41,7 +41,7 @@ async fn deployment_77(world: &World) -> StackWatch {
 /// The case counts every pull since 13:00 as within the window. With its times that takes a window of seven hours.
 #[tokio::test]
 async fn case_a_the_seventh_task_takes_the_last_pull() {
-    let world = until_deployment_77(PullQuota { limit: 100, window_seconds: 7 * 3600 }).await;
+    let world = until_deployment_77(ScriptedQuota { limit: 100, window_seconds: 7 * 3600 }).await;
     assert_eq!(world.puller.spent(), 56);
     world.scheduler.drain_events();
     let before = world.puller.records().len();
@@ -83,7 +83,7 @@ async fn case_a_the_seventh_task_takes_the_last_pull() {
 /// quota lasts longer.
 #[tokio::test]
 async fn case_a_with_a_strict_window_of_six_hours() {
-    let world = until_deployment_77(PullQuota::ANONYMOUS).await;
+    let world = until_deployment_77(ScriptedQuota::ANONYMOUS).await;
     let spent = world.puller.spent();
     assert!((14..56).contains(&spent), "{spent}");
     let stack = deployment_77(&world).await;
@@ -95,9 +95,9 @@ async fn case_a_with_a_strict_window_of_six_hours() {
 /// Pulls of other clients behind the same address can be counted in, so that a test may begin at 19:17.
 #[tokio::test]
 async fn case_a_from_its_last_deployment_on() {
-    let world = World::at("2026-01-15T19:17:00Z", Pacing::default());
+    let world = EcsWorld::at("2026-01-15T19:17:00Z", Pacing::default());
     world.puller.push(HUB, &digest(1));
-    world.puller.set_quota(Some(PullQuota::ANONYMOUS));
+    world.puller.set_quota(Some(ScriptedQuota::ANONYMOUS));
     world.puller.spend(100, time("2026-01-15T14:00:00Z"));
     let definition = world.register(HUB);
     world.create(&definition, 2, json!({}));
@@ -110,7 +110,7 @@ async fn case_a_from_its_last_deployment_on() {
 
 #[tokio::test]
 async fn case_c_runs_and_never_gets_healthy() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.puller.push(HUB, &digest(1));
     let log = vec![
         r#"{"error": "Integration services initialization failed: No module named 'core.aws_service'", "timestamp": "2026-01-15T20:18:32.553596Z"}"#.to_owned(),
@@ -153,7 +153,7 @@ async fn case_c_runs_and_never_gets_healthy() {
 
 #[tokio::test]
 async fn case_d_loops_until_the_count_is_0_and_runs_after_the_push() {
-    let world = World::at("2026-01-15T12:00:00Z", Pacing { pull_attempts: 5, ..Pacing::default() });
+    let world = EcsWorld::at("2026-01-15T12:00:00Z", Pacing { pull_attempts: 5, ..Pacing::default() });
     let definition = world.register(ECR);
     let service = world.create(&definition, 1, json!({}));
     let stack = StackWatch::begin(&service, world.clock.now(), StackWatch::LIMIT_SECONDS);

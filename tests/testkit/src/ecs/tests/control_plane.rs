@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::world::{ECR, World, definition, with_service};
+use super::world::{ECR, EcsWorld, definition, with_service};
 
 #[test]
 fn a_definition_keeps_every_member_and_gains_what_ecs_adds() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let mut request = definition(ECR);
     request["trustedExecutionConfiguration"] = json!({"enclave": [1, {"deep": null}]});
     request["containerDefinitions"][0]["notInAnySdk"] = json!({"a": [true]});
@@ -31,7 +31,7 @@ fn a_definition_keeps_every_member_and_gains_what_ecs_adds() {
 
 #[test]
 fn what_is_described_registers_again_to_the_same() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let first = world.ok("RegisterTaskDefinition", &definition(ECR))["taskDefinition"].clone();
     let strip = |mut value: Value| {
         for member in [
@@ -54,7 +54,7 @@ fn what_is_described_registers_again_to_the_same() {
 
 #[test]
 fn a_family_means_its_latest_active_revision() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let (first, second) = (world.register(ECR), world.register(ECR));
     let described = |name: &str| {
         world.ok("DescribeTaskDefinition", &json!({"taskDefinition": name}))["taskDefinition"]["taskDefinitionArn"]
@@ -79,7 +79,7 @@ fn a_family_means_its_latest_active_revision() {
 
 #[test]
 fn lists_come_in_pages() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let arns: Vec<String> = (0..5).map(|_| world.register(ECR)).collect();
     let mut found = Vec::new();
     let mut token = Value::Null;
@@ -99,7 +99,7 @@ fn lists_come_in_pages() {
 
 #[test]
 fn a_request_over_64_kib_is_refused() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let mut request = definition(ECR);
     request["containerDefinitions"][0]["environment"] = json!([{"name": "BIG", "value": "x".repeat(65 * 1024)}]);
     let refused = world.refused("RegisterTaskDefinition", &request);
@@ -109,7 +109,7 @@ fn a_request_over_64_kib_is_refused() {
 
 #[test]
 fn tags_have_limits_and_come_only_when_asked_for() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let definition = world.register(ECR);
     let arn = world.create(&definition, 1, json!({"tags": [{"key": "team", "value": "courts"}]}))["serviceArn"].clone();
     let tag = |key: &str, value: &str| json!({"resourceArn": arn, "tags": [{"key": key, "value": value}]});
@@ -147,7 +147,7 @@ fn tags_have_limits_and_come_only_when_asked_for() {
 
 #[test]
 fn what_does_not_exist_has_its_own_error_or_failure() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let code = |operation: &str, request: Value| world.refused(operation, &request).code;
     assert_eq!(code("UpdateService", json!({"cluster": "none", "service": "web"})), "ClusterNotFoundException");
     assert_eq!(code("UpdateService", with_service(json!({}))), "ServiceNotFoundException");
@@ -172,7 +172,7 @@ fn what_does_not_exist_has_its_own_error_or_failure() {
 
 #[tokio::test]
 async fn tasks_are_listed_described_and_stopped() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.steady(ECR, 2, json!({})).await;
     let listed = world.ok("ListTasks", &json!({"cluster": "prod", "serviceName": "web"}));
     let arns = listed["taskArns"].as_array().unwrap().clone();
@@ -206,7 +206,7 @@ async fn tasks_are_listed_described_and_stopped() {
 
 #[tokio::test]
 async fn a_task_without_service_is_not_replaced() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.register(ECR);
     let answer = world.ok("RunTask", &json!({"cluster": "prod", "taskDefinition": "web", "startedBy": "cron"}));
     assert_eq!(answer["tasks"][0]["group"], "family:web");
@@ -216,7 +216,7 @@ async fn a_task_without_service_is_not_replaced() {
     assert_eq!((&stopped[0]["group"], &stopped[0]["startedBy"]), (&json!("family:web"), &json!("cron")));
 }
 
-impl World {
+impl EcsWorld {
     fn api_refuses(&self, request: &Value) -> bool {
         self.refused("TagResource", request).code == "InvalidParameterException"
     }

@@ -14,7 +14,7 @@ use crate::ecs::{HttpPuller, PullOutcome, Puller as _};
 const CONFIG: &str = r#"{"architecture":"amd64","os":"linux"}"#;
 
 /// How the registry answers, and the requests that it got.
-struct Registry {
+struct PlayedHost {
     base: String,
     scheme: &'static str,
     status: Option<(StatusCode, Value)>,
@@ -22,7 +22,7 @@ struct Registry {
     asked: Mutex<Vec<(String, HeaderMap)>>,
 }
 
-impl Registry {
+impl PlayedHost {
     fn manifest() -> String {
         json!({"schemaVersion": 2, "config": {"digest": Digest::of(CONFIG.as_bytes()).as_str()}, "layers": []})
             .to_string()
@@ -48,7 +48,7 @@ impl Registry {
     }
 }
 
-async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Response {
+async fn answer(State(registry): State<Arc<PlayedHost>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let authorization = request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
     registry.asked.lock().unwrap().push((path.clone(), request.headers().clone()));
@@ -67,11 +67,11 @@ async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Resp
     if let Some((status, body)) = &registry.status {
         return (*status, body.to_string()).into_response();
     }
-    let child = format!("/manifests/{}", Digest::of(Registry::manifest().as_bytes()));
+    let child = format!("/manifests/{}", Digest::of(PlayedHost::manifest().as_bytes()));
     if path.ends_with(&child) {
-        Registry::manifest().into_response()
+        PlayedHost::manifest().into_response()
     } else if path.contains("/manifests/") {
-        Registry::index().into_response()
+        PlayedHost::index().into_response()
     } else {
         // Blobs come from another host, as with Docker Hub.
         match path.strip_prefix("/cdn/") {
@@ -82,7 +82,7 @@ async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Resp
     }
 }
 
-async fn pull(registry: &Registry, image: &str, platform: &str) -> PullOutcome {
+async fn pull(registry: &PlayedHost, image: &str, platform: &str) -> PullOutcome {
     let host = image.split('/').next().filter(|host| host.ends_with(".com")).unwrap_or("docker.io");
     let puller = HttpPuller::new("203.0.113.7").endpoint(host, &registry.base);
     let puller = if registry.scheme == "Basic" {
@@ -102,8 +102,8 @@ fn failure(outcome: PullOutcome) -> String {
 
 #[tokio::test]
 async fn pulls_through_tokens_indexes_and_redirects() {
-    let registry = Registry::start("Bearer", None, CONFIG).await;
-    let digest = Digest::of(Registry::index().as_bytes()).to_string();
+    let registry = PlayedHost::start("Bearer", None, CONFIG).await;
+    let digest = Digest::of(PlayedHost::index().as_bytes()).to_string();
     assert_eq!(pull(&registry, "python:3.12", "linux/amd64").await, PullOutcome::Pulled { digest });
     let paths = registry.asked();
     let manifests = paths.iter().filter(|path| *path == "/v2/library/python/manifests/3.12").count();
@@ -115,7 +115,7 @@ async fn pulls_through_tokens_indexes_and_redirects() {
 
 #[tokio::test]
 async fn ecr_takes_basic_credentials_of_the_role() {
-    let registry = Registry::start("Basic", None, CONFIG).await;
+    let registry = PlayedHost::start("Basic", None, CONFIG).await;
     let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/library/python:3.12";
     assert!(matches!(pull(&registry, image, "linux/amd64").await, PullOutcome::Pulled { .. }));
 }
@@ -153,14 +153,14 @@ async fn failures_read_as_containerd_words_them() {
         ),
     ];
     for (status, body, expected) in table {
-        let registry = Registry::start("Bearer", Some((status, body)), CONFIG).await;
+        let registry = PlayedHost::start("Bearer", Some((status, body)), CONFIG).await;
         assert_eq!(failure(pull(&registry, "python:3.12", "linux/amd64").await), expected);
     }
 }
 
 #[tokio::test]
 async fn platforms_digests_and_hosts_are_checked() {
-    let registry = Registry::start("Bearer", None, "{}").await;
+    let registry = PlayedHost::start("Bearer", None, "{}").await;
     let arm = failure(pull(&registry, "python:3.12", "linux/arm64").await);
     assert_eq!(arm, "image Manifest does not contain descriptor matching platform 'linux/arm64'");
     let corrupt = failure(pull(&registry, "python:3.12", "linux/amd64").await);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{ECR, World, digest, names, tasks, time};
+use super::world::{ECR, EcsWorld, digest, names, tasks, time};
 use crate::ecs::Pacing;
 
 /// When tasks were launched, in seconds since the first launch.
@@ -26,7 +26,7 @@ fn pauses_double_up_to_27_minutes() {
 
 #[tokio::test]
 async fn silence_grows_to_27_minutes_and_is_not_recovery() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let definition = world.register(ECR);
     world.create(&definition, 2, json!({}));
     let events = world.pass(6 * 3600).await;
@@ -54,7 +54,7 @@ async fn silence_grows_to_27_minutes_and_is_not_recovery() {
 
 #[tokio::test]
 async fn a_new_definition_ends_the_throttle_and_force_does_not() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let definition = world.register(ECR);
     world.create(&definition, 2, json!({}));
     // This is in the fourth pause, which is 480 seconds long.
@@ -75,7 +75,7 @@ async fn a_new_definition_ends_the_throttle_and_force_does_not() {
 
 #[tokio::test]
 async fn a_task_that_ran_is_replaced_at_once_however_often() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.puller.push(ECR, &digest(1));
     let definition = world.register(ECR);
     let log = vec!["boom".to_owned()];
@@ -99,7 +99,7 @@ async fn a_task_that_ran_is_replaced_at_once_however_often() {
 
 #[tokio::test]
 async fn a_count_of_0_stops_launches_and_what_is_under_way() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let definition = world.register(ECR);
     world.create(&definition, 2, json!({}));
     world.pass(60).await;

@@ -3,8 +3,8 @@
 use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::{Value, json};
 
-use super::world::{ECR, HUB, World, definition, digest, of_type, tasks, time};
-use crate::ecs::{Pacing, PullQuota};
+use super::world::{ECR, EcsWorld, HUB, definition, digest, of_type, tasks, time};
+use crate::ecs::{Pacing, ScriptedQuota};
 
 fn reason(events: &[Value]) -> String {
     tasks(events, "STOPPED")[0]["stoppedReason"].as_str().unwrap().to_owned()
@@ -12,9 +12,9 @@ fn reason(events: &[Value]) -> String {
 
 #[tokio::test]
 async fn a_task_that_never_runs_reads_as_on_aws() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.puller.push(HUB, &digest(1));
-    world.puller.set_quota(Some(PullQuota { limit: 0, ..PullQuota::ANONYMOUS }));
+    world.puller.set_quota(Some(ScriptedQuota { limit: 0, ..ScriptedQuota::ANONYMOUS }));
     let definition = world.register(HUB);
     world.create(&definition, 1, json!({}));
     let events = world.pass(200).await;
@@ -56,7 +56,7 @@ async fn a_task_that_never_runs_reads_as_on_aws() {
 
 #[tokio::test]
 async fn on_ec2_the_reason_is_the_containers() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let definition = world.register(ECR);
     world.create(&definition, 1, json!({"launchType": "EC2"}));
     let events = world.pass(200).await;
@@ -67,7 +67,7 @@ async fn on_ec2_the_reason_is_the_containers() {
 
 #[tokio::test]
 async fn a_refusal_is_final_and_layers_have_their_own_words() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.puller.set_forbidden(ECR, true);
     let definition = world.register(ECR);
     world.create(&definition, 1, json!({}));
@@ -80,7 +80,7 @@ async fn a_refusal_is_final_and_layers_have_their_own_words() {
         )
     );
 
-    let world = World::even();
+    let world = EcsWorld::even();
     world.puller.push(ECR, &digest(1));
     world.puller.set_broken(ECR, Some("failed to copy: httpReadSeeker: failed open: EOF"));
     let definition = world.register(ECR);
@@ -92,7 +92,7 @@ async fn a_refusal_is_final_and_layers_have_their_own_words() {
 
 #[tokio::test]
 async fn every_container_is_pulled_and_the_first_failure_stops_the_task() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let mut request = definition(ECR);
     request["containerDefinitions"]
         .as_array_mut()
@@ -114,7 +114,7 @@ async fn every_container_is_pulled_and_the_first_failure_stops_the_task() {
 
 #[tokio::test]
 async fn a_pinned_digest_that_is_gone_needs_a_new_deployment() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.steady(ECR, 1, json!({})).await;
     // The tag moves on, and a lifecycle policy deletes the image that lost it.
     world.puller.push(ECR, &digest(2));
@@ -145,7 +145,7 @@ async fn a_pinned_digest_that_is_gone_needs_a_new_deployment() {
 
 #[tokio::test]
 async fn a_tag_that_was_never_there_is_not_pinned() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let definition = world.register(ECR);
     world.create(&definition, 1, json!({}));
     world.pass(300).await;
@@ -159,7 +159,7 @@ async fn a_tag_that_was_never_there_is_not_pinned() {
 
 #[tokio::test]
 async fn after_three_failures_a_deployment_goes_on_without_digests() {
-    let world = World::at(
+    let world = EcsWorld::at(
         "2026-01-15T12:00:00Z",
         Pacing {
             first_pause_seconds: 1,
@@ -182,7 +182,7 @@ async fn after_three_failures_a_deployment_goes_on_without_digests() {
 
 #[tokio::test]
 async fn version_consistency_can_be_off() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let mut request = definition(ECR);
     request["containerDefinitions"][0]["versionConsistency"] = json!("disabled");
     world.ok("RegisterTaskDefinition", &request);
@@ -200,7 +200,7 @@ async fn version_consistency_can_be_off() {
 async fn the_same_calls_give_the_same_events() {
     let mut runs = Vec::new();
     for _ in 0..2 {
-        let world = World::even();
+        let world = EcsWorld::even();
         let definition = world.register(ECR);
         world.create(&definition, 2, json!({}));
         runs.push(world.pass(3600).await);

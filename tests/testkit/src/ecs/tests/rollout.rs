@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::ecs::Pacing;
 
-use super::world::{ECR, World, digest, messages, names, of_type, tasks};
+use super::world::{ECR, EcsWorld, digest, messages, names, of_type, tasks};
 
 const MISSING: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app-mp:missing";
 
@@ -14,7 +14,7 @@ fn breaker(rollback: bool) -> Value {
 
 #[tokio::test]
 async fn a_rolling_deployment_never_falls_below_its_healthy_minimum() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.steady(ECR, 4, json!({})).await;
     let next = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app-mp:next";
     world.puller.push(next, &digest(2));
@@ -39,7 +39,7 @@ async fn a_rolling_deployment_never_falls_below_its_healthy_minimum() {
 
 #[tokio::test]
 async fn a_failing_deployment_leaves_the_old_tasks_alone() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.steady(ECR, 2, json!({})).await;
     let definition = world.register(MISSING);
     world.update(json!({"taskDefinition": definition}));
@@ -54,7 +54,7 @@ async fn a_failing_deployment_leaves_the_old_tasks_alone() {
 
 #[tokio::test]
 async fn the_breaker_trips_at_three_and_rolls_back_to_what_completed() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.steady(ECR, 1, breaker(true)).await;
     let good = world.service()["deployments"][0]["id"].as_str().unwrap().to_owned();
     let definition = world.register(MISSING);
@@ -80,7 +80,7 @@ async fn the_breaker_trips_at_three_and_rolls_back_to_what_completed() {
 
 #[tokio::test]
 async fn while_it_rolls_back_the_failed_deployment_shows() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.steady(ECR, 1, breaker(true)).await;
     // The image of the last good deployment is gone too, so the rollback has to launch tasks and cannot.
     let definition = world.register(MISSING);
@@ -105,7 +105,7 @@ async fn while_it_rolls_back_the_failed_deployment_shows() {
 #[tokio::test]
 async fn without_a_candidate_the_deployment_stalls() {
     for rollback in [true, false] {
-        let world = World::even();
+        let world = EcsWorld::even();
         let definition = world.register(MISSING);
         world.create(&definition, 2, breaker(rollback));
         let events = world.pass(12 * 3600).await;
@@ -125,7 +125,7 @@ async fn the_threshold_is_half_the_count_but_three_at_least() {
     // The image names a digest, so version consistency has nothing to resolve and does not interfere.
     let image = format!("{MISSING}@{}", digest(9));
     for (desired, threshold) in [(1, 3), (6, 3), (10, 5)] {
-        let world = World::at("2026-01-15T12:00:00Z", Pacing::default());
+        let world = EcsWorld::at("2026-01-15T12:00:00Z", Pacing::default());
         let definition = world.register(&image);
         world.create(&definition, desired, breaker(false));
         world.pass(3600).await;

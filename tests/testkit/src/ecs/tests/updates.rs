@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{ECR, World, digest, of_type, with_service};
+use super::world::{ECR, EcsWorld, digest, of_type, with_service};
 
 fn primary(service: &Value) -> &str {
     service["deployments"][0]["id"].as_str().unwrap()
@@ -10,7 +10,7 @@ fn primary(service: &Value) -> &str {
 
 #[tokio::test]
 async fn only_a_new_definition_or_force_starts_a_deployment() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.steady(ECR, 2, json!({})).await;
     let before = world.service();
     let same = before["taskDefinition"].clone();
@@ -52,7 +52,7 @@ fn code_deploy_and_external_refuse_deployments_but_not_counts() {
         ),
         ("EXTERNAL", "an EXTERNAL deployment controller."),
     ] {
-        let world = World::even();
+        let world = EcsWorld::even();
         let definition = world.register(ECR);
         world.create(&definition, 1, json!({"deploymentController": {"type": controller}}));
         let refused = world.refused("UpdateService", &with_service(json!({"taskDefinition": definition})));
@@ -67,7 +67,7 @@ fn code_deploy_and_external_refuse_deployments_but_not_counts() {
 
 #[tokio::test]
 async fn a_daemon_has_no_count_of_its_own() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.puller.push(ECR, &digest(1));
     let definition = world.register(ECR);
     world.create(&definition, 0, json!({"schedulingStrategy": "DAEMON", "launchType": "EC2"}));
@@ -83,7 +83,7 @@ async fn a_daemon_has_no_count_of_its_own() {
 
 #[tokio::test]
 async fn a_deleted_service_is_not_active() {
-    let world = World::even();
+    let world = EcsWorld::even();
     world.steady(ECR, 1, json!({})).await;
     assert_eq!(world.refused("DeleteService", &with_service(json!({}))).code, "InvalidParameterException");
     world.ok("DeleteService", &with_service(json!({"force": true})));
@@ -98,7 +98,7 @@ async fn a_deleted_service_is_not_active() {
 
 #[test]
 fn members_that_the_model_does_not_know_survive() {
-    let world = World::even();
+    let world = EcsWorld::even();
     let definition = world.register(ECR);
     world.create(&definition, 1, json!({"resourceManagementType": "ECS", "newThing": {"x": 1}}));
     world.update(json!({"healthCheckGracePeriodSeconds": 300}));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
-use crate::aws::service::{AwsError, Service as _};
+use crate::aws::service::{AwsError, FakeService as _};
 use crate::clock::VirtualClock;
 use crate::ecs::{EcsApi, Pacing, Scheduler, ScriptedPuller};
 
@@ -14,14 +14,14 @@ pub(super) const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app-m
 pub(super) const TARGET_GROUP: &str =
     "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/backend/6d0ecf831eec9f09";
 
-pub(super) struct World {
+pub(super) struct EcsWorld {
     pub(super) clock: VirtualClock,
     pub(super) api: EcsApi,
     pub(super) puller: ScriptedPuller,
     pub(super) scheduler: Scheduler,
 }
 
-impl World {
+impl EcsWorld {
     pub(super) fn at(start: &str, pacing: Pacing) -> Self {
         let clock = VirtualClock::at(time(start));
         let api = EcsApi::new(clock.clone());

@@ -11,8 +11,8 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 use time::macros::format_description;
 
-use super::fault::{Fault, RetryAfter};
-use super::log::Open;
+use super::fault::{RegistryFault, RetryAfter};
+use super::log::OpenRequest;
 
 /// The connection is cut here, before an answer or in the middle of one.
 #[derive(Debug)]
@@ -27,10 +27,10 @@ impl std::fmt::Display for Cut {
 impl std::error::Error for Cut {}
 
 /// An answer that is given instead of trying the operation.
-pub(super) type Refusal = Box<Response<Body>>;
+pub(super) type EarlyRefusal = Box<Response<Body>>;
 
 /// An answer, or none because the connection is cut.
-pub(super) type Answer = Result<Response<Body>, Cut>;
+pub(super) type ServerAnswer = Result<Response<Body>, Cut>;
 
 pub(super) fn respond(status: StatusCode) -> Builder {
     Response::builder().status(status).header("docker-distribution-api-version", "registry/2.0")
@@ -88,19 +88,19 @@ pub(super) fn has_content(response: &Response<Body>) -> bool {
 }
 
 /// Spoils the body of an answer as the fault says.
-pub(super) fn spoil(response: Response<Body>, fault: Fault) -> Response<Body> {
+pub(super) fn spoil(response: Response<Body>, fault: RegistryFault) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let full = declared.or(http_body::Body::size_hint(&body).exact());
     let mut cut_after = u64::MAX;
-    if let Fault::Truncate { after } = &fault {
+    if let RegistryFault::Truncate { after } = &fault {
         cut_after = *after;
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(full.unwrap_or(u64::MAX).min(cut_after)));
     } else if let Some(full) = full {
         // Without the length, a cut would look like the regular end of a body of unknown length.
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(full));
     }
-    if let Fault::Reset { after } = &fault {
+    if let RegistryFault::Reset { after } = &fault {
         cut_after = *after;
     }
     let state = Spoiling { body, pending: Bytes::new(), sent: 0, cut_after, fault };
@@ -113,13 +113,13 @@ struct Spoiling {
     pending: Bytes,
     sent: u64,
     cut_after: u64,
-    fault: Fault,
+    fault: RegistryFault,
 }
 
 impl Spoiling {
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, Cut> {
         if self.sent >= self.cut_after {
-            if matches!(self.fault, Fault::Reset { .. }) {
+            if matches!(self.fault, RegistryFault::Reset { .. }) {
                 // Yields once, so that what came before is sent and not lost in a buffer.
                 tokio::task::yield_now().await;
                 return Err(Cut);
@@ -134,20 +134,20 @@ impl Spoiling {
             }
         }
         let mut most = self.cut_after - self.sent;
-        if let Fault::HoldBody { after, gate } = &self.fault {
+        if let RegistryFault::HoldBody { after, gate } = &self.fault {
             if self.sent < *after {
                 most = *after - self.sent;
             } else if self.sent == *after {
                 gate.pass().await;
             }
         }
-        if let Fault::Trickle { bytes_per_second } = &self.fault {
+        if let RegistryFault::Trickle { bytes_per_second } = &self.fault {
             // Twenty pieces a second make an even flow.
             most = (bytes_per_second / 20).max(1);
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         let mut piece = self.pending.split_to((self.pending.len() as u64).min(most) as usize);
-        if matches!(self.fault, Fault::Corrupt) && self.sent == 0 {
+        if matches!(self.fault, RegistryFault::Corrupt) && self.sent == 0 {
             let mut wrong = piece.to_vec();
             wrong[0] ^= 1;
             piece = wrong.into();
@@ -158,7 +158,7 @@ impl Spoiling {
 }
 
 /// The same answer, whose bytes are counted in the log as they are sent.
-pub(super) fn counted(response: Response<Body>, open: Open) -> Response<Body> {
+pub(super) fn counted(response: Response<Body>, open: OpenRequest) -> Response<Body> {
     open.answered(response.status().as_u16());
     let length = http_body::Body::size_hint(response.body()).exact();
     let (mut parts, body) = response.into_parts();

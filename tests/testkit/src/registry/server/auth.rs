@@ -11,18 +11,18 @@ use http::{HeaderMap, Response, StatusCode};
 use pullsafe::timestamp::Timestamp;
 use serde_json::json;
 
-use super::Server;
-use super::answer::{Refusal, error, json_body, respond, with_body};
-use super::options::{HubAccount, HubOptions, Mode};
+use super::SharedServer;
+use super::answer::{EarlyRefusal, error, json_body, respond, with_body};
+use super::options::{HubAccount, HubOptions, PlayedRegistry};
 use super::request::{Query, Route, basic, header};
 use crate::registry::credentials::Verdict;
 
 /// The bearer tokens that were issued.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<HashMap<String, Token>>);
+pub(super) struct IssuedTokens(Mutex<HashMap<String, IssuedToken>>);
 
 #[derive(Debug, Clone)]
-struct Token {
+struct IssuedToken {
     /// The repositories that the token allows pulls from.
     repositories: Vec<String>,
     expires_at: Timestamp,
@@ -35,47 +35,54 @@ pub(super) struct Caller {
     pub(super) account: Option<HubAccount>,
 }
 
-impl Server {
+impl SharedServer {
     /// Accepts a request, or returns the answer that refuses it.
-    pub(super) fn authenticate(&self, headers: &HeaderMap, route: &Route<'_>, writes: bool) -> Result<Caller, Refusal> {
+    pub(super) fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        route: &Route<'_>,
+        writes: bool,
+    ) -> Result<Caller, EarlyRefusal> {
         match &self.mode {
-            Mode::Hub(_) => self.hub_bearer(headers, route, writes),
-            Mode::Ecr(_) => self.ecr_basic(headers),
-            Mode::Open(options) if options.anonymous_token => self.anonymous_bearer(headers),
-            Mode::Open(_) => Ok(Caller::default()),
+            PlayedRegistry::Hub(_) => self.hub_bearer(headers, route, writes),
+            PlayedRegistry::Ecr(_) => self.ecr_basic(headers),
+            PlayedRegistry::Open(options) if options.anonymous_token => self.anonymous_bearer(headers),
+            PlayedRegistry::Open(_) => Ok(Caller::default()),
         }
     }
 
     /// The answer of a registry whose token has expired.
     pub(super) fn expired(&self, route: &Route<'_>) -> Response<Body> {
         match &self.mode {
-            Mode::Hub(_) => self.hub_challenge(route, false, Some("invalid_token")),
-            Mode::Ecr(_) => error(
+            PlayedRegistry::Hub(_) => self.hub_challenge(route, false, Some("invalid_token")),
+            PlayedRegistry::Ecr(_) => error(
                 StatusCode::FORBIDDEN,
                 "DENIED",
                 "Your authorization token has expired. Reauthenticate and try again.",
             ),
-            Mode::Open(_) => self.anonymous_challenge(),
+            PlayedRegistry::Open(_) => self.anonymous_challenge(),
         }
     }
 
     /// Answers a request for a token. `form` is the body of a POST.
     pub(super) fn token(&self, headers: &HeaderMap, query: &Query, form: Option<&Query>) -> Response<Body> {
         match (&self.mode, form) {
-            (Mode::Hub(options), Some(form)) => self.hub_oauth(options, form),
+            (PlayedRegistry::Hub(options), Some(form)) => self.hub_oauth(options, form),
             (_, Some(_)) => error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "The operation is unsupported."),
             (mode, None) => self.token_by_get(mode, headers, query),
         }
     }
 
-    fn token_by_get(&self, mode: &Mode, headers: &HeaderMap, query: &Query) -> Response<Body> {
+    fn token_by_get(&self, mode: &PlayedRegistry, headers: &HeaderMap, query: &Query) -> Response<Body> {
         match mode {
-            Mode::Hub(options) => self.hub_token(options, headers, query),
-            Mode::Open(options) if options.anonymous_token => {
+            PlayedRegistry::Hub(options) => self.hub_token(options, headers, query),
+            PlayedRegistry::Open(options) if options.anonymous_token => {
                 let token = self.issue(Vec::new(), 12 * 60 * 60, None);
                 json_body(respond(StatusCode::OK), &json!({"token": token}))
             }
-            Mode::Ecr(_) | Mode::Open(_) => error(StatusCode::NOT_FOUND, "NOT_FOUND", "there are no tokens here"),
+            PlayedRegistry::Ecr(_) | PlayedRegistry::Open(_) => {
+                error(StatusCode::NOT_FOUND, "NOT_FOUND", "there are no tokens here")
+            }
         }
     }
 
@@ -143,16 +150,16 @@ impl Server {
         let claims = json!({"access": access, "exp": expires_at.seconds(), "jti": tokens.len().to_string()});
         let part = |json: serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
         let token = format!("{}.{}.c2lnbmF0dXJl", part(json!({"alg": "none", "typ": "JWT"})), part(claims));
-        tokens.insert(token.clone(), Token { repositories, expires_at, account });
+        tokens.insert(token.clone(), IssuedToken { repositories, expires_at, account });
         token
     }
 
-    fn bearer(&self, headers: &HeaderMap) -> Option<Token> {
+    fn bearer(&self, headers: &HeaderMap) -> Option<IssuedToken> {
         let token = header(headers, AUTHORIZATION.as_str())?.strip_prefix("Bearer ")?;
         self.tokens.0.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
     }
 
-    fn hub_bearer(&self, headers: &HeaderMap, route: &Route<'_>, writes: bool) -> Result<Caller, Refusal> {
+    fn hub_bearer(&self, headers: &HeaderMap, route: &Route<'_>, writes: bool) -> Result<Caller, EarlyRefusal> {
         let Some(token) = self.bearer(headers) else {
             return Err(self.hub_challenge(route, writes, None).into());
         };
@@ -182,7 +189,7 @@ impl Server {
         json_body(respond(StatusCode::UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge), &body)
     }
 
-    fn ecr_basic(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    fn ecr_basic(&self, headers: &HeaderMap) -> Result<Caller, EarlyRefusal> {
         let now = self.store.clock().now();
         let verdict = match basic(headers) {
             Some((user, password)) if user == "AWS" => self.store.credentials().check(&password, now),
@@ -202,7 +209,7 @@ impl Server {
         }
     }
 
-    fn anonymous_bearer(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    fn anonymous_bearer(&self, headers: &HeaderMap) -> Result<Caller, EarlyRefusal> {
         match self.bearer(headers) {
             Some(token) if self.store.clock().now() < token.expires_at => Ok(Caller::default()),
             Some(_) | None => Err(self.anonymous_challenge().into()),

@@ -6,12 +6,12 @@ use http::header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, 
 use http::{HeaderMap, Method, Response, StatusCode};
 use pullsafe::reference::Digest;
 
-use super::Server;
+use super::SharedServer;
 use super::answer::{empty, error, respond, with_body};
 use super::request::header;
 use crate::registry::blob::Blob;
 
-impl Server {
+impl SharedServer {
     /// GET and HEAD of a blob. HEAD is answered here even if GET is redirected.
     pub(super) fn pull_blob(
         &self,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 ///
 /// The last five spoil a body, so answers without one (a redirect, an error, HEAD) are left alone.
 #[derive(Debug, Clone)]
-pub enum Fault {
+pub enum RegistryFault {
     /// Answers this status instead, with an error body in the registry's form.
     Status(u16),
     /// 401, as for a token that has just expired.
@@ -46,14 +46,14 @@ pub enum Fault {
         after: u64,
         gate: Gate,
     },
-    /// Sends the body no faster than this, in real time. For benchmarks; tests use [`Fault::HoldBody`].
+    /// Sends the body no faster than this, in real time. For benchmarks; tests use [`RegistryFault::HoldBody`].
     Trickle {
         /// The most bytes that are sent in a second.
         bytes_per_second: u64,
     },
 }
 
-impl Fault {
+impl RegistryFault {
     pub(super) fn spoils_body(&self) -> bool {
         match self {
             Self::Truncate { .. }
@@ -87,27 +87,27 @@ pub enum RetryAfter {
 
 /// A fault and the requests that it strikes. By default: once, the next `GET` whose path contains the text.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct FaultRule {
     method: Method,
     path: String,
     skip: usize,
     times: usize,
-    fault: Fault,
+    fault: RegistryFault,
 }
 
-impl Rule {
+impl FaultRule {
     /// Strikes the next request of this method whose path (with its query) contains this text.
-    pub fn new(method: Method, path: &str, fault: Fault) -> Self {
+    pub fn new(method: Method, path: &str, fault: RegistryFault) -> Self {
         Self { method, path: path.to_owned(), skip: 0, times: 1, fault }
     }
 
-    /// [`Rule::new`] for `GET`.
-    pub fn get(path: &str, fault: Fault) -> Self {
+    /// [`FaultRule::new`] for `GET`.
+    pub fn get(path: &str, fault: RegistryFault) -> Self {
         Self::new(Method::GET, path, fault)
     }
 
-    /// [`Rule::new`] for `POST`.
-    pub fn post(path: &str, fault: Fault) -> Self {
+    /// [`FaultRule::new`] for `POST`.
+    pub fn post(path: &str, fault: RegistryFault) -> Self {
         Self::new(Method::POST, path, fault)
     }
 
@@ -131,10 +131,10 @@ impl Rule {
 
 /// The planted faults.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Mutex<Vec<Rule>>);
+pub(super) struct WaitingFaults(Mutex<Vec<FaultRule>>);
 
-impl Faults {
-    pub(super) fn plant(&self, rule: Rule) {
+impl WaitingFaults {
+    pub(super) fn plant(&self, rule: FaultRule) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
     }
 
@@ -148,7 +148,7 @@ impl Faults {
 
     /// The fault for this request, if there is one. Every matching rule counts the request; the first rule that is due
     /// strikes.
-    pub(super) fn strike(&self, method: &Method, path: &str, spoils_body: bool) -> Option<Fault> {
+    pub(super) fn strike(&self, method: &Method, path: &str, spoils_body: bool) -> Option<RegistryFault> {
         let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut struck = None;
         for rule in rules.iter_mut() {
@@ -214,8 +214,8 @@ mod tests {
 
     #[test]
     fn a_rule_strikes_the_request_it_names() {
-        let faults = Faults::default();
-        faults.plant(Rule::get("/blobs/", Fault::Status(500)).nth(2).times(2));
+        let faults = WaitingFaults::default();
+        faults.plant(FaultRule::get("/blobs/", RegistryFault::Status(500)).nth(2).times(2));
         let strikes = |path: &str| faults.strike(&Method::GET, path, false).is_some();
         assert!(!strikes("/v2/a/blobs/1"), "the first one passes");
         assert!(!strikes("/v2/a/manifests/1"), "another path");

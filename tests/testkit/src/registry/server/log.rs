@@ -7,7 +7,7 @@ use http::Method;
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Access {
+pub struct AccessLine {
     /// The HTTP method.
     pub method: Method,
     /// The path, without the query.
@@ -26,7 +26,7 @@ pub struct Access {
     pub cdn: bool,
 }
 
-impl Access {
+impl AccessLine {
     /// Whether the request is for a manifest of this repository.
     pub fn is_manifest_of(&self, repository: &str) -> bool {
         self.path
@@ -39,28 +39,28 @@ impl Access {
 /// The log of one server. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AccessLog {
-    entries: Arc<Mutex<Vec<Arc<Entry>>>>,
+    entries: Arc<Mutex<Vec<Arc<LogEntry>>>>,
     in_flight: Arc<AtomicUsize>,
     peak: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
-struct Entry {
-    asked: Access,
+struct LogEntry {
+    asked: AccessLine,
     status: AtomicU16,
     bytes_out: AtomicU64,
 }
 
 /// A request in flight and its line in the log. It is no longer in flight when this is dropped.
 #[derive(Debug)]
-pub(super) struct Open {
-    entry: Arc<Entry>,
+pub(super) struct OpenRequest {
+    entry: Arc<LogEntry>,
     in_flight: Arc<AtomicUsize>,
 }
 
 impl AccessLog {
-    pub(super) fn open(&self, asked: Access) -> Open {
-        let entry = Arc::new(Entry {
+    pub(super) fn open(&self, asked: AccessLine) -> OpenRequest {
+        let entry = Arc::new(LogEntry {
             asked,
             status: AtomicU16::new(0),
             bytes_out: AtomicU64::new(0),
@@ -68,11 +68,11 @@ impl AccessLog {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&entry));
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.peak.fetch_max(now, Ordering::SeqCst);
-        Open { entry, in_flight: Arc::clone(&self.in_flight) }
+        OpenRequest { entry, in_flight: Arc::clone(&self.in_flight) }
     }
 
-    pub(super) fn all(&self) -> Vec<Access> {
-        let read = |entry: &Arc<Entry>| Access {
+    pub(super) fn all(&self) -> Vec<AccessLine> {
+        let read = |entry: &Arc<LogEntry>| AccessLine {
             status: entry.status.load(Ordering::SeqCst),
             bytes_out: entry.bytes_out.load(Ordering::SeqCst),
             ..entry.asked.clone()
@@ -90,7 +90,7 @@ impl AccessLog {
     }
 }
 
-impl Open {
+impl OpenRequest {
     pub(super) fn answered(&self, status: u16) {
         self.entry.status.store(status, Ordering::SeqCst);
     }
@@ -100,7 +100,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenRequest {
     fn drop(&mut self) {
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
     }

@@ -9,14 +9,14 @@ use http_body_util::BodyExt as _;
 use pullsafe::reference::Digest;
 use serde_json::{Value, json};
 
-use super::Server;
-use super::answer::{Answer, Cut, Refusal, empty, error, json_body, respond, too_many_requests, with_body};
+use super::SharedServer;
+use super::answer::{Cut, EarlyRefusal, ServerAnswer, empty, error, json_body, respond, too_many_requests, with_body};
 use super::auth::Caller;
 use super::fault::RetryAfter;
-use super::options::Mode;
+use super::options::PlayedRegistry;
 use super::request::{Query, header, source};
 use crate::registry::manifest::media_type;
-use crate::registry::repository::{Image, ImageStatus};
+use crate::registry::repository::{ImageStatus, StoredManifest};
 use crate::registry::store::PushError;
 
 const PULL_LIMIT: &str =
@@ -26,7 +26,7 @@ const PULL_LIMIT_SIGNED_IN: &str = "You have reached your pull rate limit. You m
 /// The largest manifest that ECR and the OCI specification accept, in bytes.
 const LARGEST: usize = 4_194_304;
 
-impl Server {
+impl SharedServer {
     /// GET and HEAD of a manifest.
     pub(super) fn pull_manifest(
         &self,
@@ -63,9 +63,9 @@ impl Server {
 
     /// Docker Hub's pull quota. A GET costs one unit and is refused when none is left. A HEAD costs nothing and is
     /// always answered.
-    fn count_pull(&self, method: &Method, headers: &HeaderMap, caller: &Caller) -> Result<Builder, Refusal> {
+    fn count_pull(&self, method: &Method, headers: &HeaderMap, caller: &Caller) -> Result<Builder, EarlyRefusal> {
         let response = respond(StatusCode::OK);
-        let Mode::Hub(options) = &self.mode else {
+        let PlayedRegistry::Hub(options) = &self.mode else {
             return Ok(response);
         };
         let (counted_as, limit) = match &caller.account {
@@ -99,7 +99,7 @@ impl Server {
         repository: &str,
         reference: &str,
         body: &mut Body,
-    ) -> Answer {
+    ) -> ServerAnswer {
         let mut manifest = Vec::new();
         while let Some(frame) = body.frame().await {
             manifest.extend_from_slice(&frame.map_err(|_| Cut)?.into_data().unwrap_or_default());
@@ -121,7 +121,7 @@ impl Server {
         )
     }
 
-    fn pushed(&self, repository: &str, image: &Image) -> Response<Body> {
+    fn pushed(&self, repository: &str, image: &StoredManifest) -> Response<Body> {
         let mut response = respond(StatusCode::CREATED).header("docker-content-digest", image.digest.as_str());
         // ECR sends no `Location` here.
         if !self.mode.is_ecr() {
@@ -235,7 +235,7 @@ impl Server {
     }
 }
 
-fn referrer(image: &Image) -> Value {
+fn referrer(image: &StoredManifest) -> Value {
     let json: Value = serde_json::from_slice(&image.manifest).unwrap_or_default();
     let config_type = image.links.config.as_ref().map(|config| config.media_type.clone());
     let artifact_type = image.links.artifact_type.clone().or(config_type);

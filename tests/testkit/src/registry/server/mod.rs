@@ -34,10 +34,10 @@ use tokio::sync::oneshot;
 
 use super::sample::Sample;
 use super::store::ImageStore;
-use crate::registry::server::fault::{Faults, Rule};
-use crate::registry::server::log::{Access, AccessLog};
-use crate::registry::server::options::{EcrOptions, HubOptions, Mode, OpenOptions};
-use crate::registry::server::quota::PullQuota;
+use crate::registry::server::fault::{FaultRule, WaitingFaults};
+use crate::registry::server::log::{AccessLine, AccessLog};
+use crate::registry::server::options::{EcrOptions, HubOptions, OpenOptions, PlayedRegistry};
+use crate::registry::server::quota::ServerQuota;
 use crate::rounds::Rounds;
 
 /// The repository that clients ask to learn their quota without using any of it.
@@ -46,22 +46,22 @@ const QUOTA_PROBE: &str = "ratelimitpreview/test";
 /// A running registry. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct RegistryServer {
-    server: Arc<Server>,
+    server: Arc<SharedServer>,
     _stop: Arc<oneshot::Sender<()>>,
 }
 
 /// The state that all requests to one server share.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct SharedServer {
     store: ImageStore,
-    mode: Mode,
+    mode: PlayedRegistry,
     url: String,
     cdn_url: String,
-    faults: Faults,
+    faults: WaitingFaults,
     log: AccessLog,
-    tokens: auth::Tokens,
-    quota: PullQuota,
-    hub_api: PullQuota,
+    tokens: auth::IssuedTokens,
+    quota: ServerQuota,
+    hub_api: ServerQuota,
     rounds: OnceLock<Rounds>,
     uploads: Mutex<Uploads>,
 }
@@ -69,7 +69,7 @@ pub(super) struct Server {
 #[derive(Debug, Default)]
 struct Uploads {
     last: u64,
-    open: HashMap<String, uploads::Upload>,
+    open: HashMap<String, uploads::UploadUnderWay>,
 }
 
 impl RegistryServer {
@@ -78,36 +78,36 @@ impl RegistryServer {
         if store.read(QUOTA_PROBE, |_| ()).is_none() {
             Sample::new(0).docker().build().push(store, QUOTA_PROBE, "latest");
         }
-        Self::start(store, Mode::Hub(options))
+        Self::start(store, PlayedRegistry::Hub(options))
     }
 
     /// Acts as the data plane of Amazon ECR over this store.
     pub fn ecr(store: &ImageStore, options: EcrOptions) -> Self {
-        Self::start(store, Mode::Ecr(options))
+        Self::start(store, PlayedRegistry::Ecr(options))
     }
 
     /// Acts as an open registry over this store.
     pub fn open(store: &ImageStore, options: OpenOptions) -> Self {
-        Self::start(store, Mode::Open(options))
+        Self::start(store, PlayedRegistry::Open(options))
     }
 
-    fn start(store: &ImageStore, mode: Mode) -> Self {
+    fn start(store: &ImageStore, mode: PlayedRegistry) -> Self {
         let (listener, url) = serve::listen();
         let (cdn_listener, cdn_url) = serve::listen();
         let window = match &mode {
-            Mode::Hub(options) => options.window_seconds,
-            Mode::Ecr(_) | Mode::Open(_) => HubOptions::default().window_seconds,
+            PlayedRegistry::Hub(options) => options.window_seconds,
+            PlayedRegistry::Ecr(_) | PlayedRegistry::Open(_) => HubOptions::default().window_seconds,
         };
-        let server = Arc::new(Server {
-            quota: PullQuota::new(store.clock().clone(), window),
-            hub_api: PullQuota::new(store.clock().clone(), 60),
+        let server = Arc::new(SharedServer {
+            quota: ServerQuota::new(store.clock().clone(), window),
+            hub_api: ServerQuota::new(store.clock().clone(), 60),
             store: store.clone(),
             mode,
             url,
             cdn_url,
-            faults: Faults::default(),
+            faults: WaitingFaults::default(),
             log: AccessLog::default(),
-            tokens: auth::Tokens::default(),
+            tokens: auth::IssuedTokens::default(),
             rounds: OnceLock::new(),
             uploads: Mutex::default(),
         });
@@ -174,7 +174,7 @@ impl RegistryServer {
 
     /// Docker Hub's count of pulls. The key of an address is what [`quota::source_of`] makes of it, the key of an
     /// account is [`RegistryServer::account_source`].
-    pub fn quota(&self) -> &PullQuota {
+    pub fn quota(&self) -> &ServerQuota {
         &self.server.quota
     }
 
@@ -190,7 +190,7 @@ impl RegistryServer {
     }
 
     /// Plants a fault.
-    pub fn plant(&self, rule: Rule) {
+    pub fn plant(&self, rule: FaultRule) {
         self.server.faults.plant(rule);
     }
 
@@ -205,7 +205,7 @@ impl RegistryServer {
     }
 
     /// Every request so far, in the order of arrival.
-    pub fn log(&self) -> Vec<Access> {
+    pub fn log(&self) -> Vec<AccessLine> {
         self.server.log.all()
     }
 
@@ -241,20 +241,20 @@ impl RegistryServer {
     }
 
     /// Requests that carried credentials to the other host, which must never see any.
-    pub fn leaked_credentials(&self) -> Vec<Access> {
+    pub fn leaked_credentials(&self) -> Vec<AccessLine> {
         self.log().into_iter().filter(|access| access.cdn && access.had_authorization).collect()
     }
 }
 
-impl Server {
+impl SharedServer {
     fn uploads(&self) -> MutexGuard<'_, Uploads> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn account(&self) -> &str {
         match &self.mode {
-            Mode::Ecr(options) => &options.account,
-            Mode::Hub(_) | Mode::Open(_) => "",
+            PlayedRegistry::Ecr(options) => &options.account,
+            PlayedRegistry::Hub(_) | PlayedRegistry::Open(_) => "",
         }
     }
 }

@@ -87,13 +87,13 @@ pub struct OpenOptions {
 
 /// Which registry a server plays.
 #[derive(Debug, Clone)]
-pub(super) enum Mode {
+pub(super) enum PlayedRegistry {
     Hub(HubOptions),
     Ecr(EcrOptions),
     Open(OpenOptions),
 }
 
-impl Mode {
+impl PlayedRegistry {
     pub(super) fn redirects_blobs(&self) -> bool {
         match self {
             Self::Hub(options) => options.redirect_blobs,

@@ -12,13 +12,13 @@ use crate::clock::VirtualClock;
 ///
 /// The server counts here. A model of the scheduler can count here without HTTP.
 #[derive(Debug, Clone)]
-pub struct PullQuota {
+pub struct ServerQuota {
     clock: VirtualClock,
     window_seconds: i64,
     used: Arc<Mutex<HashMap<String, VecDeque<Timestamp>>>>,
 }
 
-impl PullQuota {
+impl ServerQuota {
     /// Starts with nothing used.
     pub fn new(clock: VirtualClock, window_seconds: i64) -> Self {
         Self { clock, window_seconds, used: Arc::default() }
@@ -89,7 +89,7 @@ mod tests {
     fn units_leave_the_window_one_by_one() {
         let start = Timestamp::from_millis(0);
         let clock = VirtualClock::at(start);
-        let quota = PullQuota::new(clock.clone(), 21_600);
+        let quota = ServerQuota::new(clock.clone(), 21_600);
         assert!(quota.take("nat", 2));
         clock.advance(3_600);
         assert!(quota.take("nat", 2));

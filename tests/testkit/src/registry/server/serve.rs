@@ -12,10 +12,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 
-use super::Server;
-use super::answer::{Answer, Cut, abuse, counted, error, has_content, json_body, respond, spoil, too_many_requests};
-use super::fault::Fault;
-use super::log::Access;
+use super::SharedServer;
+use super::answer::{
+    Cut, ServerAnswer, abuse, counted, error, has_content, json_body, respond, spoil, too_many_requests,
+};
+use super::fault::RegistryFault;
+use super::log::AccessLine;
 use super::request::{Query, Route, source};
 
 /// A listener on a free port, and its URL.
@@ -28,7 +30,7 @@ pub(super) fn listen() -> (TcpListener, String) {
 
 /// Accepts connections until this is dropped, which also ends the connections. With an `address`, the requests seem to
 /// come from there.
-pub(super) async fn accept(server: &Arc<Server>, listener: TcpListener, cdn: bool, address: Option<HeaderValue>) {
+pub(super) async fn accept(server: &Arc<SharedServer>, listener: TcpListener, cdn: bool, address: Option<HeaderValue>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener of this runtime");
     let mut connections = JoinSet::new();
     loop {
@@ -52,11 +54,11 @@ pub(super) async fn accept(server: &Arc<Server>, listener: TcpListener, cdn: boo
     }
 }
 
-impl Server {
-    async fn serve(self: Arc<Self>, request: Request<Incoming>, cdn: bool) -> Answer {
+impl SharedServer {
+    async fn serve(self: Arc<Self>, request: Request<Incoming>, cdn: bool) -> ServerAnswer {
         let (parts, body) = request.into_parts();
         let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-        let open = self.log.open(Access {
+        let open = self.log.open(AccessLine {
             method: parts.method.clone(),
             path: path.to_owned(),
             query: query.to_owned(),
@@ -75,7 +77,7 @@ impl Server {
         let mut redirect = self.mode.redirects_blobs();
         let instead = match fault {
             None => None,
-            Some(Fault::Redirect) => {
+            Some(RegistryFault::Redirect) => {
                 redirect = true;
                 None
             }
@@ -101,18 +103,23 @@ impl Server {
     }
 
     /// Carries out a fault that strikes before the answer. Returns the answer to give instead, if any.
-    async fn strike(&self, fault: Fault, route: &Route<'_>, body: &mut Body) -> Result<Option<Response<Body>>, Cut> {
+    async fn strike(
+        &self,
+        fault: RegistryFault,
+        route: &Route<'_>,
+        body: &mut Body,
+    ) -> Result<Option<Response<Body>>, Cut> {
         match fault {
-            Fault::Status(status) => {
+            RegistryFault::Status(status) => {
                 let status = StatusCode::from_u16(status).expect("a status between 100 and 999");
                 Ok(Some(error(status, "UNKNOWN", status.canonical_reason().unwrap_or("unknown error"))))
             }
-            Fault::Unauthorized => Ok(Some(self.expired(route))),
-            Fault::TooManyRequests(retry_after) => {
+            RegistryFault::Unauthorized => Ok(Some(self.expired(route))),
+            RegistryFault::TooManyRequests(retry_after) => {
                 Ok(Some(too_many_requests(retry_after, "TOOMANYREQUESTS", "Rate exceeded")))
             }
-            Fault::Abuse => Ok(Some(abuse())),
-            Fault::Cut { after } => {
+            RegistryFault::Abuse => Ok(Some(abuse())),
+            RegistryFault::Cut { after } => {
                 let mut seen = 0;
                 while seen < after {
                     let Some(Ok(frame)) = body.frame().await else { break };
@@ -120,20 +127,20 @@ impl Server {
                 }
                 Err(Cut)
             }
-            Fault::Hold(gate) => {
+            RegistryFault::Hold(gate) => {
                 gate.pass().await;
                 Ok(None)
             }
-            Fault::Redirect
-            | Fault::Truncate { .. }
-            | Fault::Corrupt
-            | Fault::Reset { .. }
-            | Fault::HoldBody { .. }
-            | Fault::Trickle { .. } => Ok(None),
+            RegistryFault::Redirect
+            | RegistryFault::Truncate { .. }
+            | RegistryFault::Corrupt
+            | RegistryFault::Reset { .. }
+            | RegistryFault::HoldBody { .. }
+            | RegistryFault::Trickle { .. } => Ok(None),
         }
     }
 
-    async fn route(&self, parts: &http::request::Parts, body: &mut Body, redirect: bool) -> Answer {
+    async fn route(&self, parts: &http::request::Parts, body: &mut Body, redirect: bool) -> ServerAnswer {
         let (method, headers) = (&parts.method, &parts.headers);
         let query = Query::of(parts.uri.query().unwrap_or_default());
         let route = Route::of(parts.uri.path());

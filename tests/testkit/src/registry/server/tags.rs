@@ -5,18 +5,18 @@ use http::{HeaderMap, Response, StatusCode};
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
-use super::Server;
+use super::SharedServer;
 use super::answer::{json_body, respond, too_many_requests};
 use super::fault::RetryAfter;
-use super::options::Mode;
+use super::options::PlayedRegistry;
 use super::request::{Query, source};
 use crate::registry::manifest::media_type;
-use crate::registry::repository::{Image, Repository, Tag};
+use crate::registry::repository::{StoredManifest, StoredRepository, StoredTag};
 
 /// How many requests hub.docker.com allows per minute and source.
 const HUB_API_REQUESTS: u32 = 180;
 
-impl Server {
+impl SharedServer {
     /// GET `/v2/{repository}/tags/list`.
     pub(super) fn tags_list(&self, repository: &str, query: &Query) -> Response<Body> {
         let all = self
@@ -47,7 +47,7 @@ impl Server {
                 &json!({"message": "httperror 404: object not found", "errinfo": {}}),
             )
         };
-        if !matches!(self.mode, Mode::Hub(_)) {
+        if !matches!(self.mode, PlayedRegistry::Hub(_)) {
             return not_found();
         }
         let source = source(headers);
@@ -94,13 +94,13 @@ impl Server {
     }
 }
 
-fn all_tags(repository: &Repository) -> Vec<(Timestamp, String, Value)> {
+fn all_tags(repository: &StoredRepository) -> Vec<(Timestamp, String, Value)> {
     let tags = repository.tags().filter_map(|(name, tag)| Some((name, tag, repository.image(name)?)));
     tags.map(|(name, tag, image)| (tag.pushed_at, name.to_owned(), hub_tag(repository, name, tag, image)))
         .collect()
 }
 
-fn hub_tag(repository: &Repository, name: &str, tag: &Tag, image: &Image) -> Value {
+fn hub_tag(repository: &StoredRepository, name: &str, tag: &StoredTag, image: &StoredManifest) -> Value {
     let images: Vec<Value> = if image.links.is_index() {
         let children = image.links.children.iter();
         children
@@ -129,7 +129,7 @@ fn hub_tag(repository: &Repository, name: &str, tag: &Tag, image: &Image) -> Val
     })
 }
 
-fn hub_image(repository: &Repository, platform: Option<&Value>, image: Option<&Image>) -> Value {
+fn hub_image(repository: &StoredRepository, platform: Option<&Value>, image: Option<&StoredManifest>) -> Value {
     let field = |name: &str| platform.and_then(|platform| platform.get(name)).cloned().unwrap_or(Value::Null);
     json!({
         "architecture": field("architecture"),

@@ -18,13 +18,13 @@ use crate::registry::ImageStore;
 
 /// A complete answer.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct TestReply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
-impl Reply {
+impl TestReply {
     pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
     }
@@ -69,7 +69,7 @@ impl TestClient {
         target: &str,
         headers: &[(&str, &str)],
         body: impl Into<Body>,
-    ) -> Result<Reply, &'static str> {
+    ) -> Result<TestReply, &'static str> {
         let uri = if target.starts_with("http") {
             target.to_owned()
         } else {
@@ -84,26 +84,26 @@ impl TestClient {
         let response = self.client.request(request).await.map_err(|_| "no answer")?;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map_err(|_| "cut body")?.to_bytes();
-        Ok(Reply { status: parts.status, headers: parts.headers, body })
+        Ok(TestReply { status: parts.status, headers: parts.headers, body })
     }
 
-    pub(super) async fn get(&self, target: &str) -> Reply {
+    pub(super) async fn get(&self, target: &str) -> TestReply {
         self.send(Method::GET, target, &[], Body::empty()).await.expect("an answer")
     }
 
-    pub(super) async fn head(&self, target: &str) -> Reply {
+    pub(super) async fn head(&self, target: &str) -> TestReply {
         self.send(Method::HEAD, target, &[], Body::empty()).await.expect("an answer")
     }
 
-    pub(super) async fn put(&self, target: &str, content_type: &str, body: impl Into<Body>) -> Reply {
+    pub(super) async fn put(&self, target: &str, content_type: &str, body: impl Into<Body>) -> TestReply {
         self.send(Method::PUT, target, &[("content-type", content_type)], body).await.expect("an answer")
     }
 
-    pub(super) async fn post(&self, target: &str) -> Reply {
+    pub(super) async fn post(&self, target: &str) -> TestReply {
         self.send(Method::POST, target, &[], Body::empty()).await.expect("an answer")
     }
 
-    pub(super) async fn patch(&self, target: &str, body: impl Into<Body>) -> Reply {
+    pub(super) async fn patch(&self, target: &str, body: impl Into<Body>) -> TestReply {
         self.send(Method::PATCH, target, &[], body).await.expect("an answer")
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::test_client::{TestClient, new_store};
 use super::{EcrOptions, RegistryServer};
-use crate::aws::service::Service as _;
+use crate::aws::service::FakeService as _;
 use crate::ecr::EcrApi;
 use crate::registry::{Blob, ImageStore, Mutability, OpenOptions, Patch, Sample, SampleImage, media_type};
 

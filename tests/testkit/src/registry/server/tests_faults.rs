@@ -9,7 +9,7 @@ use pullsafe::timestamp::Timestamp;
 
 use super::RegistryServer;
 use super::test_client::{TestClient, new_store};
-use crate::registry::{Blob, Fault, Gate, OpenOptions, RetryAfter, Rule, Sample};
+use crate::registry::{Blob, FaultRule, Gate, OpenOptions, RegistryFault, RetryAfter, Sample};
 
 fn open() -> (RegistryServer, TestClient, Blob, String) {
     let store = new_store();
@@ -30,29 +30,29 @@ async fn get(client: &TestClient, path: &str) -> Result<(StatusCode, Bytes), &'s
 async fn bodies_are_spoilt_once_and_then_right_again() {
     let (server, client, blob, path) = open();
     let all = blob.bytes();
-    server.plant(Rule::get("/blobs/", Fault::Truncate { after: 1000 }));
+    server.plant(FaultRule::get("/blobs/", RegistryFault::Truncate { after: 1000 }));
     assert_eq!(get(&client, &path).await, Ok((StatusCode::OK, all.slice(..1000))));
-    server.plant(Rule::get("/blobs/", Fault::Corrupt));
+    server.plant(FaultRule::get("/blobs/", RegistryFault::Corrupt));
     let (status, wrong) = get(&client, &path).await.expect("an answer");
     assert_eq!(
         (status, wrong.len(), wrong[1..] == all[1..], wrong[0] == all[0]),
         (StatusCode::OK, all.len(), true, false)
     );
-    server.plant(Rule::get("/blobs/", Fault::Reset { after: 300_000 }));
+    server.plant(FaultRule::get("/blobs/", RegistryFault::Reset { after: 300_000 }));
     assert_eq!(get(&client, &path).await, Err("cut body"));
     assert_eq!(server.log().last().map(|access| (access.status, access.bytes_out)), Some((200, 300_000)));
-    server.plant(Rule::get("/blobs/", Fault::Trickle { bytes_per_second: 100_000_000 }));
+    server.plant(FaultRule::get("/blobs/", RegistryFault::Trickle { bytes_per_second: 100_000_000 }));
     assert_eq!(get(&client, &path).await, Ok((StatusCode::OK, all.clone())));
     assert_eq!(server.faults_waiting(), 0);
     assert_eq!(get(&client, &path).await, Ok((StatusCode::OK, all)));
-    server.plant(Rule::get("/manifests/", Fault::Reset { after: 10 }));
+    server.plant(FaultRule::get("/manifests/", RegistryFault::Reset { after: 10 }));
     assert_eq!(get(&client, "/v2/a/manifests/1").await, Err("cut body"));
 }
 
 #[tokio::test]
 async fn answers_are_replaced() {
     let (server, client, _, path) = open();
-    server.plant(Rule::get("/blobs/", Fault::Status(503)).nth(2).times(2));
+    server.plant(FaultRule::get("/blobs/", RegistryFault::Status(503)).nth(2).times(2));
     let statuses = [
         get(&client, &path).await,
         get(&client, &path).await,
@@ -68,19 +68,19 @@ async fn answers_are_replaced() {
         (RetryAfter::Date(moment), "Thu, 15 Jan 2026 20:00:00 GMT"),
         (RetryAfter::Epoch(moment), "1768507200"),
     ] {
-        server.plant(Rule::get("", Fault::TooManyRequests(retry_after)));
+        server.plant(FaultRule::get("", RegistryFault::TooManyRequests(retry_after)));
         let reply = client.get(&path).await;
         assert_eq!((reply.status, reply.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, header));
     }
-    server.plant(Rule::new(Method::HEAD, "", Fault::Abuse));
+    server.plant(FaultRule::new(Method::HEAD, "", RegistryFault::Abuse));
     assert_eq!(client.head(&path).await.header("retry-after"), "60");
-    server.plant(Rule::get("", Fault::Abuse));
+    server.plant(FaultRule::get("", RegistryFault::Abuse));
     let abuse = client.get(&path).await;
     assert_eq!(
         (abuse.header("content-type"), &abuse.body[..]),
         ("text/plain", &b"Too Many Requests (HAP429).\n"[..])
     );
-    server.plant(Rule::get("", Fault::Unauthorized).always());
+    server.plant(FaultRule::get("", RegistryFault::Unauthorized).always());
     assert_eq!(client.get(&path).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(client.get(&path).await.status, StatusCode::UNAUTHORIZED);
     server.clear_faults();
@@ -90,11 +90,11 @@ async fn answers_are_replaced() {
 #[tokio::test]
 async fn a_connection_is_cut_before_the_answer() {
     let (server, client, blob, path) = open();
-    server.plant(Rule::get("/blobs/", Fault::Cut { after: 0 }));
+    server.plant(FaultRule::get("/blobs/", RegistryFault::Cut { after: 0 }));
     assert_eq!(get(&client, &path).await, Err("no answer"));
     assert_eq!(server.log().last().map(|access| access.status), Some(0));
     let location = client.post("/v2/b/blobs/uploads/").await.header("location").to_owned();
-    server.plant(Rule::new(Method::PUT, "/uploads/", Fault::Cut { after: 1000 }));
+    server.plant(FaultRule::new(Method::PUT, "/uploads/", RegistryFault::Cut { after: 1000 }));
     let target = format!("{location}&digest={}", blob.digest());
     let cut = client.send(Method::PUT, &target, &[], blob.bytes()).await;
     assert!(cut.is_err());
@@ -121,8 +121,8 @@ async fn an_upload_that_ends_early_leaves_nothing() {
 async fn requests_wait_at_a_gate_until_it_opens() {
     let (server, client, blob, path) = open();
     let (head_gate, body_gate) = (Gate::closed(), Gate::closed());
-    server.plant(Rule::get("/blobs/", Fault::Hold(head_gate.clone())));
-    server.plant(Rule::get("/blobs/", Fault::HoldBody { after: 300_000, gate: body_gate.clone() }));
+    server.plant(FaultRule::get("/blobs/", RegistryFault::Hold(head_gate.clone())));
+    server.plant(FaultRule::get("/blobs/", RegistryFault::HoldBody { after: 300_000, gate: body_gate.clone() }));
     let waiting = tokio::spawn(async move { get(&client, &path).await });
     head_gate.reached_by(1).await;
     assert_eq!(server.log().last().map(|access| access.status), Some(0));
@@ -137,8 +137,8 @@ async fn requests_wait_at_a_gate_until_it_opens() {
 #[tokio::test]
 async fn a_fault_may_strike_at_the_other_host() {
     let (server, client, blob, path) = open();
-    server.plant(Rule::get("/blobs/", Fault::Redirect));
-    server.plant(Rule::get("/blobs/", Fault::Truncate { after: 5 }));
+    server.plant(FaultRule::get("/blobs/", RegistryFault::Redirect));
+    server.plant(FaultRule::get("/blobs/", RegistryFault::Truncate { after: 5 }));
     let redirect = client.get(&path).await;
     assert_eq!(redirect.status, StatusCode::TEMPORARY_REDIRECT, "a redirect has no body to spoil");
     let link = redirect.header("location").to_owned();

@@ -6,9 +6,9 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use pullsafe::reference::Digest;
 
-use super::Server;
-use super::answer::{Answer, Cut, empty, error, respond};
-use super::options::{Mode, Patch};
+use super::SharedServer;
+use super::answer::{Cut, ServerAnswer, empty, error, respond};
+use super::options::{Patch, PlayedRegistry};
 use super::request::{Query, header};
 use crate::registry::blob::BlobWriter;
 use crate::registry::mutability::Mutability;
@@ -18,7 +18,7 @@ const SMALLEST_CHUNK: u64 = 5 * 1024 * 1024;
 
 /// A blob that is being uploaded.
 #[derive(Debug)]
-pub(super) struct Upload {
+pub(super) struct UploadUnderWay {
     repository: String,
     writer: BlobWriter,
     /// Where the first chunk ended.
@@ -27,7 +27,7 @@ pub(super) struct Upload {
     ended_small: bool,
 }
 
-impl Server {
+impl SharedServer {
     /// POST: mounts a blob, or starts an upload.
     pub(super) fn start_upload(&self, repository: &str, query: &Query) -> Response<Body> {
         self.create_if_open(repository);
@@ -43,7 +43,7 @@ impl Server {
             let mut uploads = self.uploads();
             uploads.last += 1;
             let id = format!("00000000-0000-4000-8000-{:012x}", uploads.last);
-            let upload = Upload {
+            let upload = UploadUnderWay {
                 repository: repository.to_owned(),
                 writer: self.store.blob_writer(),
                 first_chunk: None,
@@ -66,9 +66,9 @@ impl Server {
             found.unwrap_or(false)
         };
         match &self.mode {
-            Mode::Ecr(_) => self.store.blob_mounting() && readable(true),
-            Mode::Open(_) => readable(false),
-            Mode::Hub(_) => false,
+            PlayedRegistry::Ecr(_) => self.store.blob_mounting() && readable(true),
+            PlayedRegistry::Open(_) => readable(false),
+            PlayedRegistry::Hub(_) => false,
         }
     }
 
@@ -79,8 +79,8 @@ impl Server {
         repository: &str,
         id: &str,
         body: &mut Body,
-    ) -> Answer {
-        if let Mode::Ecr(options) = &self.mode
+    ) -> ServerAnswer {
+        if let PlayedRegistry::Ecr(options) = &self.mode
             && options.patch == Patch::Refused
         {
             return Ok(error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "The operation is unsupported."));
@@ -109,7 +109,7 @@ impl Server {
         ))
     }
 
-    fn refuse_chunk(&self, upload: &Upload, headers: &HeaderMap) -> Option<Response<Body>> {
+    fn refuse_chunk(&self, upload: &UploadUnderWay, headers: &HeaderMap) -> Option<Response<Body>> {
         let size = upload.writer.size();
         let start = header(headers, CONTENT_RANGE.as_str())
             .and_then(|range| range.trim_start_matches("bytes ").split('-').next());
@@ -125,7 +125,13 @@ impl Server {
     }
 
     /// PUT: uploads the rest of the content, or all of it, and checks its digest.
-    pub(super) async fn finish_upload(&self, repository: &str, id: &str, query: &Query, body: &mut Body) -> Answer {
+    pub(super) async fn finish_upload(
+        &self,
+        repository: &str,
+        id: &str,
+        query: &Query,
+        body: &mut Body,
+    ) -> ServerAnswer {
         let Some(mut upload) = self.take_upload(repository, id) else {
             return Ok(upload_unknown());
         };
@@ -161,12 +167,12 @@ impl Server {
 
     /// Creates a repository on a push, if the registry is an open one.
     pub(super) fn create_if_open(&self, repository: &str) {
-        if let Mode::Open(_) = self.mode {
+        if let PlayedRegistry::Open(_) = self.mode {
             self.store.create_repository(repository, Mutability::Mutable);
         }
     }
 
-    fn take_upload(&self, repository: &str, id: &str) -> Option<Upload> {
+    fn take_upload(&self, repository: &str, id: &str) -> Option<UploadUnderWay> {
         let mut uploads = self.uploads();
         uploads.open.get(id).filter(|upload| upload.repository == repository)?;
         uploads.open.remove(id)

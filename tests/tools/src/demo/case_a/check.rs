@@ -2,19 +2,19 @@
 
 use pullsafe::timestamp::Timestamp;
 
-use super::replay::Replay;
+use super::replay::ReplayA;
 use crate::demo::stage::clock;
 use testkit::ecs::StackOutcome;
 
 /// Everything that did not go as it should; nothing if all is well.
-pub(super) fn faults(left: &Replay, right: &Replay) -> Vec<String> {
-    let mut faults = Faults::default();
+pub(super) fn faults(left: &ReplayA, right: &ReplayA) -> Vec<String> {
+    let mut faults = CheckFaults::default();
     alone(left, &mut faults);
     cured(right, &mut faults);
     faults.0
 }
 
-fn alone(replay: &Replay, faults: &mut Faults) {
+fn alone(replay: &ReplayA, faults: &mut CheckFaults) {
     let used_up = replay.used_up();
     faults.unless(used_up.map(clock).as_deref() == Some("19:47"), || {
         format!("the 100th pull came at {}, not at 19:47", shown(used_up))
@@ -39,7 +39,7 @@ fn alone(replay: &Replay, faults: &mut Faults) {
     });
 }
 
-fn cured(replay: &Replay, faults: &mut Faults) {
+fn cured(replay: &ReplayA, faults: &mut CheckFaults) {
     let (running, desired) = replay.running;
     faults.unless(running == desired && desired == 2, || {
         format!("{running} of {desired} tasks are RUNNING at the end")
@@ -78,9 +78,9 @@ fn cured(replay: &Replay, faults: &mut Faults) {
 }
 
 #[derive(Default)]
-struct Faults(Vec<String>);
+struct CheckFaults(Vec<String>);
 
-impl Faults {
+impl CheckFaults {
     fn unless(&mut self, right: bool, fault: impl FnOnce() -> String) {
         if !right {
             self.0.push(fault());

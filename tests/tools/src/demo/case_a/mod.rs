@@ -9,12 +9,12 @@ mod story;
 #[cfg(test)]
 mod tests;
 
-use super::{DemoError, Stage, Told};
+use super::{CaseReport, DemoError, DemoStage};
 
-pub use replay::Replay;
+pub use replay::ReplayA;
 
 /// Plays and tells it.
-pub(super) async fn tell(stage: &mut Stage<'_>) -> Told {
+pub(super) async fn tell(stage: &mut DemoStage<'_>) -> CaseReport {
     story::opening(stage)?;
     stage.working("an evening without pullsafe");
     let left = replay::without_pullsafe().await;
@@ -39,7 +39,7 @@ pub(super) async fn tell(stage: &mut Stage<'_>) -> Told {
 }
 
 /// Plays the evening with pullsafe, and tells the course of it and nothing else.
-pub(super) async fn tell_shortly(stage: &mut Stage<'_>) -> Result<(), DemoError> {
+pub(super) async fn tell_shortly(stage: &mut DemoStage<'_>) -> Result<(), DemoError> {
     let left = replay::without_pullsafe().await;
     let right = replay::with_pullsafe().await;
     let faults = check::faults(&left, &right);

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::replay::{QUOTA, Replay, Sampled, USED_BEFORE};
-use crate::demo::stage::{Paint, Stage, clock};
+use super::replay::{QUOTA, ReplayA, Sampled, USED_BEFORE};
+use crate::demo::stage::{DemoStage, Paint, clock};
 
 /// Columns of one world.
 const COLUMNS: usize = 33;
@@ -14,7 +14,7 @@ const FLOOR: u32 = 40;
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 /// Draws both.
-pub(super) fn draw(stage: &mut Stage<'_>, left: &Replay, right: &Replay) -> io::Result<()> {
+pub(super) fn draw(stage: &mut DemoStage<'_>, left: &ReplayA, right: &ReplayA) -> io::Result<()> {
     stage.heading("3. Pulls used in the window, and tasks that run")?;
     let worlds = [columns(left), columns(right)];
     let titles = [("left alone", Paint::Red), ("with pullsafe", Paint::Green)]
@@ -54,7 +54,7 @@ pub(super) fn draw(stage: &mut Stage<'_>, left: &Replay, right: &Replay) -> io::
 }
 
 /// The last look in each column's time.
-fn columns(replay: &Replay) -> Vec<Sampled> {
+fn columns(replay: &ReplayA) -> Vec<Sampled> {
     let span = replay.end.seconds_since(replay.start).max(1);
     let seconds = |column: usize| span * i64::try_from(column + 1).unwrap_or(i64::MAX) / COLUMNS as i64;
     let until = |column: usize| replay.start.plus_seconds(seconds(column));
@@ -63,7 +63,7 @@ fn columns(replay: &Replay) -> Vec<Sampled> {
         .collect()
 }
 
-fn curve(stage: &Stage<'_>, columns: &[Sampled], row: u32) -> String {
+fn curve(stage: &DemoStage<'_>, columns: &[Sampled], row: u32) -> String {
     let cell = |sample: &Sampled| {
         let height = sample.used.saturating_sub(FLOOR) * ROWS * 8 / (QUOTA - FLOOR);
         let text = EIGHTHS[height.saturating_sub(row * 8).min(8) as usize];
@@ -72,7 +72,7 @@ fn curve(stage: &Stage<'_>, columns: &[Sampled], row: u32) -> String {
     columns.iter().map(cell).collect()
 }
 
-fn running(stage: &Stage<'_>, columns: &[Sampled], task: u64) -> String {
+fn running(stage: &DemoStage<'_>, columns: &[Sampled], task: u64) -> String {
     columns
         .iter()
         .map(|sample| {
@@ -86,7 +86,7 @@ fn running(stage: &Stage<'_>, columns: &[Sampled], task: u64) -> String {
 }
 
 /// Start, the hundredth pull, end, each where it is on the axis.
-fn times(replay: &Replay) -> String {
+fn times(replay: &ReplayA) -> String {
     let span = replay.end.seconds_since(replay.start).max(1);
     let mut text = clock(replay.start);
     if let Some(moment) = replay.used_up() {

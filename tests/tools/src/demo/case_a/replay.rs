@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use scenarios::reported;
 use scenarios::world::{CLUSTER, NAT, Setup, World};
-use testkit::aws::service::Service as _;
-use testkit::aws::sns::Published;
+use testkit::aws::service::FakeService as _;
+use testkit::aws::sns::PublishedMessage;
 use testkit::ecs::{Pacing, StackOutcome, StackWatch};
-use testkit::registry::{Fault, Rule, Sample};
+use testkit::registry::{FaultRule, RegistryFault, Sample};
 
 /// The repository at Docker Hub.
 pub const REPOSITORY: &str = "iseepatterns/court-case-backend";
@@ -36,7 +36,7 @@ const MIRROR_ADDRESS: &str = "lambda";
 
 /// What a world went through.
 #[derive(Debug, Clone)]
-pub struct Replay {
+pub struct ReplayA {
     /// When the deployment started.
     pub start: Timestamp,
     /// When the person gave up, or would have.
@@ -46,7 +46,7 @@ pub struct Replay {
     /// Every task, in the order of launch.
     pub tasks: Vec<Task>,
     /// What people were told.
-    pub told: Vec<Published>,
+    pub told: Vec<PublishedMessage>,
     /// The digest of the image at Docker Hub.
     pub digest: String,
     /// What the mirror announced.
@@ -114,7 +114,7 @@ impl Task {
     }
 }
 
-impl Replay {
+impl ReplayA {
     /// The report of its incident, as of the end.
     pub fn report(&self) -> Option<Report> {
         Some(Report::of(&reported::subject(), self.incident.as_ref()?, self.end))
@@ -159,17 +159,17 @@ impl Replay {
 }
 
 /// The world without pullsafe.
-pub async fn without_pullsafe() -> Replay {
+pub async fn without_pullsafe() -> ReplayA {
     // Boxed, for the compiler gives up on a future with a world in it when it is nested further.
     Box::pin(play(Setup::new().without_pullsafe())).await
 }
 
 /// The same world with pullsafe in act mode; its mirror is empty.
-pub async fn with_pullsafe() -> Replay {
+pub async fn with_pullsafe() -> ReplayA {
     Box::pin(play(Setup::new())).await
 }
 
-async fn play(setup: Setup) -> Replay {
+async fn play(setup: Setup) -> ReplayA {
     let start = setup.start;
     let end = start.plus_seconds(PATIENCE_SECONDS);
     let mut world = setup.build();
@@ -179,7 +179,7 @@ async fn play(setup: Setup) -> Replay {
     world.hub.quota().spend(NAT, USED_BEFORE, start);
     world
         .hub
-        .plant(Rule::get("/blobs/", Fault::Reset { after: 0 }).times((QUOTA - USED_BEFORE) as usize));
+        .plant(FaultRule::get("/blobs/", RegistryFault::Reset { after: 0 }).times((QUOTA - USED_BEFORE) as usize));
     let definition = world.define("court", &[IMAGE]);
     world.create_service(SERVICE, &definition, 2, json!({}));
     let watch = StackWatch::begin(&world.service(SERVICE), start, PATIENCE_SECONDS);
@@ -196,7 +196,7 @@ async fn play(setup: Setup) -> Replay {
     }
     let service = world.service(SERVICE);
     let count = |member: &str| service[member].as_u64().unwrap_or_default();
-    Replay {
+    ReplayA {
         start,
         end,
         samples,

@@ -5,12 +5,12 @@ use std::io;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_report::{Report, markdown};
 
-use super::replay::{IMAGE, QUOTA, Replay, Task, USED_BEFORE};
-use crate::demo::stage::{Paint, Stage, WIDTH, clock, section, wrap};
-use testkit::aws::sns::Published;
+use super::replay::{IMAGE, QUOTA, ReplayA, Task, USED_BEFORE};
+use crate::demo::stage::{DemoStage, Paint, WIDTH, clock, section, wrap};
+use testkit::aws::sns::PublishedMessage;
 
 /// What is to be seen, and what of it is real.
-pub(super) fn opening(stage: &mut Stage<'_>) -> io::Result<()> {
+pub(super) fn opening(stage: &mut DemoStage<'_>) -> io::Result<()> {
     stage.line("")?;
     let title = stage.paint(Paint::Bold, "pullsafe: the rate-limit loop, replayed");
     stage.line(&format!(" {title}"))?;
@@ -29,7 +29,7 @@ pub(super) fn opening(stage: &mut Stage<'_>) -> io::Result<()> {
 }
 
 /// Part 1.
-pub(super) fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
+pub(super) fn left_alone(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> {
     stage.heading("1. Left alone")?;
     the_start(stage, replay)?;
     let mut said = false;
@@ -78,7 +78,7 @@ pub(super) fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<(
 }
 
 /// Part 2.
-pub(super) fn with_pullsafe(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
+pub(super) fn with_pullsafe(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> {
     stage.heading("2. The same evening, with pullsafe in act mode")?;
     stage.say(
         "AheadOfFailure is off here, so that the failure happens. By default (`warn`) pullsafe fills the mirror and \
@@ -127,7 +127,7 @@ pub(super) fn with_pullsafe(stage: &mut Stage<'_>, replay: &Replay) -> io::Resul
 }
 
 /// The last two messages, whole.
-pub(super) fn notices(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
+pub(super) fn notices(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> {
     stage.heading("4. What people got")?;
     let skip = replay.told.len().saturating_sub(2);
     if skip > 0 {
@@ -148,7 +148,7 @@ pub(super) fn notices(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> 
 }
 
 /// The report of the incident, to where it says what to change.
-pub(super) fn report(stage: &mut Stage<'_>, report: &Report) -> io::Result<()> {
+pub(super) fn report(stage: &mut DemoStage<'_>, report: &Report) -> io::Result<()> {
     stage.heading("5. The report of the incident")?;
     let text = markdown::report(report);
     let mut in_block = false;
@@ -169,7 +169,7 @@ pub(super) fn report(stage: &mut Stage<'_>, report: &Report) -> io::Result<()> {
 }
 
 /// The sum of it.
-pub(super) fn closing(stage: &mut Stage<'_>, left: &Replay, right: &Replay) -> io::Result<()> {
+pub(super) fn closing(stage: &mut DemoStage<'_>, left: &ReplayA, right: &ReplayA) -> io::Result<()> {
     let failed = right
         .tasks
         .iter()
@@ -193,7 +193,7 @@ pub(super) fn closing(stage: &mut Stage<'_>, left: &Replay, right: &Replay) -> i
     stage.line(&format!(" {right}"))
 }
 
-fn the_start(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
+fn the_start(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> {
     let head = stage.paint(Paint::Dim, &format!(" {:<5}  {:<49} {}", "time", "what happens", "pulls left"));
     stage.line(&head)?;
     stage.row(replay.start, Paint::Plain, "Deployment 77 starts", replay.left_at(replay.start))?;
@@ -206,9 +206,9 @@ fn the_start(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
 
 /// The first six tasks. What stopped them is told once; `then` tells what else there is to say at each stop.
 fn before_the_quota_is_gone(
-    stage: &mut Stage<'_>,
-    replay: &Replay,
-    mut then: impl FnMut(&mut Stage<'_>, Timestamp) -> io::Result<()>,
+    stage: &mut DemoStage<'_>,
+    replay: &ReplayA,
+    mut then: impl FnMut(&mut DemoStage<'_>, Timestamp) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut told = false;
     for (index, task) in replay.tasks.iter().enumerate().take(replay.before_quota()) {
@@ -223,14 +223,14 @@ fn before_the_quota_is_gone(
     Ok(())
 }
 
-fn stopped(stage: &mut Stage<'_>, replay: &Replay, index: usize, task: &Task, paint: Paint) -> io::Result<()> {
+fn stopped(stage: &mut DemoStage<'_>, replay: &ReplayA, index: usize, task: &Task, paint: Paint) -> io::Result<()> {
     let Some((at, _)) = &task.stopped else { return Ok(()) };
     let tries = task.tries().unwrap_or_default();
     let why = if task.met_the_quota() { ": 429" } else { ", each a pull" };
     stage.row(*at, paint, &format!("task {} STOPPED after {tries} tries{why}", index + 1), replay.left_at(*at))
 }
 
-fn the_hundredth(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
+fn the_hundredth(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> {
     let Some((at, (task, number))) = replay.used_up().zip(replay.last_pull()) else {
         return Ok(());
     };
@@ -243,14 +243,14 @@ fn the_hundredth(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
 }
 
 /// What pullsafe says, in its own words.
-fn spoken(stage: &mut Stage<'_>, replay: &Replay, notice: &Published) -> io::Result<()> {
+fn spoken(stage: &mut DemoStage<'_>, replay: &ReplayA, notice: &PublishedMessage) -> io::Result<()> {
     let subject = notice.subject.as_deref().unwrap_or_default();
     let text = subject.strip_prefix("pullsafe: prod/web: ").unwrap_or(subject);
     let text = text.split(" (").next().unwrap_or_default();
     stage.row(notice.at, Paint::Cyan, &format!("> pullsafe: {text}"), replay.left_at(notice.at))
 }
 
-fn asked(stage: &mut Stage<'_>, replay: &Replay, notice: &Published) -> io::Result<()> {
+fn asked(stage: &mut DemoStage<'_>, replay: &ReplayA, notice: &PublishedMessage) -> io::Result<()> {
     for line in notice.message.lines().take(2) {
         stage.detail(Paint::Plain, line)?;
     }
@@ -272,7 +272,7 @@ fn asked(stage: &mut Stage<'_>, replay: &Replay, notice: &Published) -> io::Resu
     )
 }
 
-fn moved(stage: &mut Stage<'_>, notice: &Published) -> io::Result<()> {
+fn moved(stage: &mut DemoStage<'_>, notice: &PublishedMessage) -> io::Result<()> {
     for line in section(&notice.message, "Done:").iter().skip(1).take(1) {
         stage.detail(Paint::Plain, line)?;
     }
@@ -283,7 +283,7 @@ fn moved(stage: &mut Stage<'_>, notice: &Published) -> io::Result<()> {
     )
 }
 
-fn started(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
+fn started(stage: &mut DemoStage<'_>, replay: &ReplayA) -> io::Result<()> {
     for (index, task) in replay.tasks.iter().enumerate().skip(replay.before_quota() + 1) {
         match (&task.stopped, task.started) {
             (Some((at, _)), _) => {
@@ -310,10 +310,10 @@ fn started(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
     Ok(())
 }
 
-fn is_of(notice: &Published, remedy: &str) -> bool {
+fn is_of(notice: &PublishedMessage, remedy: &str) -> bool {
     notice.subject.as_deref().is_some_and(|subject| subject.contains(remedy))
 }
 
-fn is_resolved(notice: &Published) -> bool {
+fn is_resolved(notice: &PublishedMessage) -> bool {
     notice.subject.as_deref().is_some_and(|subject| subject.ends_with("resolved"))
 }

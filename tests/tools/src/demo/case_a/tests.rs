@@ -1,6 +1,6 @@
 //! The story, told into a string.
 
-use crate::demo::Stage;
+use crate::demo::DemoStage;
 use crate::demo::stage::WIDTH;
 
 use super::tell;
@@ -10,7 +10,7 @@ async fn the_story_has_the_numbers_of_the_case_and_ends_well() {
     let mut out = Vec::new();
     let mut pauses = 0;
     pullsafe_aws::telemetry::send_metrics_to(|_| {});
-    tell(&mut Stage::new(&mut out, false, &mut |_| pauses += 1, &mut |_| ())).await.unwrap();
+    tell(&mut DemoStage::new(&mut out, false, &mut |_| pauses += 1, &mut |_| ())).await.unwrap();
     let story = String::from_utf8(out).unwrap();
     let sentences = [
         "19:17  Deployment 77 starts",

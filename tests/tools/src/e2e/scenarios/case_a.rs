@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::service::{Deployed, Plan};
+use super::service::{DeployedService, ServicePlan};
 use super::{digest_in_ecr, remediate, runs, says, told};
 use crate::e2e::emulator::{ACCOUNT, REGION};
 use crate::e2e::hub::Hub;
-use crate::e2e::report::Report;
-use crate::e2e::stack::{Stack, event};
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::report::StepReport;
+use crate::e2e::stack::{EmulatedStack, event};
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 const IMAGE: &str = "iseepatterns/court-case-backend";
 /// Where the mirror keeps it.
@@ -19,11 +19,11 @@ const TAG: &str = "latest";
 ///
 /// # Errors
 /// The first step that failed.
-pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
+pub async fn play(stack: &EmulatedStack, hub: &Hub, report: &mut StepReport) -> Result<()> {
     report.heading("Case A: the rate-limit loop");
     let digest = report.step("the image is on Docker Hub", hub.push(IMAGE, TAG).await)?;
     report.step("a service that pullsafe only observes stays as it is", observed(stack).await)?;
-    let deployed = Deployed::deploy(stack, &plan("court-case-backend", 2, &[])).await;
+    let deployed = DeployedService::deploy(stack, &plan("court-case-backend", 2, &[])).await;
     let deployed = report.step("the service is deployed", deployed)?;
 
     let stop = deployed.stop("task-stopped-hub-quota", 0)?;
@@ -47,8 +47,8 @@ pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn plan<'a>(name: &'a str, count: i32, tags: &'a [(&'a str, &'a str)]) -> Plan<'a> {
-    Plan {
+fn plan<'a>(name: &'a str, count: i32, tags: &'a [(&'a str, &'a str)]) -> ServicePlan<'a> {
+    ServicePlan {
         cluster: "court-case",
         name,
         container: "backend",
@@ -58,8 +58,8 @@ fn plan<'a>(name: &'a str, count: i32, tags: &'a [(&'a str, &'a str)]) -> Plan<'
     }
 }
 
-async fn observed(stack: &Stack) -> Result<()> {
-    let deployed = Deployed::deploy(stack, &plan("observed", 1, &[("pullsafe:mode", "observe")])).await?;
+async fn observed(stack: &EmulatedStack) -> Result<()> {
+    let deployed = DeployedService::deploy(stack, &plan("observed", 1, &[("pullsafe:mode", "observe")])).await?;
     let before = (deployed.look(stack).await?, deployed.revisions(stack).await?, runs(stack, "mirror").await?);
     remediate(stack, &deployed.stop("task-stopped-hub-quota", 0)?, "observed", Some("prepare-mirror")).await?;
     let text = told(stack, "would be queued for the mirror (observing)").await?;
@@ -69,7 +69,7 @@ async fn observed(stack: &Stack) -> Result<()> {
     ensure(digest_in_ecr(stack, COPY, TAG).await?.is_none(), "the mirror has been filled")
 }
 
-async fn moved(stack: &Stack, deployed: &Deployed) -> Result<()> {
+async fn moved(stack: &EmulatedStack, deployed: &DeployedService) -> Result<()> {
     let expected = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{COPY}:{TAG}@sha256:");
     stack
         .until("the service is moved", async |stack| {
@@ -80,7 +80,7 @@ async fn moved(stack: &Stack, deployed: &Deployed) -> Result<()> {
     ensure(image.starts_with(&expected), format!("it runs {image}"))
 }
 
-async fn only_the_image_differs(stack: &Stack, deployed: &Deployed) -> Result<()> {
+async fn only_the_image_differs(stack: &EmulatedStack, deployed: &DeployedService) -> Result<()> {
     let now = deployed.look(stack).await?.task_definition;
     let (before, mut after) = (definition(stack, &deployed.task_definition).await?, definition(stack, &now).await?);
     ensure(
@@ -92,7 +92,7 @@ async fn only_the_image_differs(stack: &Stack, deployed: &Deployed) -> Result<()
 }
 
 /// A task definition, without what tells one revision from another.
-async fn definition(stack: &Stack, arn: &str) -> Result<serde_json::Value> {
+async fn definition(stack: &EmulatedStack, arn: &str) -> Result<serde_json::Value> {
     let request = serde_json::json!({ "taskDefinition": arn });
     let answer = stack
         .emulator()
@@ -107,7 +107,7 @@ async fn definition(stack: &Stack, arn: &str) -> Result<serde_json::Value> {
     Ok(definition)
 }
 
-async fn tags(stack: &Stack, deployed: &Deployed) -> Result<()> {
+async fn tags(stack: &EmulatedStack, deployed: &DeployedService) -> Result<()> {
     let tags = stack
         .until("the service is tagged", async |stack| {
             let tags = deployed.look(stack).await?.tags;
@@ -122,7 +122,7 @@ async fn tags(stack: &Stack, deployed: &Deployed) -> Result<()> {
     ensure(tags.contains_key("pullsafe:moved-at"), format!("{tags:?}"))
 }
 
-async fn same_digest(stack: &Stack, expected: &str) -> Result<()> {
+async fn same_digest(stack: &EmulatedStack, expected: &str) -> Result<()> {
     let found = digest_in_ecr(stack, COPY, TAG).await?;
     ensure(found.as_deref() == Some(expected), format!("ECR has {found:?}, Docker Hub {expected}"))
 }
@@ -138,7 +138,7 @@ fn by_digest_only(hub: &Hub) -> Result<()> {
     ensure(gets.iter().all(|(_, name)| name.starts_with("sha256:")), format!("{gets:?}"))
 }
 
-async fn one_act(stack: &Stack, deployed: &Deployed) -> Result<()> {
+async fn one_act(stack: &EmulatedStack, deployed: &DeployedService) -> Result<()> {
     let act = stack
         .until("the incident's row is written", async |stack| {
             let act = deployed.record(stack).await?["open"]["act"].clone();
@@ -149,7 +149,7 @@ async fn one_act(stack: &Stack, deployed: &Deployed) -> Result<()> {
 }
 
 /// The events that pullsafe has put on the bus have the fields of their examples in `events/`, and no others.
-async fn as_documented(stack: &Stack) -> Result<()> {
+async fn as_documented(stack: &EmulatedStack) -> Result<()> {
     let events = stack.take_events().await?;
     for (name, detail_type) in [("image-mirrored", "Image Mirrored"), ("remedy-applied", "Remedy Applied")] {
         let example = event(name)?;
@@ -166,7 +166,7 @@ async fn as_documented(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
-async fn nothing_twice(stack: &Stack, deployed: &Deployed) -> Result<()> {
+async fn nothing_twice(stack: &EmulatedStack, deployed: &DeployedService) -> Result<()> {
     let before = (deployed.look(stack).await?, deployed.revisions(stack).await?, runs(stack, "mirror").await?);
     for name in ["task-stopped-hub-quota", "task-stopped-hub-quota-duplicate"] {
         remediate(stack, &deployed.stop(name, 0)?, "ignored", None).await?;

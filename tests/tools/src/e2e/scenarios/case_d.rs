@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::service::{Deployed, Plan};
+use super::service::{DeployedService, ServicePlan};
 use super::{push_to_ecr, remediate, says, told};
 use crate::e2e::emulator::{ACCOUNT, REGION};
-use crate::e2e::report::Report;
-use crate::e2e::scaling::Scaling;
-use crate::e2e::stack::{Stack, event};
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::report::StepReport;
+use crate::e2e::scaling::PlayedScaling;
+use crate::e2e::stack::{EmulatedStack, event};
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 /// What Application Auto Scaling scales.
 pub const SCALED: &str = "service/mp/app-mp";
@@ -22,12 +22,12 @@ const COUNT: i32 = 2;
 ///
 /// # Errors
 /// The first step that failed.
-pub async fn play(stack: &Stack, scaling: &Scaling, report: &mut Report) -> Result<()> {
+pub async fn play(stack: &EmulatedStack, scaling: &PlayedScaling, report: &mut StepReport) -> Result<()> {
     report.heading("Case D: chicken and egg");
     let repository = stack.ecr.create_repository().repository_name(REPOSITORY).send().await;
     report.step("the repository is empty", repository.context("create the repository").map(drop))?;
     let image = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:{TAG}");
-    let plan = Plan {
+    let plan = ServicePlan {
         cluster: "mp",
         name: "app-mp",
         container: "app",
@@ -35,7 +35,7 @@ pub async fn play(stack: &Stack, scaling: &Scaling, report: &mut Report) -> Resu
         count: COUNT,
         tags: &[("owner", "mp")],
     };
-    let deployed = report.step("the service is deployed", Deployed::deploy(stack, &plan).await)?;
+    let deployed = report.step("the service is deployed", DeployedService::deploy(stack, &plan).await)?;
 
     let stop = deployed.stop("task-stopped-image-not-found", 0)?;
     report.step("one failing task is not enough", remediate(stack, &stop, "advised", None).await)?;
@@ -65,14 +65,19 @@ pub async fn play(stack: &Stack, scaling: &Scaling, report: &mut Report) -> Resu
     Ok(())
 }
 
-async fn is_as_deployed(stack: &Stack, scaling: &Scaling, deployed: &Deployed) -> Result<()> {
+async fn is_as_deployed(stack: &EmulatedStack, scaling: &PlayedScaling, deployed: &DeployedService) -> Result<()> {
     let seen = deployed.look(stack).await?;
     ensure(seen.desired == COUNT, format!("{seen:?}"))?;
     ensure(seen.tags.keys().eq(["owner"]), format!("{seen:?}"))?;
     ensure(!scaling.is_suspended(SCALED)?, "scaling is suspended")
 }
 
-async fn is_paused(stack: &Stack, scaling: &Scaling, deployed: &Deployed, image: &str) -> Result<()> {
+async fn is_paused(
+    stack: &EmulatedStack,
+    scaling: &PlayedScaling,
+    deployed: &DeployedService,
+    image: &str,
+) -> Result<()> {
     let seen = deployed.look(stack).await?;
     ensure(seen.desired == 0, format!("{seen:?}"))?;
     let expected = [
@@ -89,7 +94,12 @@ async fn is_paused(stack: &Stack, scaling: &Scaling, deployed: &Deployed, image:
 }
 
 /// The event finds the service, or a sweep that was just under way holds it; then the event waits in the queue.
-async fn restored_by(stack: &Stack, pushed: &serde_json::Value, scaling: &Scaling, deployed: &Deployed) -> Result<()> {
+async fn restored_by(
+    stack: &EmulatedStack,
+    pushed: &serde_json::Value,
+    scaling: &PlayedScaling,
+    deployed: &DeployedService,
+) -> Result<()> {
     super::invoke(stack, "remediator", pushed).await?;
     stack
         .until("the service is restored", async |stack| {

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::{digest_in_ecr, gate_killed, invoke, push_index_to_ecr, push_to_ecr};
 use crate::e2e::emulator::{ACCOUNT, REGION};
-use crate::e2e::report::Report;
-use crate::e2e::stack::{Stack, event};
+use crate::e2e::report::StepReport;
+use crate::e2e::stack::{EmulatedStack, event};
 use crate::e2e::tools::project;
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 use scenarios::gate::Answers;
 
 /// The repository of the stacks here.
@@ -38,7 +38,7 @@ const SWEPT: usize = 15;
 ///
 /// # Errors
 /// The first step that failed.
-pub async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
+pub async fn play(stack: &EmulatedStack, report: &mut StepReport) -> Result<()> {
     report.heading("The gate: Custom::PullsafeImage");
     let repository = stack.ecr.create_repository().repository_name(REPOSITORY).send().await;
     report.step("there is a repository with an image", repository.context("create the repository").map(drop))?;
@@ -100,7 +100,7 @@ fn document(rows: &[(String, String)]) -> Result<()> {
     std::fs::write(&path, format!("{before}{BEGIN}{table}<!-- end -->{after}")).context("write docs/gate.md")
 }
 
-async fn present(stack: &Stack) -> Result<()> {
+async fn present(stack: &EmulatedStack) -> Result<()> {
     create(stack, "with-image", &one(TAG, LONG)).await?;
     let outputs = ended(stack, "with-image", "CREATE_COMPLETE").await?;
     let digest = digest_in_ecr(stack, REPOSITORY, TAG).await?.context("the image is gone")?;
@@ -110,7 +110,7 @@ async fn present(stack: &Stack) -> Result<()> {
     ensure(digest_in_ecr(stack, REPOSITORY, TAG).await?.is_some(), "the image went with the stack")
 }
 
-async fn two(stack: &Stack) -> Result<()> {
+async fn two(stack: &EmulatedStack) -> Result<()> {
     let mut template = one("first", LONG);
     template["Resources"]["Second"] = template["Resources"]["Image"].clone();
     template["Resources"]["Second"]["Properties"]["ImageTag"] = json!("second");
@@ -127,7 +127,7 @@ async fn two(stack: &Stack) -> Result<()> {
 }
 
 /// Sorted.
-async fn pushed(stack: &Stack) -> Result<Vec<Duration>> {
+async fn pushed(stack: &EmulatedStack) -> Result<Vec<Duration>> {
     for number in 0..PUSHES {
         begin(stack, &format!("pushed-{number}"), &one(&format!("push-{number}"), LONG)).await?;
     }
@@ -148,7 +148,7 @@ async fn pushed(stack: &Stack) -> Result<Vec<Duration>> {
     Ok(latencies)
 }
 
-async fn updated(stack: &Stack) -> Result<()> {
+async fn updated(stack: &EmulatedStack) -> Result<()> {
     create(stack, "updated", &one(TAG, LONG)).await?;
     ended(stack, "updated", "CREATE_COMPLETE").await?;
     update(stack, "updated", &one("2.0.0", LONG)).await?;
@@ -163,7 +163,7 @@ async fn updated(stack: &Stack) -> Result<()> {
 }
 
 /// What comes after the gate fails; the tag that the stack had has been deleted meanwhile.
-async fn rolled_back(stack: &Stack) -> Result<()> {
+async fn rolled_back(stack: &EmulatedStack) -> Result<()> {
     let with_next = |tag: &str, property: &str| {
         let mut template = one(tag, LONG);
         template["Resources"]["Next"] = template["Resources"]["Image"].clone();
@@ -191,7 +191,7 @@ async fn rolled_back(stack: &Stack) -> Result<()> {
 }
 
 /// The tag that the stack had before is gone, and its digest with it: the memory is not asked.
-async fn forward(stack: &Stack) -> Result<()> {
+async fn forward(stack: &EmulatedStack) -> Result<()> {
     push_to_ecr(stack, REPOSITORY, "first").await?;
     create(stack, "forward", &one("first", LONG)).await?;
     ended(stack, "forward", "CREATE_COMPLETE").await?;
@@ -218,7 +218,7 @@ async fn forward(stack: &Stack) -> Result<()> {
     )
 }
 
-async fn index_follows(stack: &Stack) -> Result<()> {
+async fn index_follows(stack: &EmulatedStack) -> Result<()> {
     begin(stack, "index-follows", &one("follows", LONG)).await?;
     push_to_ecr(stack, REPOSITORY, "follows").await?;
     let index = async {
@@ -235,7 +235,7 @@ async fn index_follows(stack: &Stack) -> Result<()> {
     )
 }
 
-async fn refused(stack: &Stack) -> Result<()> {
+async fn refused(stack: &EmulatedStack) -> Result<()> {
     for (number, (property, value, part)) in [
         (
             "ImageTag",
@@ -261,7 +261,7 @@ async fn refused(stack: &Stack) -> Result<()> {
 
 /// Lambda's record of an invocation that failed, as the queue delivers it: the image is there for one, and not for the
 /// other.
-async fn taken_up(stack: &Stack) -> Result<()> {
+async fn taken_up(stack: &EmulatedStack) -> Result<()> {
     let answers = Answers::start().await.context("listen for answers")?;
     for (name, tag) in [("taken-up", TAG), ("parked-late", "late")] {
         let request = json!({
@@ -283,7 +283,7 @@ async fn taken_up(stack: &Stack) -> Result<()> {
 }
 
 /// The longest time from a push to the answer, where nothing but the sweep can find it.
-async fn swept(stack: &Stack) -> Result<Duration> {
+async fn swept(stack: &EmulatedStack) -> Result<Duration> {
     let answers = Answers::start().await.context("listen for answers")?;
     for number in 0..SWEPT {
         let name = format!("swept-{number}");
@@ -311,7 +311,7 @@ async fn swept(stack: &Stack) -> Result<Duration> {
 
 /// The emulator forgets a resource that is not there yet, where CloudFormation sends a Delete for it. So it is sent
 /// here.
-async fn deleted(stack: &Stack) -> Result<()> {
+async fn deleted(stack: &EmulatedStack) -> Result<()> {
     begin(stack, "deleted", &one("not-yet", LONG)).await?;
     let waiting = rows(stack, "deleted").await?.pop().context("nothing waits")?;
     let begin = Instant::now();
@@ -330,7 +330,7 @@ async fn deleted(stack: &Stack) -> Result<()> {
     ensure(open(stack, "deleted").await? == 0, "the request still waits")
 }
 
-async fn never_created(stack: &Stack) -> Result<()> {
+async fn never_created(stack: &EmulatedStack) -> Result<()> {
     let mut template = one(TAG, LONG);
     template["Resources"]["Image"]["Properties"]["Tag"] = json!("1");
     create(stack, "never-created", &template).await?;
@@ -339,7 +339,7 @@ async fn never_created(stack: &Stack) -> Result<()> {
     remove(stack, "never-created").await
 }
 
-async fn short(stack: &Stack) -> Result<()> {
+async fn short(stack: &EmulatedStack) -> Result<()> {
     let begin = Instant::now();
     create(stack, "short", &one("never", SHORT)).await?;
     ended(stack, "short", "ROLLBACK_COMPLETE").await?;
@@ -347,7 +347,7 @@ async fn short(stack: &Stack) -> Result<()> {
     explained(stack, "short", &["did not appear", "of the 20 s that ServiceTimeout gives", "Newest tags there"]).await
 }
 
-async fn given_up(stack: &Stack) -> Result<()> {
+async fn given_up(stack: &EmulatedStack) -> Result<()> {
     // Longer than anything else has to wait for: five times.
     for _ in 0..5 {
         if ended(stack, "never", "ROLLBACK_COMPLETE").await.is_ok() {
@@ -364,7 +364,7 @@ async fn given_up(stack: &Stack) -> Result<()> {
 }
 
 /// Two hundred requests, past CloudFormation, which the emulator would need too long for.
-async fn many(stack: &Stack) -> Result<String> {
+async fn many(stack: &EmulatedStack) -> Result<String> {
     let answers = Answers::start().await.context("listen for answers")?;
     for number in 0..50 {
         stack
@@ -406,7 +406,7 @@ async fn many(stack: &Stack) -> Result<String> {
     ))
 }
 
-async fn nothing_leaked(stack: &Stack) -> Result<()> {
+async fn nothing_leaked(stack: &EmulatedStack) -> Result<()> {
     for function in ["image-gate", "gate-waker"] {
         let lines = stack.logs(function).await?;
         ensure(lines.len() > 10, format!("{function} has not logged"))?;
@@ -429,7 +429,7 @@ fn one(tag: &str, timeout_seconds: u32) -> Value {
 }
 
 /// Writes the gate's ARN into every gate of a template.
-fn with_token(stack: &Stack, template: &Value) -> Result<String> {
+fn with_token(stack: &EmulatedStack, template: &Value) -> Result<String> {
     let mut template = template.clone();
     for (_, resource) in template["Resources"].as_object_mut().context("resources")? {
         resource["Properties"]["ServiceToken"] = json!(stack.output("ImageGateArn")?);
@@ -437,37 +437,37 @@ fn with_token(stack: &Stack, template: &Value) -> Result<String> {
     Ok(template.to_string())
 }
 
-async fn create(stack: &Stack, name: &str, template: &Value) -> Result<()> {
+async fn create(stack: &EmulatedStack, name: &str, template: &Value) -> Result<()> {
     let create = stack.cloudformation.create_stack().stack_name(name).template_body(with_token(stack, template)?);
     create.send().await.context("create the stack").map(drop)
 }
 
-async fn update(stack: &Stack, name: &str, template: &Value) -> Result<()> {
+async fn update(stack: &EmulatedStack, name: &str, template: &Value) -> Result<()> {
     let update = stack.cloudformation.update_stack().stack_name(name).template_body(with_token(stack, template)?);
     update.send().await.context("update the stack").map(drop)
 }
 
 /// Creates a stack and waits until its request is parked.
-async fn begin(stack: &Stack, name: &str, template: &Value) -> Result<()> {
+async fn begin(stack: &EmulatedStack, name: &str, template: &Value) -> Result<()> {
     create(stack, name, template).await?;
     waiting(stack, name, 1).await?;
     ensure(status(stack, name).await? == "CREATE_IN_PROGRESS", format!("{name} does not wait"))
 }
 
 /// Waits until so many requests of a stack are parked.
-async fn waiting(stack: &Stack, name: &str, count: usize) -> Result<()> {
+async fn waiting(stack: &EmulatedStack, name: &str, count: usize) -> Result<()> {
     stack
         .until(&format!("{name} is parked"), async |stack| Ok((open(stack, name).await? >= count).then_some(())))
         .await
 }
 
 /// How many requests of a stack are parked.
-async fn open(stack: &Stack, name: &str) -> Result<usize> {
+async fn open(stack: &EmulatedStack, name: &str) -> Result<usize> {
     rows(stack, name).await.map(|rows| rows.len())
 }
 
 /// The parked requests of a stack.
-async fn rows(stack: &Stack, name: &str) -> Result<Vec<Value>> {
+async fn rows(stack: &EmulatedStack, name: &str) -> Result<Vec<Value>> {
     let mine = format!(":stack/{name}/");
     let items = stack.items().await?;
     let docs = items.iter().filter(|item| item["open"]["S"] == "gate").filter_map(|item| item["doc"]["S"].as_str());
@@ -477,13 +477,13 @@ async fn rows(stack: &Stack, name: &str) -> Result<Vec<Value>> {
 }
 
 /// Pushes an image and sends its event, as ECR would; from the push to the answer.
-async fn wake(stack: &Stack, tag: &str) -> Result<Duration> {
+async fn wake(stack: &EmulatedStack, tag: &str) -> Result<Duration> {
     push_to_ecr(stack, REPOSITORY, tag).await?;
     tell(stack, tag).await
 }
 
 /// Sends the event of a push, as ECR would; how long it takes until all who wait for it are answered.
-async fn tell(stack: &Stack, tag: &str) -> Result<Duration> {
+async fn tell(stack: &EmulatedStack, tag: &str) -> Result<Duration> {
     let begin = Instant::now();
     let outcome = invoke(stack, "gate-waker", &pushed_event(REPOSITORY, tag)?).await?;
     // A sweep may have been there first.
@@ -501,14 +501,14 @@ pub(super) fn pushed_event(repository: &str, tag: &str) -> Result<Value> {
     Ok(pushed)
 }
 
-async fn status(stack: &Stack, name: &str) -> Result<String> {
+async fn status(stack: &EmulatedStack, name: &str) -> Result<String> {
     let answer = stack.cloudformation.describe_stacks().stack_name(name).send().await.context("describe the stack")?;
     let found = answer.stacks().first().context("the stack is gone")?;
     Ok(found.stack_status().map_or("", |status| status.as_str()).to_owned())
 }
 
 /// Waits for the end of a stack, which has to be this one; returns its outputs.
-async fn ended(stack: &Stack, name: &str, expected: &str) -> Result<BTreeMap<String, String>> {
+async fn ended(stack: &EmulatedStack, name: &str, expected: &str) -> Result<BTreeMap<String, String>> {
     let found = stack
         .until("the stack comes to an end", async |stack| {
             let found = status(stack, name).await?;
@@ -524,7 +524,7 @@ async fn ended(stack: &Stack, name: &str, expected: &str) -> Result<BTreeMap<Str
         .collect())
 }
 
-async fn reasons(stack: &Stack, name: &str) -> Result<Vec<String>> {
+async fn reasons(stack: &EmulatedStack, name: &str) -> Result<Vec<String>> {
     let events = stack
         .cloudformation
         .describe_stack_events()
@@ -541,13 +541,13 @@ async fn reasons(stack: &Stack, name: &str) -> Result<Vec<String>> {
 }
 
 /// Whether a stack's events say all of this in one reason.
-async fn explained(stack: &Stack, name: &str, parts: &[&str]) -> Result<()> {
+async fn explained(stack: &EmulatedStack, name: &str, parts: &[&str]) -> Result<()> {
     let reasons = reasons(stack, name).await?;
     let explained = reasons.iter().any(|reason| parts.iter().all(|part| reason.contains(part)));
     ensure(explained, format!("no reason of the gate with {parts:?}: {reasons:?}"))
 }
 
-async fn remove(stack: &Stack, name: &str) -> Result<()> {
+async fn remove(stack: &EmulatedStack, name: &str) -> Result<()> {
     stack.cloudformation.delete_stack().stack_name(name).send().await.context("delete the stack")?;
     stack
         .until("the stack is deleted", async |stack| {

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::gate::{REPOSITORY, TAG, pushed_event};
 use super::push_index_to_ecr;
 use crate::e2e::emulator::{ACCOUNT, REGION};
-use crate::e2e::report::Report;
-use crate::e2e::stack::Stack;
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::report::StepReport;
+use crate::e2e::stack::EmulatedStack;
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 use scenarios::gate::Answers;
 
 /// How often the cases are played side by side.
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const SHORT: u32 = 60;
 
 /// A case: how its requests are called, and what they have to be answered.
-struct Case {
+struct KilledCase {
     name: &'static str,
     tag: fn(usize) -> String,
     timeout_seconds: u32,
@@ -41,8 +41,8 @@ struct Case {
     is_pushed: bool,
 }
 
-const CASES: &[Case] = &[
-    Case {
+const CASES: &[KilledCase] = &[
+    KilledCase {
         name: "there",
         tag: |_| TAG.to_owned(),
         timeout_seconds: 3600,
@@ -50,7 +50,7 @@ const CASES: &[Case] = &[
         status: "SUCCESS",
         is_pushed: false,
     },
-    Case {
+    KilledCase {
         name: "comes",
         tag: |round| format!("killed-{round}"),
         timeout_seconds: 3600,
@@ -58,7 +58,7 @@ const CASES: &[Case] = &[
         status: "SUCCESS",
         is_pushed: true,
     },
-    Case {
+    KilledCase {
         name: "never",
         tag: |_| "killed-never".to_owned(),
         timeout_seconds: SHORT,
@@ -66,7 +66,7 @@ const CASES: &[Case] = &[
         status: "FAILED",
         is_pushed: false,
     },
-    Case {
+    KilledCase {
         name: "wrong",
         tag: |_| TAG.to_owned(),
         timeout_seconds: 3600,
@@ -80,7 +80,7 @@ const CASES: &[Case] = &[
 ///
 /// # Errors
 /// The first step that failed.
-pub(super) async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
+pub(super) async fn play(stack: &EmulatedStack, report: &mut StepReport) -> Result<()> {
     let answers = Answers::start().await.context("listen for answers")?;
     let killer =
         Killer::start(vec![stack.function("image-gate")?.to_owned(), stack.function("gate-waker")?.to_owned()]);
@@ -95,7 +95,7 @@ pub(super) async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
     ensure(kills >= 10, format!("only {kills} processes were killed"))
 }
 
-async fn ask_all(stack: &Stack, answers: &Answers) -> Result<()> {
+async fn ask_all(stack: &EmulatedStack, answers: &Answers) -> Result<()> {
     for round in 0..ROUNDS {
         for case in CASES {
             let mut properties = json!({"RepositoryName": REPOSITORY, "ImageTag": (case.tag)(round), "ServiceTimeout": case.timeout_seconds.to_string()});
@@ -109,7 +109,7 @@ async fn ask_all(stack: &Stack, answers: &Answers) -> Result<()> {
 }
 
 /// Requests that wait, and are taken back: the deletion is answered, and they themselves are not.
-async fn cancel(stack: &Stack, answers: &Answers) -> Result<()> {
+async fn cancel(stack: &EmulatedStack, answers: &Answers) -> Result<()> {
     for round in 0..ROUNDS {
         let properties = json!({"RepositoryName": REPOSITORY, "ImageTag": format!("killed-cancelled-{round}")});
         let mut delete = request(answers, "Delete", &format!("killed-cancelled-{round}"), &properties);
@@ -120,7 +120,7 @@ async fn cancel(stack: &Stack, answers: &Answers) -> Result<()> {
     Ok(())
 }
 
-async fn push_all(stack: &Stack) -> Result<()> {
+async fn push_all(stack: &EmulatedStack) -> Result<()> {
     for case in CASES.iter().filter(|case| case.is_pushed) {
         for round in 0..ROUNDS {
             let tag = (case.tag)(round);
@@ -159,7 +159,7 @@ async fn answered(answers: &Answers) -> Result<()> {
     Ok(())
 }
 
-fn id(case: &Case, round: usize) -> String {
+fn id(case: &KilledCase, round: usize) -> String {
     format!("killed-{}-{round}", case.name)
 }
 

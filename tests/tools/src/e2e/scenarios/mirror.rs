@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::service::{Deployed, Plan};
+use super::service::{DeployedService, ServicePlan};
 use super::{digest_in_ecr, invoke, runs};
 use crate::e2e::emulator::{ACCOUNT, REGION};
 use crate::e2e::hub::Hub;
-use crate::e2e::report::Report;
-use crate::e2e::stack::{NAME, Stack};
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::report::StepReport;
+use crate::e2e::stack::{EmulatedStack, NAME};
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 /// The parameter with the mirror's configuration, which the stack is deployed with.
 pub const PARAMETER: &str = "/pullsafe/mirror";
@@ -41,14 +41,15 @@ const UNTIL_IT_FIRES: Duration = Duration::from_secs(100);
 ///
 /// # Errors
 /// The first step that failed.
-pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
+pub async fn play(stack: &EmulatedStack, hub: &Hub, report: &mut StepReport) -> Result<()> {
     report.heading("The mirror's schedule");
     let digests = report.step("the images are on Docker Hub", publish(hub).await)?;
     report.step("a service runs one that the configuration does not name", discovered(stack).await)?;
     report.step("the configuration is in its parameter", configure(stack).await)?;
     // What other scenarios have caused is not what this one is about.
     report.step("the bus has a listener", stack.take_events().await.map(drop))?;
-    let rule = report.step("the template's rule is enabled and leads to the mirror", Rule::deployed(stack).await)?;
+    let rule =
+        report.step("the template's rule is enabled and leads to the mirror", DeployedRule::deployed(stack).await)?;
     report.step("the rule fires, the run plans, the jobs are done", fired(stack, &rule, &digests).await)?;
     report.step("ECR holds the digests of Docker Hub, and nothing else", same_digests(stack, &digests).await)?;
     report.step("every copy is announced once", announced(stack, &digests).await)?;
@@ -78,8 +79,8 @@ async fn publish(hub: &Hub) -> Result<Digests> {
     Ok(digests)
 }
 
-async fn discovered(stack: &Stack) -> Result<()> {
-    let plan = Plan {
+async fn discovered(stack: &EmulatedStack) -> Result<()> {
+    let plan = ServicePlan {
         cluster: "mirrored",
         name: "discovered",
         container: "app",
@@ -87,10 +88,10 @@ async fn discovered(stack: &Stack) -> Result<()> {
         count: 1,
         tags: &[],
     };
-    Deployed::deploy(stack, &plan).await.map(drop)
+    DeployedService::deploy(stack, &plan).await.map(drop)
 }
 
-async fn configure(stack: &Stack) -> Result<()> {
+async fn configure(stack: &EmulatedStack) -> Result<()> {
     let config = format!(
         "registry: {ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com
 discover: ecs
@@ -106,14 +107,14 @@ repositories: {{scan_on_push: true, lifecycle: {{keep: 30}}}}
 }
 
 /// The rule that starts a run, as it is deployed.
-struct Rule {
+struct DeployedRule {
     name: String,
     arn: String,
     rate: String,
 }
 
-impl Rule {
-    async fn deployed(stack: &Stack) -> Result<Self> {
+impl DeployedRule {
+    async fn deployed(stack: &EmulatedStack) -> Result<Self> {
         let resource = stack.cloudformation.describe_stack_resource().stack_name(NAME).logical_resource_id(RULE);
         let resource = resource.send().await.context("describe the rule's resource")?;
         let name = resource
@@ -139,7 +140,7 @@ impl Rule {
         })
     }
 
-    async fn set_rate(&self, stack: &Stack, rate: &str) -> Result<()> {
+    async fn set_rate(&self, stack: &EmulatedStack, rate: &str) -> Result<()> {
         let request = json!({"Name": self.name, "ScheduleExpression": rate, "State": "ENABLED"});
         stack.emulator().json("events", "AWSEvents.PutRule", &request).await.map(drop)
     }
@@ -154,7 +155,7 @@ impl Rule {
 }
 
 /// Lets the rule fire once, and waits until everything that is wanted is there.
-async fn fired(stack: &Stack, rule: &Rule, digests: &Digests) -> Result<()> {
+async fn fired(stack: &EmulatedStack, rule: &DeployedRule, digests: &Digests) -> Result<()> {
     let before = runs(stack, "mirror").await?;
     rule.set_rate(stack, "rate(1 minute)").await?;
     let fired = stack
@@ -182,7 +183,7 @@ fn copy_of(repository: &str) -> String {
     format!("docker-hub/{repository}")
 }
 
-async fn same_digests(stack: &Stack, digests: &Digests) -> Result<()> {
+async fn same_digests(stack: &EmulatedStack, digests: &Digests) -> Result<()> {
     for (repository, tag, _) in IMAGES {
         let (found, expected) =
             (digest_in_ecr(stack, &copy_of(repository), tag).await?, digests.get(&(*repository, *tag)));
@@ -199,7 +200,7 @@ async fn same_digests(stack: &Stack, digests: &Digests) -> Result<()> {
     )
 }
 
-async fn announced(stack: &Stack, digests: &Digests) -> Result<()> {
+async fn announced(stack: &EmulatedStack, digests: &Digests) -> Result<()> {
     let heard = RefCell::new(Vec::new());
     stack
         .until("the last copy is announced", async |stack| {
@@ -222,7 +223,7 @@ async fn announced(stack: &Stack, digests: &Digests) -> Result<()> {
 }
 
 /// The moments of PutImage and the holders of blobs are there, no lease is held, and no repository is left unfinished.
-async fn shared(stack: &Stack) -> Result<()> {
+async fn shared(stack: &EmulatedStack) -> Result<()> {
     stack
         .until("the last job has given back what it held", async |stack| {
             let items = stack.items().await?;
@@ -254,7 +255,7 @@ fn by_digest_only(hub: &Hub, digests: &Digests) -> Result<()> {
     Ok(())
 }
 
-async fn again(stack: &Stack, rule: &Rule) -> Result<()> {
+async fn again(stack: &EmulatedStack, rule: &DeployedRule) -> Result<()> {
     let answer = invoke(stack, "mirror", &rule.event()).await?;
     let none = ["planned", "asked", "later", "blocked", "absent", "unknown"]
         .iter()
@@ -274,7 +275,7 @@ struct Moved {
 }
 
 impl Moved {
-    async fn look(stack: &Stack, hub: &Hub) -> Result<Self> {
+    async fn look(stack: &EmulatedStack, hub: &Hub) -> Result<Self> {
         let mut pulls = 0;
         let mut copies = Vec::new();
         for repository in IMAGES.iter().map(|(repository, _, _)| *repository).collect::<BTreeSet<_>>() {

@@ -10,15 +10,15 @@ pub mod widget;
 
 use serde_json::{Value, json};
 
-use super::report::Report;
-use super::stack::{Stack, event};
-use super::{Context as _, Result, ensure};
+use super::report::StepReport;
+use super::stack::{EmulatedStack, event};
+use super::{Result, WhatWasTried as _, ensure};
 
 /// The stack itself: every way into the remediator leads there.
 ///
 /// # Errors
 /// The first step that failed.
-pub async fn every_way_in(stack: &Stack, report: &mut Report) -> Result<()> {
+pub async fn every_way_in(stack: &EmulatedStack, report: &mut StepReport) -> Result<()> {
     report.heading("The stack: every way into the remediator");
     for name in ["sweep", "task-running", "task-stopped-scaling", "sqs-raw-events", "sqs-failed-event"] {
         report.step(&format!("{name} is handled"), invoke(stack, "remediator", &event(name)?).await)?;
@@ -31,14 +31,14 @@ pub async fn every_way_in(stack: &Stack, report: &mut Report) -> Result<()> {
 }
 
 /// Invokes a function that has to succeed.
-async fn invoke(stack: &Stack, function: &str, event: &Value) -> Result<Value> {
+async fn invoke(stack: &EmulatedStack, function: &str, event: &Value) -> Result<Value> {
     let answer = stack.invoke(function, event).await?;
     ensure(answer.error.is_none(), format!("{function} failed: {}", answer.payload))?;
     Ok(answer.payload)
 }
 
 /// Invokes the remediator, which has to come to this outcome.
-async fn remediate(stack: &Stack, event: &Value, outcome: &str, remedy: Option<&str>) -> Result<()> {
+async fn remediate(stack: &EmulatedStack, event: &Value, outcome: &str, remedy: Option<&str>) -> Result<()> {
     let answer = invoke(stack, "remediator", event).await?;
     ensure(
         answer["outcome"] == outcome && answer["remedy"].as_str() == remedy,
@@ -47,7 +47,7 @@ async fn remediate(stack: &Stack, event: &Value, outcome: &str, remedy: Option<&
 }
 
 /// Waits for a notification with this in its subject; returns its text.
-async fn told(stack: &Stack, subject: &str) -> Result<String> {
+async fn told(stack: &EmulatedStack, subject: &str) -> Result<String> {
     stack
         .until(&format!("a message about `{subject}`"), async |stack| stack.take_notification(subject).await)
         .await
@@ -60,11 +60,11 @@ fn says(text: &str, parts: &[&str]) -> Result<()> {
 }
 
 /// How often a function has been started on an event, by its log.
-async fn runs(stack: &Stack, function: &str) -> Result<usize> {
+async fn runs(stack: &EmulatedStack, function: &str) -> Result<usize> {
     Ok(stack.logs(function).await?.iter().filter(|line| line.starts_with("START RequestId:")).count())
 }
 
-async fn through_the_rule(stack: &Stack) -> Result<()> {
+async fn through_the_rule(stack: &EmulatedStack) -> Result<()> {
     let before = runs(stack, "remediator").await?;
     let mirrored = event("image-mirrored")?;
     let entry = json!({"Source": "pullsafe", "DetailType": "Image Mirrored", "Detail": mirrored["detail"].to_string()});
@@ -77,7 +77,7 @@ async fn through_the_rule(stack: &Stack) -> Result<()> {
         .await
 }
 
-async fn through_the_queue(stack: &Stack) -> Result<()> {
+async fn through_the_queue(stack: &EmulatedStack) -> Result<()> {
     let before = runs(stack, "remediator").await?;
     let message = event("task-stopped-scaling")?.to_string();
     stack
@@ -96,7 +96,7 @@ async fn through_the_queue(stack: &Stack) -> Result<()> {
 }
 
 /// The digest behind a tag of a private repository, as ECR has it.
-async fn digest_in_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<Option<String>> {
+async fn digest_in_ecr(stack: &EmulatedStack, repository: &str, tag: &str) -> Result<Option<String>> {
     let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag(tag).build();
     match stack.ecr.batch_get_image().repository_name(repository).image_ids(id).send().await {
         Ok(answer) => Ok(answer.images().first().and_then(|image| image.image_id()?.image_digest()).map(str::to_owned)),
@@ -108,10 +108,10 @@ async fn digest_in_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<Opt
 }
 
 /// Pushes an image to the emulated ECR, over the registry protocol as `docker push` does.
-async fn push_to_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<String> {
+async fn push_to_ecr(stack: &EmulatedStack, repository: &str, tag: &str) -> Result<String> {
     let basic = sign_in(stack).await?;
     super::hub::push(
-        &super::http::Http::default(),
+        &super::http::EmulatorHttp::default(),
         stack.emulator().endpoint(),
         &[("authorization", &basic)],
         repository,
@@ -121,10 +121,10 @@ async fn push_to_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<Strin
 }
 
 /// Pushes an index into ECR, through its registry.
-async fn push_index_to_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<String> {
+async fn push_index_to_ecr(stack: &EmulatedStack, repository: &str, tag: &str) -> Result<String> {
     let basic = sign_in(stack).await?;
     super::hub::push_index(
-        &super::http::Http::default(),
+        &super::http::EmulatorHttp::default(),
         stack.emulator().endpoint(),
         &[("authorization", &basic)],
         repository,
@@ -133,7 +133,7 @@ async fn push_index_to_ecr(stack: &Stack, repository: &str, tag: &str) -> Result
     .await
 }
 
-async fn sign_in(stack: &Stack) -> Result<String> {
+async fn sign_in(stack: &EmulatedStack) -> Result<String> {
     let answer = stack
         .emulator()
         .json("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", &json!({}))

@@ -6,12 +6,12 @@ use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode, Servic
 use serde_json::{Value, json};
 
 use crate::e2e::emulator::{ACCOUNT, REGION};
-use crate::e2e::stack::{Stack, event};
-use crate::e2e::{Context as _, Result};
+use crate::e2e::stack::{EmulatedStack, event};
+use crate::e2e::{Result, WhatWasTried as _};
 
 /// What is deployed.
 #[derive(Debug, Clone)]
-pub struct Plan<'a> {
+pub struct ServicePlan<'a> {
     /// The cluster, which is created if it does not exist.
     pub cluster: &'a str,
     /// The service, and the family of its task definition.
@@ -28,7 +28,7 @@ pub struct Plan<'a> {
 
 /// A service as its owner deployed it. None of its tasks runs.
 #[derive(Debug)]
-pub struct Deployed {
+pub struct DeployedService {
     cluster: String,
     name: String,
     /// The task definition, with its revision.
@@ -40,7 +40,7 @@ pub struct Deployed {
 
 /// How a service looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenService {
     /// The task definition, with its revision.
     pub task_definition: String,
     /// The desired count.
@@ -49,14 +49,14 @@ pub struct Seen {
     pub tags: BTreeMap<String, String>,
 }
 
-impl Deployed {
+impl DeployedService {
     /// Registers a task definition of one container, with an execution role that may pull from ECR, and creates a
     /// service of it. In the emulator every task starts, so they are stopped, and it does not replace them.
     ///
     /// # Errors
     /// If anything is refused.
-    pub async fn deploy(stack: &Stack, plan: &Plan<'_>) -> Result<Self> {
-        let Plan { cluster, name, .. } = *plan;
+    pub async fn deploy(stack: &EmulatedStack, plan: &ServicePlan<'_>) -> Result<Self> {
+        let ServicePlan { cluster, name, .. } = *plan;
         stack.ecs.create_cluster().cluster_name(cluster).send().await.context("create the cluster")?;
         let container = ContainerDefinition::builder().name(plan.container).image(plan.image).essential(true).build();
         let definition =
@@ -142,7 +142,7 @@ impl Deployed {
     ///
     /// # Errors
     /// If it cannot be described.
-    pub async fn look(&self, stack: &Stack) -> Result<Seen> {
+    pub async fn look(&self, stack: &EmulatedStack) -> Result<SeenService> {
         let describe = stack
             .ecs
             .describe_services()
@@ -155,7 +155,7 @@ impl Deployed {
             .tags()
             .iter()
             .map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()));
-        Ok(Seen {
+        Ok(SeenService {
             task_definition: service.task_definition().unwrap_or_default().to_owned(),
             desired: service.desired_count(),
             tags: tags.collect(),
@@ -166,7 +166,7 @@ impl Deployed {
     ///
     /// # Errors
     /// If its task definition cannot be described.
-    pub async fn image(&self, stack: &Stack) -> Result<String> {
+    pub async fn image(&self, stack: &EmulatedStack) -> Result<String> {
         let definition = self.look(stack).await?.task_definition;
         let answer = stack
             .ecs
@@ -183,7 +183,7 @@ impl Deployed {
     ///
     /// # Errors
     /// If they cannot be listed.
-    pub async fn revisions(&self, stack: &Stack) -> Result<usize> {
+    pub async fn revisions(&self, stack: &EmulatedStack) -> Result<usize> {
         let answer = stack
             .ecs
             .list_task_definitions()
@@ -198,7 +198,7 @@ impl Deployed {
     ///
     /// # Errors
     /// If there is no such row.
-    pub async fn record(&self, stack: &Stack) -> Result<Value> {
+    pub async fn record(&self, stack: &EmulatedStack) -> Result<Value> {
         let name = format!("{}/{}", self.cluster, self.name);
         let items = stack.items().await?;
         let text = |item: &Value, key: &str| item[key]["S"].as_str().unwrap_or_default().to_owned();
@@ -209,7 +209,7 @@ impl Deployed {
 }
 
 /// A role with the permissions that a pull from ECR needs. The remediator asks IAM whether it has them.
-async fn execution_role(stack: &Stack, service: &str) -> Result<String> {
+async fn execution_role(stack: &EmulatedStack, service: &str) -> Result<String> {
     let name = format!("{service}-execution");
     let trust = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}]});

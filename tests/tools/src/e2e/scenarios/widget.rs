@@ -3,15 +3,15 @@
 use serde_json::json;
 
 use super::{invoke, says};
-use crate::e2e::report::Report;
-use crate::e2e::stack::Stack;
-use crate::e2e::{Context as _, Result, ensure};
+use crate::e2e::report::StepReport;
+use crate::e2e::stack::EmulatedStack;
+use crate::e2e::{Result, WhatWasTried as _, ensure};
 
 /// Looks at the widget, once the incidents of case A are in the table.
 ///
 /// # Errors
 /// The first step that failed.
-pub async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
+pub async fn play(stack: &EmulatedStack, report: &mut StepReport) -> Result<()> {
     report.heading("The dashboard's widget");
     report.step("it describes itself", describes(stack).await)?;
     let html = report.step("it shows what is open", look(stack, "dark").await)?;
@@ -41,12 +41,12 @@ pub async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-async fn describes(stack: &Stack) -> Result<()> {
+async fn describes(stack: &EmulatedStack) -> Result<()> {
     let answer = invoke(stack, "widget", &json!({ "describe": true })).await?;
     ensure(answer["markdown"].as_str().is_some_and(|text| text.contains("open incidents")), &answer)
 }
 
-async fn look(stack: &Stack, theme: &str) -> Result<String> {
+async fn look(stack: &EmulatedStack, theme: &str) -> Result<String> {
     let context =
         json!({ "dashboardName": "pullsafe", "widgetId": "widget-1", "theme": theme, "width": 1200, "height": 400 });
     let answer = invoke(stack, "widget", &json!({ "widgetContext": context })).await?;

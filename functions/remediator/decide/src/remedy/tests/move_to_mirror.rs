@@ -99,7 +99,7 @@ fn a_move_gives_its_reasons_for_not_moving() {
 
 #[test]
 fn an_image_goes_only_where_it_is_certainly_the_same() {
-    let rows: Vec<Row<HubImage>> = vec![
+    let rows: Vec<Row<DockerHubImage>> = vec![
         // The mirror lacks it or is behind: it can be asked.
         (
             Box::new(|image| image.mirror.as_mut().unwrap().1 = Lookup::Absent),
@@ -139,7 +139,7 @@ fn an_image_goes_only_where_it_is_certainly_the_same() {
         ),
         (
             Box::new(|image| {
-                let same = Lookup::Found(Resolved {
+                let same = Lookup::Found(ResolvedImage {
                     digest: digest("acme/app:1"),
                     platforms: Some(vec!["linux/arm64/v8".to_owned()]),
                 });
@@ -178,7 +178,7 @@ fn the_mirror_is_asked_once_and_waited_for_with_patience() {
         move |case: &mut Case| {
             case.seen.hub_images[0].mirror.as_mut().unwrap().1 = Lookup::Absent;
             let images = vec!["acme/app:1".parse().unwrap()];
-            case.incident.waiting = Some(Waiting {
+            case.incident.waiting = Some(WaitingIncident {
                 cause: WaitingFor::Mirror(images),
                 since: at(2),
                 unseen_since: None,

@@ -137,7 +137,7 @@ fn a_young_deployment_is_not_paused_and_a_push_wakes_it() {
     check(missing, old, "set the desired count of prod/web from 2 to 0");
     let pushed = |case: &mut Case| {
         young(case);
-        case.incident.waiting = Some(Waiting { cause: wait.clone(), since: at(1), unseen_since: None });
+        case.incident.waiting = Some(WaitingIncident { cause: wait.clone(), since: at(1), unseen_since: None });
         case.seen.wanted = resolved("app");
         let definition = json!({"taskDefinition": {"taskDefinitionArn": DEFINITION, "family": "web"}});
         case.seen.task_definition = Lookup::Found(TaskDefinition::from_json(&definition).unwrap());
