@@ -1,4 +1,4 @@
-//! Whose account and which region: the AWS configuration of this machine, or what is missing in it and how to give it.
+//! The account and region: the AWS configuration of this machine, or what it lacks and how to provide that.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,24 +12,23 @@ use tokio::runtime::{Builder, Runtime};
 use crate::terminal::CommandResult;
 use crate::terminal::stop;
 
-/// For how long one try of a call waits for its answer: whoever accepts a connection and says nothing ends no command
-/// otherwise.
+/// How long one attempt of a call waits for its answer. Without this limit, a command would hang when the other side
+/// accepts a connection and says nothing.
 const TRY: Duration = Duration::from_secs(10);
 
-/// An account, and what it takes to wait for its answers.
+/// An account's configuration, and the runtime that waits for its answers.
 pub(crate) struct Session {
-    /// The configuration.
     pub(crate) config: SdkConfig,
     runtime: Runtime,
 }
 
 impl Session {
-    /// Signs in; where that cannot be, it has said why, and the exit status is the error.
+    /// Signs in. If that fails, it prints why, and returns the exit status as the error.
     pub(crate) fn begin() -> Result<Self, ExitCode> {
         Self::sign_in().map_err(|(message, code)| stop(&message, code))
     }
 
-    /// Signs in, or gives what is to be said of why that cannot be.
+    /// Signs in, or returns what to print about the failure.
     #[cfg(feature = "report")]
     pub(crate) fn open() -> Result<Self, CommandResult> {
         Self::sign_in().map_err(|(message, code)| CommandResult::fault(message, code))
@@ -41,13 +40,13 @@ impl Session {
         Ok(Self { config, runtime })
     }
 
-    /// Waits for work in it.
+    /// Runs a future to its end.
     pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
 }
 
-/// The configuration with credentials and a region.
+/// Loads the configuration, with credentials and a region.
 ///
 /// # Errors
 /// What is missing, and the next step.
@@ -59,10 +58,10 @@ pub(crate) async fn config() -> Result<SdkConfig, String> {
     Ok(config)
 }
 
-/// The configuration with credentials, where what is asked for names its region itself.
+/// Loads the configuration with credentials but without a region, for requests that name their region themselves.
 ///
 /// # Errors
-/// As [`config`].
+/// As for [`config`].
 pub(crate) async fn signed_in(loader: ConfigLoader) -> Result<SdkConfig, String> {
     let config = loader.timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TRY).build()).load().await;
     let provider = config.credentials_provider().ok_or_else(|| missing("there is nowhere to get any from"))?;

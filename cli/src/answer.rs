@@ -1,7 +1,7 @@
-//! `pullsafe approve` and `pullsafe decline`: answers to the questions of a stack whose mode is ask.
+//! `pullsafe approve` and `pullsafe decline`: answer the questions of a stack in mode `ask`.
 //!
-//! The stack's remediator is invoked, which IAM allows or not, with a request to STS that is signed here: so the
-//! function hears from AWS who answers, whatever is claimed.
+//! They invoke the stack's remediator, which IAM allows or not, with a request to STS that is signed here. So AWS tells
+//! the function who answers, whatever the caller claims.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,11 +22,11 @@ use crate::account::Session;
 use crate::arguments::duration;
 use crate::terminal::{Output, answer, stop};
 
-/// Names the function where no option does.
+/// The environment variable that names the function if no option does.
 const VARIABLE: &str = "PULLSAFE_FUNCTION";
 /// Longer than the function may run.
 const PATIENCE: Duration = Duration::from_secs(75);
-/// A service that is being looked at just now is answered about again, so often and after such a pause.
+/// How many times an answer is sent while the remediator is busy with its service, and the pause between two attempts.
 const TRIES: usize = 5;
 const PAUSE: Duration = Duration::from_secs(3);
 
@@ -77,14 +77,13 @@ struct To {
     output: Output,
 }
 
-/// The remediator of a stack.
 struct RemediatorOfStack {
     api: JsonApi,
     config: SdkConfig,
     function: String,
 }
 
-/// What became of one answer, and whether it is what was wanted.
+/// The outcome of one answer, and whether it is what was wanted.
 type AnswerResult = (Value, bool);
 
 fn a_code(text: &str) -> Result<String, String> {
@@ -125,7 +124,7 @@ pub(crate) fn decline(arguments: &Decline) -> ExitCode {
     })
 }
 
-/// Finds the function, speaks to it, and writes what came of it.
+/// Finds the function, talks to it, and prints the result.
 fn with_remediator(
     to: &To,
     speak: impl AsyncFn(&RemediatorOfStack) -> Result<Vec<AnswerResult>, (String, u8)>,
@@ -159,7 +158,7 @@ fn with_remediator(
 
 impl RemediatorOfStack {
     fn new(config: &SdkConfig, function: String) -> Self {
-        // What is said once is not said again by itself: whoever says it sees what came of it.
+        // No automatic retries: whoever answers sees the outcome and decides.
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build();
         let mut builder = config.clone().into_builder().timeout_config(timeouts).retry_config(RetryConfig::disabled());
         // An ARN names its region.
@@ -229,7 +228,7 @@ impl RemediatorOfStack {
     }
 }
 
-/// One question, or what became of one answer, as a line.
+/// Formats one question, or the outcome of one answer, as a line.
 fn line(value: &Value) -> String {
     let text = |name: &str| pullsafe::foreign::visible(value[name].as_str().unwrap_or_default());
     match value["outcome"].as_str() {

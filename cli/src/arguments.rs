@@ -1,24 +1,24 @@
-//! Values of arguments that several commands take.
+//! Parses values of arguments that several commands take.
 
 use std::time::Duration;
 
 use pullsafe::manifest::Platform;
 use pullsafe::reference::Reference;
 
-/// Longer than anything waits or is looked back on, and far from what a clock cannot add.
+/// Longer than any wait or look back, and far from what overflows a clock.
 const LONGEST: u64 = 36_525 * 24 * 3600;
 
-/// An image, as a person writes it; a short name is one of Docker Hub.
+/// Parses an image as a person writes it; a short name is one of Docker Hub.
 pub(crate) fn reference(text: &str) -> Result<Reference, String> {
     text.parse().map_err(|error| format!("{error}"))
 }
 
-/// `os/arch` or `os/arch/variant`.
+/// Parses `os/arch` or `os/arch/variant`.
 pub(crate) fn platform(text: &str) -> Result<Platform, String> {
     text.parse().map_err(|error| format!("{error}"))
 }
 
-/// Numbers with units, one after the other (`90s`, `1h30m`, `7d`), or a number of seconds; at most a century.
+/// Parses numbers with units, one after the other (`90s`, `1h30m`, `7d`), or a number of seconds; at most a century.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.trim().parse().ok().or_else(|| in_units(text.trim())).filter(|seconds| *seconds <= LONGEST);
     let problem =

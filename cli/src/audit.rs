@@ -1,5 +1,5 @@
-//! `pullsafe audit`: which services of an account and region depend on Docker Hub, and what that can cost them; and
-//! what will go wrong with the images of whatever runs, and of whatever a repository's files build from.
+//! `pullsafe audit`: which services of an account and region depend on Docker Hub, and what that can cost them. Also
+//! what will go wrong with the images of everything that runs, and of everything that a repository's files build from.
 
 mod files;
 mod inventory;
@@ -48,8 +48,8 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// 0 if no service pulls from Docker Hub and nothing will fail within a week, 1 if not, or if the account could not be
-/// looked at.
+/// Exits with 0 if no service pulls from Docker Hub, nothing is unknown and nothing will fail within a week; with 1
+/// otherwise, or if the account could not be looked at.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let mirror = match arguments
         .registry

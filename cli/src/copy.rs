@@ -1,4 +1,4 @@
-//! `pullsafe copy`: one image from one registry to another, byte for byte.
+//! `pullsafe copy`: copies one image from one registry to another, byte for byte.
 
 use std::process::ExitCode;
 
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// 0 if the target has the image now, 1 if it could not be copied, 2 for a configuration that cannot be read.
+/// Exits with 0 if the target now has the image, 1 if it could not be copied, 2 if the configuration cannot be read.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let copier = match registry::copier(&[&arguments.target]) {
         Ok(copier) => copier,

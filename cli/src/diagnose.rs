@@ -1,5 +1,5 @@
-//! `pullsafe diagnose`: why a task stopped or a build failed, from whatever is at hand: the message, a log, the output
-//! of the AWS CLI, the task itself, or its event.
+//! `pullsafe diagnose`: why a task stopped or a build failed, from any of these: the message, a log, the output of the
+//! AWS CLI, the task itself, or its event.
 
 mod fetch;
 mod input;
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// How many inputs could be read, and how many not.
+/// How many inputs could be read, and how many could not.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct InputTally {
     read: usize,
@@ -59,7 +59,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// What it says of a text, a task or a service: no file and no standard input is read. Written nowhere yet.
+/// Diagnoses a text, a task or a service without reading a file or standard input. Returns the output instead of
+/// printing it.
 #[cfg(feature = "mcp")]
 pub(crate) fn said(arguments: &Arguments) -> CommandResult {
     let what = arguments.what.join(" ");
@@ -85,7 +86,7 @@ pub(crate) fn said(arguments: &Arguments) -> CommandResult {
     }
 }
 
-/// Writes the answers, and gives the exit status.
+/// Writes the answers, and returns the exit status.
 fn tell(
     source: InputSource,
     arguments: &Arguments,
@@ -108,13 +109,13 @@ fn tell(
         Ok(InputTally { read: 0, failed: 0 }) => Err(format!("{name}: there is no event, message or log in it")),
         Ok(InputTally { read: 0, .. }) => Ok(2),
         Ok(InputTally { failed, .. }) => Ok(u8::from(failed > 0)),
-        // Whoever read the output has had enough, such as `head`.
+        // The reader of the output has closed it, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         Err(error) => Err(format!("{name}: {error}")),
     }
 }
 
-/// Diagnoses every input in order. A bad one is reported in its place, and the rest goes on.
+/// Diagnoses every input in order. A bad input is reported in its place, and the rest goes on.
 fn diagnose_all(
     reader: Box<dyn BufRead>,
     name: &str,
@@ -140,7 +141,7 @@ fn diagnose_all(
             Err(fault) => {
                 tally.failed += 1;
                 let message = format!("{name}:{}: {}", fault.line, fault.problem);
-                // A script reads the faults where the answers are, a person on the other stream.
+                // A script reads faults among the answers, a person on standard error.
                 if arguments.output == Output::Json {
                     writeln!(out, "{}", output::json_error(fault.id.as_ref(), &message))?;
                 }

@@ -1,4 +1,4 @@
-//! `pullsafe doctor`: whether a deployed stack is well, looked at from outside. It changes nothing.
+//! `pullsafe doctor`: whether a deployed stack is healthy, seen from outside. It changes nothing.
 
 mod assumptions;
 mod finding;
@@ -38,7 +38,8 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// 0 if nothing is wrong, 1 if something is or if the stack cannot be looked at. What could not be told is no fault.
+/// Exits with 0 if nothing is wrong, and with 1 if something is or the stack cannot be looked at. What could not be
+/// found out is not an error.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let session = match Session::begin() {
         Ok(session) => session,

@@ -1,5 +1,5 @@
-//! `pullsafe drill`: a made-up stop of a service goes through the deployed stack, and shows what would be told and
-//! done. Nothing is changed.
+//! `pullsafe drill`: sends a made-up stop of a service through the deployed stack, and shows what would be told and
+//! done. It changes nothing.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::terminal::{Output, answer, stop};
 
 /// The function's logical id in the template.
 const FUNCTION: &str = "RemediatorFunction";
-/// The function's own timeout, and a moment more.
+/// The function's own timeout, and a little more.
 const LONGEST: Duration = Duration::from_secs(70);
 
 /// Play a stop that nobody had through the deployed stack: what would be told and done, and how long it takes. Nothing
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// What the remediator has answered, and when.
+/// The remediator's answer, and how long it took.
 struct DrillAnswer {
     answer: Value,
     whole: Duration,

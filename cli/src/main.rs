@@ -1,7 +1,7 @@
 //! `pullsafe`: the same capabilities as the functions, from a terminal or a CI job.
 //!
-//! Wiring only: each subcommand is one file, with its arguments and a `run` that gives the exit status.
-//! Each is a feature of the package too: with `scan` alone no SDK is built.
+//! Wiring only: each subcommand is one file, with its arguments and a `run` that returns the exit status. Each is also
+//! a feature of the package: with `scan` alone no SDK is built.
 //! Exit status: 0 = done or nothing to do; 1 = the answer is no, or part failed; 2 = wrong usage or input.
 
 #[cfg(feature = "aws")]

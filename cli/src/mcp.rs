@@ -1,8 +1,8 @@
-//! `pullsafe mcp`: the answers of the command line for assistants, by the Model Context Protocol on standard input and
-//! output. Reads only.
+//! `pullsafe mcp`: gives assistants the answers of the command line, by the Model Context Protocol on standard input
+//! and output. It only reads.
 //!
-//! A tool is a row of [`tools::TOOLS`]: a command, and what may be given to it. What is given becomes the command's own
-//! arguments, and the answer is what the command says: nothing is computed here. No tool writes, reads standard input,
+//! A tool is a row of [`tools::TOOLS`]: a command, and the inputs that it takes. The inputs become the command's own
+//! arguments, and the answer is the command's output: nothing is computed here. No tool writes, reads standard input,
 //! or opens a file outside the folder in which the server was started.
 
 mod tool;
@@ -29,11 +29,11 @@ use self::tool::AssistantTool;
 use self::tools::{INSTRUCTIONS, TOOLS};
 use crate::terminal::{CommandResult, stop};
 
-/// How long a tool may take. What it was about to say then is lost; nothing was being changed.
+/// How long a tool may take. Its output is lost after that, but it was not changing anything.
 const LONGEST: Duration = Duration::from_secs(120);
-/// The longest answer, in characters: whoever reads it pays for every one of them.
+/// The longest answer, in characters: whoever reads it pays for every one.
 const ANSWER: usize = 60_000;
-/// How many tools work at once; the others wait.
+/// How many tools run at once; the others wait.
 const AT_ONCE: usize = 8;
 
 /// Answer assistants: a server of the Model Context Protocol on standard input and output.
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Err(error) => return stop(&error.to_string(), 1),
     };
     let served = runtime.block_on(serve(Server { table: arguments.table.map(Arc::from) }));
-    // A look that nobody waits for any more does not hold up the end.
+    // A look that nobody waits for any more does not delay the exit.
     runtime.shutdown_background();
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,7 +68,7 @@ async fn serve(server: Server) -> Result<(), String> {
     running.waiting().await.map(|_| ()).map_err(|error| error.to_string())
 }
 
-/// The server: what it was started with.
+/// The server, with its start arguments.
 #[derive(Clone)]
 struct Server {
     table: Option<Arc<str>>,
@@ -123,7 +123,7 @@ impl ServerHandler for Server {
     }
 }
 
-/// What a command has said, as a tool's result. That an answer is no, or not whole, is no error of the tool.
+/// Turns a command's output into a tool's result. A negative or incomplete answer is not an error of the tool.
 fn result(said: &CommandResult) -> CallToolResult {
     let faults = said.faults.iter().map(|fault| format!("error: {}", foreign::line(fault)));
     let text = said.text.trim_end();
@@ -136,7 +136,7 @@ fn result(said: &CommandResult) -> CallToolResult {
     }
 }
 
-/// An answer that is not longer than anybody reads.
+/// Shortens an answer to the length that somebody reads.
 fn short(text: &str) -> String {
     match text.char_indices().nth(ANSWER) {
         Some((end, _)) => {

@@ -1,6 +1,6 @@
-//! What earlier runs learnt: which repository of a registry refers to which blob. With it, a blob that another
-//! repository has is mounted instead of sent. Hints only: without the file, or with a stale one, everything works as
-//! well.
+//! Keeps what runs have learnt: which repository of a registry refers to which blob. With it, a blob that another
+//! repository has is mounted instead of sent. These are only hints: without the file, or with a stale one, everything
+//! still works.
 
 use std::env;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use pullsafe_registry::{Copier, Holder};
 
-/// Lets a copier know what earlier runs learnt.
+/// Gives a copier what earlier runs have learnt.
 pub(crate) fn recall(copier: &Copier) {
     let Some(bytes) = path().and_then(|path| fs::read(path).ok()) else {
         return;
@@ -18,13 +18,13 @@ pub(crate) fn recall(copier: &Copier) {
     }
 }
 
-/// Keeps what this run knows. A disk that does not take it is no failure of the copy.
+/// Keeps what this run has learnt. If the file cannot be written, the copy does not fail.
 pub(crate) fn keep(copier: &Copier) {
     let Some(path) = path() else { return };
     let mut held = copier.remembered();
     held.sort();
     let Ok(bytes) = serde_json::to_vec(&held) else { return };
-    // Written beside and moved into place: another run never reads half of it.
+    // Written to a second file and renamed: another run never reads half of it.
     let beside = path.with_extension(format!("{}.tmp", std::process::id()));
     let written = path.parent().map(fs::create_dir_all).transpose().and_then(|_| fs::write(&beside, bytes));
     if written.and_then(|()| fs::rename(&beside, &path)).is_err() {

@@ -1,4 +1,4 @@
-//! `pullsafe mirror`: what the mirror function does, from here, and to any registry.
+//! `pullsafe mirror`: does what the mirror function does, from a terminal, and to any registry.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use crate::progress::{Meter, size};
 use crate::registry;
 use crate::terminal::{Output, answer, stop};
 
-/// For how long a run from a terminal holds the mirror's memory; it is given back when the run ends.
+/// For how long a run from a terminal leases the mirror's memory; the lease is given back when the run ends.
 const LEASE_SECONDS: i64 = 3600;
 
 /// Mirror what a configuration selects: look, plan, copy.
@@ -47,8 +47,8 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// 0 if everything that is wanted is in the mirror, or would be after the plan; 1 if not; 2 for a configuration that is
-/// wrong.
+/// Exits with 0 if the mirror has everything that is wanted, or would have it after the plan; 1 if not; 2 if the
+/// configuration is wrong.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let config = match read(&arguments.config) {
         Ok(config) => config,
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// The configuration, or every fault in it with file, line, column and key.
+/// Reads the configuration, or returns every fault in it with file, line, column and key.
 fn read(path: &Path) -> Result<MirrorConfig, String> {
     let name = if path == Path::new("-") {
         "standard input".to_owned()
@@ -99,7 +99,7 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
         || config.prune.is_some()
         || ecr_host(&config.registry).is_some()
         || arguments.table.is_some();
-    // Where AWS has no part in it, nobody is asked who we are.
+    // If AWS is not involved, no AWS credentials are needed.
     let aws = if uses_aws {
         account::config().await?
     } else {
@@ -115,8 +115,8 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
     let table = arguments.table.as_deref().map(|name| MirrorTable::new(&aws, name));
     let owner = format!("pullsafe mirror {}", std::process::id());
     let memory = match &table {
-        // A plan alone changes nothing and needs no lease; without the memory it says the same, but for what was asked
-        // for already.
+        // A plan alone changes nothing and needs no lease. Without the memory it is the same, except that it repeats
+        // copies that were requested already.
         Some(table) if !arguments.dry_run => {
             table
                 .take_memory(&owner, now, LEASE_SECONDS)
@@ -128,7 +128,7 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
         Some(_) | None => Memory::default(),
     };
     let mut found = survey(config, around, now).await;
-    // What somebody else was asked for is copied here too: who asks from a terminal waits for it.
+    // Copies that were requested elsewhere are made here too: whoever runs this from a terminal waits for them.
     let mut planned = plan(
         std::mem::take(&mut found.seen),
         found.budget,
@@ -177,7 +177,7 @@ fn show_plan(
     answer(&shown, planned.is_complete())
 }
 
-/// An image of the plan and what became of it.
+/// An image of the plan, and the result of its copy.
 type ImageOutcome<'a> = (&'a PlannedImage, Result<CopyReport, RegistryError>);
 
 async fn copy<'a>(
@@ -223,7 +223,7 @@ async fn copy<'a>(
     done
 }
 
-/// ECR makes no repository by itself; other registries do.
+/// Creates the repository in ECR, which does not create one at a push; other registries do.
 async fn ensure_repository(config: &MirrorConfig, ecr: &EcrRegions, item: &PlannedImage) -> Result<(), RegistryError> {
     let Some(host) = ecr_host(item.want.target.registry()) else {
         return Ok(());
@@ -277,8 +277,8 @@ fn report_text(planned: &MirrorPlan, results: &[ImageOutcome<'_>], pruned: u64) 
     lines.join("\n") + "\n"
 }
 
-/// What the run has spent of Docker Hub's quota, which is what a plan foretells: a manifest from elsewhere is none of
-/// it.
+/// How many pulls of Docker Hub's quota the run has spent, which is what a plan predicts. A manifest from another
+/// registry does not count.
 fn pulls(results: &[ImageOutcome<'_>]) -> u64 {
     let of_hub = results.iter().filter(|(item, _)| item.want.source.is_docker_hub());
     of_hub

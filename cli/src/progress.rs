@@ -1,6 +1,6 @@
-//! How a copy goes, for people: one line that changes on a terminal, a line now and then elsewhere.
+//! Shows the progress of a copy to people: one changing line on a terminal, a line now and then elsewhere.
 //!
-//! It goes to standard error, so that standard output is the result alone.
+//! The lines go to standard error, so that standard output has only the result.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,7 @@ struct ProgressState {
 }
 
 impl Meter {
-    /// A meter for so many images.
+    /// Makes a meter for this many images.
     pub(crate) fn new(images: usize) -> Arc<Self> {
         let now = Instant::now();
         let state = ProgressState {
@@ -50,17 +50,17 @@ impl Meter {
         })
     }
 
-    /// What the copy is to call.
+    /// The callback to give to the copy.
     pub(crate) fn progress(self: &Arc<Self>) -> Progress {
         let meter = Arc::clone(self);
         Arc::new(move |event| meter.hear(event))
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub(crate) fn end(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if self.terminal && state.shown > 0 {
-            // A terminal that is gone needs no line.
+            // A failure is ignored: a terminal that is gone needs no line.
             let _ = write!(io::stderr(), "\r{:width$}\r", "", width = state.shown);
             state.shown = 0;
         }
@@ -111,7 +111,7 @@ fn line(state: &ProgressState, images: usize, passed: Duration) -> String {
     )
 }
 
-/// A number of bytes for people, in powers of ten.
+/// Formats a number of bytes for people, in powers of ten.
 pub(crate) fn size(bytes: u64) -> String {
     let units = [(1_000_000_000_u64, "GB"), (1_000_000, "MB"), (1000, "kB")];
     match units.iter().find(|(unit, _)| bytes >= *unit) {

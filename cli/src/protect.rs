@@ -1,7 +1,7 @@
-//! `pullsafe protect`: the pause hook at which pullsafe looks at a service's deployments before their first task.
+//! `pullsafe protect`: sets the pause hook at which pullsafe looks at a service's deployments before their first task.
 //!
-//! The service's deployment configuration is taken as ECS gives it, and only its hooks are changed: a field that nobody
-//! has heard of yet stays. A hook of somebody else's stays as it is.
+//! The service's deployment configuration is taken as ECS gives it, and only its hooks are changed, so a field that
+//! this version does not know stays. Hooks of others stay as they are.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use crate::service::{EcsClient, named};
 use crate::terminal::{answer, stop};
 
 const STAGE: &str = "PRE_SCALE_UP";
-/// ECS takes so many pause hooks for a service.
+/// The most pause hooks that ECS takes for a service.
 const MOST_PAUSES: usize = 10;
 
 /// Have each deployment of a service wait before its first task until pullsafe has looked at it; nobody's deployment
@@ -76,10 +76,10 @@ async fn protect(ecs: &EcsClient, cluster: &str, name: &str, arguments: &Argumen
     })
 }
 
-/// The service's deployment configuration with the hook, or without it; nothing where it is so already.
+/// Returns the service's deployment configuration with the hook, or without it; `None` if it is that way already.
 ///
 /// # Errors
-/// The service cannot have it.
+/// The service cannot have the hook.
 fn changed(service: &Value, minutes: Option<u32>) -> Result<Option<Value>, String> {
     let controller = service["deploymentController"]["type"].as_str().unwrap_or("ECS");
     if controller != "ECS" {
@@ -109,7 +109,7 @@ fn changed(service: &Value, minutes: Option<u32>) -> Result<Option<Value>, Strin
     Ok(Some(configuration))
 }
 
-/// The hook that pullsafe answers: before the first task and nowhere else, and going on when nobody answers.
+/// Whether a hook is the one that pullsafe answers: before the first task only, and continuing when nobody answers.
 fn is_ours(hook: &Value) -> bool {
     hook["targetType"] == "PAUSE"
         && hook["lifecycleStages"] == json!([STAGE])

@@ -1,5 +1,5 @@
 //! A client for registries with everything that this machine knows about them: Docker's configuration and its helpers,
-//! the AWS credentials of the environment for ECR, and `PULLSAFE_REGISTRY_ENDPOINTS`.
+//! the environment's AWS credentials for ECR, and `PULLSAFE_REGISTRY_ENDPOINTS`.
 
 use std::collections::HashMap;
 use std::env;
@@ -17,8 +17,8 @@ use pullsafe_registry::sign_in::docker_config::DockerConfig;
 use pullsafe_registry::{AllowedHosts, Client, Config, Copier, CredentialsProvider, Native};
 use tokio::sync::OnceCell;
 
-/// A copier, or what is wrong with the configuration of this machine. If all targets are in ECR and signed in to as AWS
-/// does, it asks ECR about many images at once.
+/// Makes a copier, or returns what is wrong with this machine's configuration. If all targets are in ECR and AWS
+/// provides their credentials, the copier asks ECR about many images at once.
 pub(crate) fn copier(targets: &[&Reference]) -> Result<Copier, String> {
     let (client, credentials) = connect()?;
     let by_aws =
@@ -28,7 +28,7 @@ pub(crate) fn copier(targets: &[&Reference]) -> Result<Copier, String> {
     Ok(if native { copier.with_native(credentials) } else { copier })
 }
 
-/// A client, or what is wrong with the configuration of this machine.
+/// Makes a client, or returns what is wrong with this machine's configuration.
 pub(crate) fn client() -> Result<Client, String> {
     Ok(connect()?.0)
 }
@@ -52,8 +52,8 @@ fn connect() -> Result<(Client, Arc<DockerThenEcr>), String> {
     ))
 }
 
-/// Where copies run: this thread hashes, the others move bytes. With one core, or a part of one, they would only change
-/// places.
+/// The runtime for copies: this thread hashes, and the others transfer bytes. With one core, or a part of one, more
+/// threads would only take turns.
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     use tokio::runtime::Builder;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -74,7 +74,7 @@ fn docker_config_path() -> Option<PathBuf> {
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What Docker knows comes first; an ECR registry that it does not know is signed in to as AWS does.
+/// Credentials from Docker's configuration; for an ECR registry that Docker does not know, from AWS.
 struct DockerThenEcr {
     docker: DockerConfig,
     regions: OnceCell<EcrRegions>,
@@ -82,7 +82,8 @@ struct DockerThenEcr {
 }
 
 impl DockerThenEcr {
-    /// Loaded when the first ECR registry needs it: it can mean asking the network who we are.
+    /// Loads the AWS configuration when the first ECR registry needs it: that can take requests to find the
+    /// credentials.
     async fn regions(&self) -> &EcrRegions {
         self.regions.get_or_init(|| async { EcrRegions::new(aws_config::load_from_env().await) }).await
     }

@@ -1,4 +1,4 @@
-//! `pullsafe report`: what happened to a service, or to all of them, from the table of incidents. Reads only.
+//! `pullsafe report`: what happened to a service, or to all of them, from the table of incidents. It only reads.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     said(arguments).end()
 }
 
-/// What it reports, written nowhere yet.
+/// Reports without printing.
 pub(crate) fn said(arguments: &Arguments) -> CommandResult {
     let variable = std::env::var(TABLE.name).ok();
     let Some(table) = arguments.table.clone().or(variable).filter(|table| !table.trim().is_empty()) else {
@@ -97,7 +97,7 @@ pub(crate) fn said(arguments: &Arguments) -> CommandResult {
     }
 }
 
-/// A service's ARN is the table's own key; any other name is looked for among all.
+/// Reads the incidents. A service's ARN is the table's own key; any other name is searched for among all services.
 async fn read(
     config: &SdkConfig,
     table: &str,

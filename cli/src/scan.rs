@@ -1,4 +1,4 @@
-//! `pullsafe scan`: every image that a repository's files pull, and the move to another registry.
+//! `pullsafe scan`: finds every image that a repository's files pull, and moves them to another registry.
 
 mod baseline;
 mod fix;
@@ -121,13 +121,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        // Whoever read the output has had enough, such as `head`.
+        // The reader of the output has closed it, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => stop(&error.to_string(), 1),
     }
 }
 
-/// Where the report says that images should come from.
+/// The registries that the report suggests.
 fn target_of_report(arguments: &Arguments) -> Option<NewRegistry> {
     NewRegistry::new(arguments.registry.as_deref(), &arguments.prefix, official(arguments)).ok()
 }
@@ -169,7 +169,7 @@ fn print_mirror_config(arguments: &Arguments, scanned: &Scanned) -> io::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Files that could not be read in full, for people, where the output is for something else.
+/// Prints the files that could not be read in full, for people, if the output has another purpose.
 fn problems(scanned: &Scanned) {
     for problem in &scanned.problems {
         eprintln!("{}", log_line(&problem.to_string()));

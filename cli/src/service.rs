@@ -1,11 +1,10 @@
-//! A service or a task definition of ECS, by what a person calls it, with the answers as ECS gave them.
+//! Reads a service or a task definition of ECS by the name that a person uses, with the answers as ECS gave them.
 
 use pullsafe::arn::ServiceId;
 use pullsafe_aws::json::{ECS, JsonApi};
 use pullsafe_aws::{Failure, FailureKind, SdkConfig};
 use serde_json::{Value, json};
 
-/// Amazon ECS.
 pub(crate) struct EcsClient(JsonApi);
 
 impl EcsClient {
@@ -13,10 +12,10 @@ impl EcsClient {
         Self(JsonApi::new(config, ECS))
     }
 
-    /// A service, as DescribeServices shows it.
+    /// Reads a service, as DescribeServices shows it.
     ///
     /// # Errors
-    /// There is none, or the call failed: a sentence that says so.
+    /// The service does not exist, or the call failed; a sentence says which.
     pub(crate) async fn service(&self, cluster: &str, service: &str) -> Result<Value, String> {
         const CALL: &str = "ecs:DescribeServices";
         let request = json!({ "cluster": cluster, "services": [service] });
@@ -28,10 +27,10 @@ impl EcsClient {
         }
     }
 
-    /// A task definition by ARN, `family:revision` or family, as DescribeTaskDefinition shows it.
+    /// Reads a task definition by ARN, `family:revision` or family, as DescribeTaskDefinition shows it.
     ///
     /// # Errors
-    /// There is none, or the call failed.
+    /// The task definition does not exist, or the call failed.
     #[cfg(feature = "verify")]
     pub(crate) async fn task_definition(&self, name: &str) -> Result<Value, String> {
         let request = json!({ "taskDefinition": name });
@@ -53,7 +52,7 @@ impl EcsClient {
     }
 }
 
-/// Cluster and service: `CLUSTER/SERVICE`, or the service's ARN.
+/// Splits a name into cluster and service: `CLUSTER/SERVICE`, or the service's ARN.
 pub(crate) fn named(text: &str) -> Option<(String, String)> {
     if let Some(id) = ServiceId::from_arn(text) {
         return Some((id.cluster_arn, id.name));

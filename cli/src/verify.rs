@@ -1,7 +1,7 @@
 //! `pullsafe verify`: what would fail, before anything is deployed.
 //!
-//! The looks are those of the door (`pullsafe-inspect`). What a file only names by a variable, and what cannot be asked
-//! for without credentials, is left out and said to be.
+//! The looks are those of the door (`pullsafe-inspect`). A name that depends on a variable, and whatever needs missing
+//! credentials, is left out and reported as left out.
 
 mod output;
 mod pseudo;
@@ -25,7 +25,7 @@ use crate::registry;
 use crate::terminal::CommandResult;
 use subject::VerifiedThing;
 
-/// The pause between two looks while an image is waited for.
+/// The pause between two looks while waiting for an image.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Say what would fail before anything is deployed: images that are absent, archived or for another platform, roles
@@ -62,7 +62,7 @@ pub(crate) struct Arguments {
 
 #[cfg(feature = "mcp")]
 impl Arguments {
-    /// What is verified, as it was written.
+    /// The targets, as they were written.
     pub(crate) fn targets(&self) -> &[String] {
         &self.targets
     }
@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     said(arguments).end()
 }
 
-/// What it finds, written nowhere yet.
+/// Verifies without printing.
 pub(crate) fn said(arguments: &Arguments) -> CommandResult {
     let client = match registry::client() {
         Ok(client) => client,
@@ -134,7 +134,7 @@ struct Verifier {
 }
 
 impl Verifier {
-    /// Looks, and while images are waited for that somebody may still push, looks again.
+    /// Looks at each subject, and looks again as long as it only lacks images that somebody may still push.
     async fn verify(&self, subjects: Vec<VerifiedThing>, arguments: &Arguments) -> Vec<Verified> {
         let end = Instant::now() + arguments.wait.unwrap_or_default();
         let mut verified = Vec::new();

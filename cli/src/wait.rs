@@ -1,7 +1,7 @@
 //! `pullsafe wait`: waits until an image exists, for jobs that run without CloudFormation.
 //!
-//! A tag is asked for by what costs nothing: HEAD on a registry, the native API on ECR. Its manifest is read only if a
-//! platform is asked for, and only once for each digest that the tag comes to mean.
+//! It asks for the tag by requests that cost no pull: HEAD on a registry, the native API on ECR. It reads the manifest
+//! only if a platform is required, and only once for each digest that the tag comes to mean.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,14 +22,14 @@ use crate::arguments::{duration, platform, reference};
 use crate::registry;
 use crate::terminal::{answer, stop};
 
-/// The pause after the first look; it doubles up to the longest.
+/// The pause after the first look; it doubles, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// The last look begins so long before the end, so that its answer still counts.
+/// The last look begins this long before the end, so that its answer still counts.
 const LAST_LOOK: Duration = Duration::from_secs(1);
-/// For how long a denial may be a permission that does not count everywhere yet.
+/// For how long a denial may be due to a permission that is not in effect everywhere yet.
 const DENIED_FOR: Duration = Duration::from_secs(GRACE_SECONDS.unsigned_abs());
-/// How long the tags of a repository may take, which only help.
+/// How long listing the repository's tags may take; the list only helps a person.
 const TIME_FOR_TAGS: Duration = Duration::from_secs(5);
 const MOST_TAGS: usize = 1000;
 const SHOWN_TAGS: usize = 5;
@@ -51,18 +51,18 @@ pub(crate) struct Arguments {
     platforms: Vec<Platform>,
 }
 
-/// What a look showed.
+/// The result of a look.
 #[derive(Debug, PartialEq)]
 enum WaitLook {
     Present(Digest),
     NotYet(String),
-    /// A permission is missing, or is too new to count everywhere.
+    /// A permission is missing, or too new to be in effect everywhere.
     Denied(String),
     Never(String),
 }
 
-/// 0 once the image exists, 1 if it did not come in time or cannot be asked for, 2 for a configuration that cannot be
-/// read.
+/// Exits with 0 once the image exists, 1 if it did not come in time or cannot be asked for, 2 if the configuration
+/// cannot be read.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let client = match registry::client() {
         Ok(client) => client,
@@ -126,7 +126,7 @@ impl Waiter<'_> {
         Err(format!("{reference} did not appear in {} s: {why_not}.{}", timeout.as_secs(), self.tags().await))
     }
 
-    /// `seen` is the last digest whose platforms did not suffice, so that its manifest is read once.
+    /// Looks once. `seen` is the last digest whose platforms did not suffice, so that its manifest is read only once.
     async fn look(&self, seen: &mut Option<(Digest, String)>) -> WaitLook {
         let digest = match self.digest().await {
             Ok(digest) => digest,
@@ -151,14 +151,14 @@ impl Waiter<'_> {
     async fn digest(&self) -> Result<Digest, WaitLook> {
         let reference = &self.arguments.reference;
         if ecr_host(reference.registry()).is_some() && !self.client.endpoints().is_mapped(reference.registry()) {
-            // Nobody comes later and signs in.
+            // Missing credentials are final: nobody signs in during the wait.
             let found = self.ecr().await.map_err(WaitLook::Never)?.resolve(reference).await;
             return judge_ecr(found);
         }
         self.client.resolve(reference).await.map(|resolved| resolved.digest).map_err(|error| judge(&error))
     }
 
-    /// Which of the platforms asked for an image is not for, in words.
+    /// Says which of the required platforms an image lacks; `None` if it has all of them.
     async fn missing(&self, digest: &Digest) -> Result<Option<String>, RegistryError> {
         let reference = &self.arguments.reference;
         let manifest = self.client.manifest(reference, digest).await?;
@@ -173,7 +173,7 @@ impl Waiter<'_> {
             .then(|| format!("it is there for {} and not for {}", offered.join(", "), missing.join(", "))))
     }
 
-    /// What an ECR repository has instead: a help for people.
+    /// Says which tags an ECR repository has instead, to help a person.
     async fn tags(&self) -> String {
         let reference = &self.arguments.reference;
         let Some(host) =
@@ -196,14 +196,14 @@ impl Waiter<'_> {
         format!(" Newest tags there: {newest}.{alike}")
     }
 
-    /// Loaded when it is first needed: it can mean asking the network who we are.
+    /// Loads the AWS configuration at its first use: that can take requests to find the credentials.
     async fn ecr(&self) -> Result<&EcrRegions, String> {
         let loader = || aws_config::defaults(aws_config::BehaviorVersion::latest());
         self.ecr.get_or_try_init(|| async { account::signed_in(loader()).await.map(EcrRegions::new) }).await
     }
 }
 
-/// What ECR's answer means for whoever waits.
+/// Decides what ECR's answer means for the wait.
 fn judge_ecr(found: Lookup<ResolvedImage>) -> Result<Digest, WaitLook> {
     let patience = found.patience_seconds();
     match found {
@@ -217,7 +217,8 @@ fn judge_ecr(found: Lookup<ResolvedImage>) -> Result<Digest, WaitLook> {
     }
 }
 
-/// Many registries answer for what does not exist as for what is not allowed; so that is waited for too.
+/// Decides what an error means for the wait. Many registries give the same answer for what does not exist and for what
+/// is not allowed, so a refusal is waited for too.
 fn judge(error: &RegistryError) -> WaitLook {
     let no_credentials = matches!(error, RegistryError::Credentials { retryable: false, .. });
     if no_credentials || matches!(error, RegistryError::Invalid(_)) {

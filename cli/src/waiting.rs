@@ -1,4 +1,4 @@
-//! `pullsafe waiting`: which stacks wait at the image gate, for what, and until when. Reads only.
+//! `pullsafe waiting`: lists which stacks wait at the image gate, for what, and until when. It only reads.
 
 use std::process::ExitCode;
 
@@ -36,7 +36,7 @@ enum WaitingOutput {
     Json,
 }
 
-/// One that waits.
+/// A request that waits.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct WaitingStack {
     stack: String,
@@ -49,7 +49,7 @@ struct WaitingStack {
     seconds_left: i64,
     /// Whether its answer is on its way.
     answering: bool,
-    /// Since when the gate may not look.
+    /// Since when the gate has been denied the look.
     denied_since: Option<String>,
 }
 
@@ -69,7 +69,7 @@ impl WaitingStack {
         }
     }
 
-    /// The stack's name, of its id.
+    /// The stack's name, from its id.
     fn stack_name(&self) -> &str {
         self.stack.split('/').nth(1).unwrap_or(&self.stack)
     }
@@ -109,7 +109,7 @@ async fn read(config: &SdkConfig, table: &str) -> Result<Vec<Wait>, Failure> {
     GateTable::new(config, table).open().await
 }
 
-/// Whose time is over first comes first.
+/// Lists the requests, the one with the least time left first.
 fn list(waits: &[Wait], now: Timestamp) -> Vec<WaitingStack> {
     let mut waiting: Vec<WaitingStack> = waits.iter().map(|wait| WaitingStack::of(wait, now)).collect();
     waiting.sort_by(|a, b| (a.seconds_left, &a.stack, &a.resource).cmp(&(b.seconds_left, &b.stack, &b.resource)));

@@ -1,10 +1,10 @@
-//! What the commands say that speak to AWS where there are no credentials, no region, or nobody who answers.
+//! What the commands that call AWS print if there are no credentials, no region, or nobody who answers.
 
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-/// Every command that speaks to AWS, as a person would call it.
+/// Every command that calls AWS, as a person would type it.
 const COMMANDS: &[&[&str]] = &[
     &["audit"],
     &["drill", "--service", "prod/web"],
@@ -64,7 +64,7 @@ fn a_refused_connection_is_said_to_be_one() {
     }
 }
 
-/// Nobody signs in while it waits.
+/// Nobody can sign in during the wait.
 #[test]
 fn a_wait_for_an_image_in_ecr_without_credentials_ends_at_once() {
     let begin = Instant::now();

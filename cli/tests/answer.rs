@@ -1,5 +1,5 @@
-//! The contract of `pullsafe approve` and `pullsafe decline`, held against the built program and a function behind a
-//! real socket.
+//! Tests the contract of `pullsafe approve` and `pullsafe decline` with the built program, and a function behind a real
+//! socket.
 
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use testkit::clock::VirtualClock;
 
 const FUNCTION: &str = "pullsafe-RemediatorFunction-1A2B";
 
-/// A function that keeps what it was told, and answers each code with `outcome`.
+/// A function that keeps the requests it gets, and answers each code with `outcome`.
 async fn function(outcome: &'static str) -> (Served, Arc<Mutex<Vec<Value>>>) {
     let heard: Arc<Mutex<Vec<Value>>> = Arc::default();
     let kept = Arc::clone(&heard);
@@ -24,7 +24,7 @@ async fn function(outcome: &'static str) -> (Served, Arc<Mutex<Vec<Value>>>) {
         if event["pullsafe"] == "questions" {
             return json!({ "questions": [question("K7Q2M4XW"), question("00000001")] });
         }
-        // Once busy, and then as it was to be.
+        // `busy` at the first answer, `done` from then on.
         let outcome = if outcome == "busy" && kept.len() > 1 { "done" } else { outcome };
         let answers: Vec<Value> = event["codes"]
             .as_array()

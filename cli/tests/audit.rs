@@ -1,4 +1,4 @@
-//! `pullsafe audit` as a user runs it: the binary, over HTTP, on an account with ECS and ECR.
+//! Tests `pullsafe audit` as a user runs it: the binary, over HTTP, on an account with ECS and ECR.
 
 use std::process::{Command, Output};
 
@@ -41,7 +41,7 @@ fn said(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Case A's service beside others: 100 pulls, seven for each launch that fails.
+/// Case A's service among others: 100 pulls, seven for each launch that fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn says_what_depends_on_docker_hub_and_what_that_can_cost() {
     let world = account();
@@ -147,7 +147,8 @@ async fn a_registry_that_is_not_ecr_is_wrong_usage() {
     assert!(world.aws.calls().is_empty());
 }
 
-/// What the account will meet tomorrow: an image that is gone, a policy that is about to delete one, a scheduled task.
+/// What the account will run into tomorrow: an image that is gone, a policy that is about to delete one, a scheduled
+/// task.
 #[tokio::test(flavor = "multi_thread")]
 async fn says_what_will_go_wrong_with_what_runs() {
     let world = account();
@@ -190,8 +191,8 @@ async fn says_what_will_go_wrong_with_what_runs() {
     assert!(text.contains("make this the lifecycle policy, and set the tag pullsafe-keep-"), "{text}");
 }
 
-/// What EventBridge Scheduler starts is looked at; a list that is refused is named, and the rest goes on. A cluster may
-/// be called by its name.
+/// What EventBridge Scheduler starts is looked at. A list that is refused is named, and the audit goes on. A cluster
+/// may be given by its name.
 #[tokio::test(flavor = "multi_thread")]
 async fn schedules_are_looked_at_and_a_refused_list_is_named() {
     let world = account();
@@ -224,8 +225,8 @@ async fn schedules_are_looked_at_and_a_refused_list_is_named() {
     assert!(unknown.contains("scheduler:ListSchedules") && unknown.contains("AccessDenied"), "{unknown}");
 }
 
-/// The base images of a repository's Dockerfiles, and what else it pulls, beside the mirror: no copy, an old copy, a
-/// copy that is named and not there.
+/// The base images of a repository's Dockerfiles, and what else it pulls, compared with the mirror: no copy, an old
+/// copy, a copy that is named but missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn says_which_base_images_are_behind_their_mirror() {
     let world = account();
@@ -287,7 +288,7 @@ async fn says_which_base_images_are_behind_their_mirror() {
     let next = text.find("api/Dockerfile fails").expect("what fails next");
     assert!(next < text.find("audit-files/Dockerfile may fail one day, or get an old image").unwrap(), "{text}");
     assert!(text.contains("lines 2, 4: docker.io/library/node:1: the mirror has sha256:"), "{text}");
-    // What is only old or without a copy fails nothing yet.
+    // An image that only has an old copy or none does not fail yet.
     std::fs::remove_dir_all(folder.join("api")).unwrap();
     assert_eq!(audit(&world, &["--registry", &host, "--files", path]).await.status.code(), Some(0));
     world.aws.inject(AwsFault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());

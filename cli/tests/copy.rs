@@ -1,4 +1,4 @@
-//! The contract of `pullsafe copy`, held against the built program and registries on this machine.
+//! Tests the contract of `pullsafe copy` with the built program and registries on this machine.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use testkit::registry::{
     FaultRule, HubAccount, HubOptions, ImageStore, OpenOptions, RegistryFault, RegistryServer, Sample,
 };
 
-/// A folder of this test alone, with Docker's configuration in it.
+/// A folder for one test, with Docker's configuration in it.
 struct Home(PathBuf);
 
 impl Home {
@@ -70,7 +70,7 @@ fn json_has_the_keys_of_the_contract_in_order_and_nothing_is_sent_twice() {
     assert_eq!(report["digest"], image.digest().as_str());
     assert_eq!((report["bytes_copied"].as_u64(), report["up_to_date"].as_bool()), (Some(image.size()), Some(false)));
     assert_eq!(target.image("mirror/api", "1").map(|image| image.manifest), Some(image.top.bytes.clone()));
-    // Again: nothing. Elsewhere: mounted, by what the first run left.
+    // The second copy sends nothing. To another repository, blobs are mounted, thanks to what the first run kept.
     let again = text(&home.run("", &[&source_name, &target_name]).stdout);
     assert!(again.contains("is up to date"), "{again}");
     let second = home.run("", &[&source_name, &format!("{}/second/api:1", to.host()), "--output", "json"]);
@@ -139,7 +139,7 @@ fn an_identity_token_is_exchanged_for_a_token_of_the_registry() {
     let output = home.run(&endpoints, &["redis:7", &format!("{}/redis:8", to.host())]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!((asked("POST"), asked("GET")), (1, 1));
-    // One that has been taken back.
+    // A token that has been revoked.
     hub.clear_faults();
     let output =
         Home::new("identity-refused", &config("gone")).run(&endpoints, &["redis:7", &format!("{}/redis:9", to.host())]);

@@ -1,4 +1,4 @@
-//! The contract of `pullsafe diagnose`, held against the built program.
+//! Tests the contract of `pullsafe diagnose` with the built program.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -174,7 +174,7 @@ fn a_build_names_its_base_image_and_the_replacement_line() {
     );
 }
 
-/// What a person has at hand, as it is: each is taken for what it is, and said so.
+/// Whatever a person pastes is recognised, and the output says what it was taken for.
 #[test]
 fn what_is_pasted_is_taken_for_what_it_is() {
     let task = json!({"taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef", "lastStatus": "STOPPED",

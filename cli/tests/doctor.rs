@@ -1,5 +1,5 @@
-//! `pullsafe doctor` as a user runs it: the binary, over HTTP, on an account with a stack that is well, and with one
-//! thing wrong.
+//! Tests `pullsafe doctor` as a user runs it: the binary, over HTTP, on an account with a healthy stack, and with one
+//! fault at a time.
 
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use testkit::aws::service::{AwsError, FakeService};
 use testkit::aws::{ACCOUNT, FakeAws, REGION};
 use testkit::clock::VirtualClock;
 
-/// What an account answers, by service and operation; a test changes what it is about.
+/// An account's answers, by service and operation; a test changes those that it is about.
 type Answer = Arc<dyn Fn(&str, &Value) -> Result<Value, AwsError> + Send + Sync>;
 
 struct Scripted(&'static str, Answer);
@@ -45,7 +45,7 @@ const RESOURCES: &[(&str, &str, &str)] = &[
     ("WidgetRole", "AWS::IAM::Role", "pullsafe-WidgetRole-1A"),
 ];
 
-/// What changes something: an observing stack's roles are refused it.
+/// Actions that change something: the roles of an observing stack must be refused them.
 const WRITING: &[&str] = &[
     "ecs:UpdateService",
     "ecs:ContinueServiceDeployment",
@@ -100,7 +100,7 @@ fn pruning(name: &str) -> Value {
     with(name, &[("MirrorMayDelete", "true")])
 }
 
-/// An account in which everything is well.
+/// An account without faults.
 fn well(call: &str, request: &Value) -> Result<Value, AwsError> {
     let now = pullsafe::clock::system()().millis();
     Ok(match call {
@@ -218,7 +218,7 @@ async fn a_stack_that_is_well_has_nothing_wrong() {
     assert!(text.ends_with("0 wrong, 0 not known, 19 ok\n"), "{text}");
 }
 
-/// Each row: what is wrong, the call that shows it, what it is about, and a word of the mend.
+/// Each row: the call that shows the fault, its faulty answer, what the finding is about, and a word of the cure.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fault_is_found_with_its_mend() {
     let faults: &[(&'static str, Value, &str, &str)] = &[
@@ -299,7 +299,7 @@ async fn each_fault_is_found_with_its_mend() {
     }
 }
 
-/// A look that is denied says which permission is missing; it is no fault of the stack.
+/// A look that is denied names the missing permission; it is not a fault of the stack.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denied_look_is_not_known() {
     for (call, about) in [
@@ -357,7 +357,8 @@ async fn a_service_that_is_not_in_the_region_is_named_with_what_is_not_done() {
     );
 }
 
-/// A service that pulls through a rule needs more than a pull: a first pull imports, and creates the repository.
+/// A service that pulls through a rule needs more than the right to pull: the first pull imports, and creates the
+/// repository.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_pulls_through_a_rule_may_import() {
     let rules = json!({ "pullThroughCacheRules": [{ "ecrRepositoryPrefix": "hub" }] });
@@ -401,8 +402,8 @@ async fn what_pulls_through_a_rule_may_import() {
     }
 }
 
-/// What nobody would bring back once the stack is gone is in the way of its deletion; what goes on by itself is said,
-/// and is not.
+/// What nobody would restore once the stack is gone stands in the way of its deletion. What goes on by itself is
+/// mentioned, but does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_the_way_of_a_deletion_is_named_with_its_command() {
     const HOSTILE: &str = "$(reboot)";

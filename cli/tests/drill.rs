@@ -1,4 +1,5 @@
-//! `pullsafe drill` as a user runs it: the program over HTTP, and behind Lambda's API what a real remediator answers.
+//! Tests `pullsafe drill` as a user runs it: the program, over HTTP, with a real remediator's answers behind Lambda's
+//! API.
 
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -31,7 +32,7 @@ fn world() -> World {
     world
 }
 
-/// What the remediator answers to what the command sends.
+/// The remediator's answer to the command's request.
 async fn remediator_answers(world: &World) -> Value {
     let service = json!({ "cluster_arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod", "name": "web" });
     let asked = json!({ "pullsafe": "drill", "subject": { "service": service } });

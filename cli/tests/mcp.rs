@@ -1,5 +1,5 @@
-//! `pullsafe mcp`, held against the protocol kit's own client, the commands whose answers it gives, and what it may not
-//! do.
+//! Tests `pullsafe mcp` with the protocol kit's own client, against the commands whose answers it gives, and against
+//! what it must not do.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Output, Stdio};
@@ -16,7 +16,7 @@ use testkit::aws::server::Served;
 const TOOLS: [&str; 6] = ["diagnose", "explain", "incidents", "report", "verify", "plan"];
 const QUOTA: &str = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests \
     - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit";
-/// The scenario plays in January 2026; the program asks the system what time it is.
+/// Reaches back to the scenario's time, January 2026, for the program reads the system's clock.
 const EVER: &str = "36500d";
 
 fn environment(url: &str) -> [(&'static str, &str); 6] {
@@ -30,7 +30,7 @@ fn environment(url: &str) -> [(&'static str, &str); 6] {
     ]
 }
 
-/// The table with what one run of case A left: `prod/web` in the archive.
+/// The table after one run of case A: `prod/web` is in the archive.
 async fn history() -> (World, Served) {
     let mut world = reported::limited(Setup::new());
     world.run_for(1200).await;
@@ -40,7 +40,7 @@ async fn history() -> (World, Served) {
 
 type Client = RunningService<RoleClient, ()>;
 
-/// The server as an assistant starts it, and the kit's client at its streams.
+/// The server as an assistant starts it, with the kit's client at its streams.
 async fn connect(served: &Served) -> (tokio::process::Child, Client) {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pullsafe"));
     command
@@ -68,7 +68,7 @@ fn text(result: &CallToolResult) -> String {
     blocks.collect::<Vec<_>>().join("\n")
 }
 
-/// What the command of this line says.
+/// The output of the command with these arguments.
 async fn said(served: &Served, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pullsafe"));
     command.args(arguments).env_clear().envs(environment(served.url()));
@@ -176,7 +176,7 @@ async fn what_cannot_be_answered_says_why_and_the_server_goes_on() {
     assert!(!shown.contains(['\u{1b}', '\u{202e}', '\u{200b}']), "{shown:?}");
 }
 
-/// What goes over the streams, line by line, as an assistant that speaks the protocol's version of 2025 would see it.
+/// The traffic on the streams, line by line, as an assistant with the protocol's version of 2025 sees it.
 #[tokio::test]
 async fn a_transcript() {
     let (_world, served) = history().await;

@@ -1,4 +1,4 @@
-//! `pullsafe mirror` as a program: what it says of a wrong configuration, the plan, the run, and its exit status.
+//! Tests `pullsafe mirror` as a program: what it says of a wrong configuration, the plan, the run, and its exit status.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -64,7 +64,7 @@ fn file(name: &str, text: &str) -> PathBuf {
 fn command(config: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pullsafe"));
     command.arg("mirror").arg("--config").arg(config).args(arguments);
-    // This machine's Docker configuration has no part in it.
+    // This machine's Docker configuration must not matter.
     command.env("DOCKER_CONFIG", env!("CARGO_TARGET_TMPDIR"));
     command
 }
@@ -178,7 +178,7 @@ fn what_is_not_there_ends_with_1_and_is_named() {
     );
 }
 
-/// What is at other registries costs nothing of Docker Hub's quota, and neither plan nor run says so; a plan pulls
+/// Images at other registries cost nothing of Docker Hub's quota, and neither plan nor run counts them; a plan pulls
 /// nothing at all.
 #[test]
 fn what_a_plan_foretells_is_what_the_run_spends_and_what_docker_hub_counts() {

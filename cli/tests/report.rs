@@ -1,4 +1,4 @@
-//! The contract of `pullsafe report`, held against the built program and a fake AWS behind a real socket.
+//! Tests the contract of `pullsafe report` with the built program and a fake AWS behind a real socket.
 
 use std::process::{Command, Output};
 
@@ -10,7 +10,7 @@ use scenarios::world::{Setup, TABLE, World};
 use serde_json::{Value, json};
 use testkit::aws::server::Served;
 
-/// The world's table with what one run of case A left: `prod/web` in the archive, and something open beside it.
+/// The world's table after one run of case A: `prod/web` is in the archive, and another incident is open.
 async fn history() -> World {
     let mut world = reported::limited(Setup::new());
     world.run_for(1200).await;
@@ -54,7 +54,7 @@ fn subjects(output: &Output) -> Vec<(String, String)> {
     reports.iter().map(|report| (text(report, "subject"), text(report, "state"))).collect()
 }
 
-/// The scenario plays in January 2026; the program asks the system what time it is.
+/// Reaches back to the scenario's time, January 2026, for the program reads the system's clock.
 const EVER: &str = "36500d";
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `pullsafe scan` as a user runs it: the binary on files, and the definitions that run it in CI.
+//! Tests `pullsafe scan` as a user runs it: the binary on files, and the definitions that run it in CI.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The files of case E, in a folder of this test's own.
+/// The files of case E, in a folder for one test.
 fn case_e(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if root.exists() {
@@ -287,7 +287,7 @@ fn yaml(text: &str) -> Yaml<'_> {
     Yaml::load_from_str(text).unwrap().remove(0)
 }
 
-/// The step of the action that scans, run by the shell as GitHub runs it.
+/// The action's scan step, run by the shell as GitHub runs it.
 fn action(root: &Path, inputs: &[(&str, &str)]) -> Output {
     let text = fs::read_to_string(project().join("action.yml")).unwrap();
     let action = yaml(&text);
@@ -320,7 +320,7 @@ fn action(root: &Path, inputs: &[(&str, &str)]) -> Output {
         let default = action["inputs"][input.as_str()]["default"]
             .as_str()
             .unwrap_or_else(|| panic!("`{input}` is no input with a default"));
-        // The table on the job's page is made by Python, which a runner has; it is tried with the release.
+        // The table on the job's page is made by Python, which a runner has; the tests of the release cover it.
         let default = if input == "summary" { "false" } else { default };
         let given = inputs.iter().find(|(name, _)| *name == input).map_or(default, |(_, value)| *value);
         bash.env(name.as_str().unwrap(), given);
@@ -361,7 +361,7 @@ fn the_pre_commit_hooks_take_the_files_that_name_images() {
     for hook in hooks {
         let mut words = hook["entry"].as_str().unwrap().split(' ');
         assert_eq!((words.next(), words.next()), (Some("pullsafe"), Some("scan")));
-        // A file's name is never an option.
+        // A file's name is never taken for an option.
         let words: Vec<&str> = words.collect();
         assert_eq!(words.last(), Some(&"--"));
         let arguments: Vec<&str> = words.into_iter().chain(["Dockerfile", "infra/docker-compose.yml"]).collect();
@@ -371,7 +371,7 @@ fn the_pre_commit_hooks_take_the_files_that_name_images() {
             (Some(1), true),
             "{output:?}"
         );
-        // Which of them names images is the scan's own affair: a list of names here would be a second one.
+        // The scan itself decides which files name images: a list of file names here would be a second source.
         assert!(hook.as_mapping_get("files").is_none());
         assert_eq!(
             hook["types"].as_vec().map(|types| types.iter().filter_map(|name| name.as_str()).collect()),

@@ -1,5 +1,5 @@
-//! `pullsafe verify` and `pullsafe protect` as programs, on an account and registries on this machine: what failed in
-//! the cases is found before anything is deployed.
+//! Tests `pullsafe verify` and `pullsafe protect` as programs, with an account and registries on this machine: what
+//! failed in the cases is found before anything is deployed.
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -86,7 +86,7 @@ impl Place {
         self.command(arguments, true).output().await.expect("it runs")
     }
 
-    /// The faults that are certain, and the exit status.
+    /// The certain faults, the exit status, and the whole document.
     async fn faults(&self, arguments: &[&str]) -> (Vec<String>, Option<i32>, Value) {
         let output = self.run(&[&["verify", "--output", "json"], arguments].concat()).await;
         let document: Value =
@@ -163,7 +163,7 @@ async fn cases_b_and_e_are_found_in_the_repositorys_files() {
         assert_eq!((faults, code), (vec!["quota-too-small".to_owned()], Some(1)), "{document:#}");
         assert_eq!(document["subjects"][0]["images"].as_array().unwrap().len(), images);
     }
-    // One that does not exist is shown at its line.
+    // An image that does not exist is shown at its line.
     place.write("infra/compose.yaml", "services:\n  web:\n    image: redis:8-typo\n");
     let output = place.run(&["verify", "--output", "github", "infra/compose.yaml"]).await;
     assert!(
@@ -208,7 +208,7 @@ async fn case_d_is_found_and_can_be_waited_for() {
     assert!(begin.elapsed() < Duration::from_secs(30));
 }
 
-/// Cases A and D in a synthesized CDK app, which names its own images by what CloudFormation fills in.
+/// Cases A and D in a synthesized CDK app, whose own images have names that CloudFormation completes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_synthesized_cdk_app_is_verified() {
     let place = Place::new("cdk").await;
@@ -252,7 +252,7 @@ async fn a_synthesized_cdk_app_is_verified() {
     assert_eq!(place.faults(&["cdk.out"]).await.0, ["quota-too-small"]);
 }
 
-/// An image that nobody has pushed is found in whatever names it.
+/// An image that nobody has pushed is found in every kind of file that names it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_absent_image_is_found_in_every_kind_of_file() {
     let place = Place::new("kinds").await;
@@ -357,8 +357,8 @@ async fn without_credentials_it_does_what_needs_none_and_says_so() {
     assert_eq!(named.status.code(), Some(2), "{}", said(&named));
 }
 
-/// What it is to be held against: ten images, half of them Docker Hub's with a copy each, and every answer of AWS and
-/// of a registry takes a fiftieth of a second.
+/// The load for the time limit: ten images, half of them Docker Hub's with a copy each, and every answer of AWS and of
+/// a registry takes a fiftieth of a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_images_are_verified_in_less_than_five_seconds() {
     let place = Place::new("ten").await;

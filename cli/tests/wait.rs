@@ -1,4 +1,4 @@
-//! `pullsafe wait` as a program, against a registry on this machine.
+//! Tests `pullsafe wait` as a program, against a registry on this machine.
 
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ async fn it_waits_for_the_push() {
     let machine = Machine::new();
     let begin = Instant::now();
     let mut child = machine.command(&[&machine.reference("1"), "--timeout", "30s"]).spawn().expect("it starts");
-    // It has looked once it says that it waits.
+    // Once it says that it waits, it has looked.
     let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(child.stderr.take().expect("piped")));
     let line = lines.next_line().await.expect("readable").expect("a line");
     assert!(line.starts_with("waiting for ") && line.contains("does not have"), "{line}");
@@ -120,7 +120,7 @@ async fn wrong_usage_is_told_apart() {
     assert_eq!(bad.status.code(), Some(2));
 }
 
-/// The last look comes right before the end, and the end when it was asked for.
+/// The last look comes right before the end, and the end comes when it was asked for.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_waits_for_as_long_as_it_was_told_to() {
     let machine = Machine::new();

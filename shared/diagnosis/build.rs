@@ -1,4 +1,5 @@
-//! Makes the index of known messages from `known.tsv` while compiling: nothing is computed when a function starts.
+//! Makes the index of known messages from `known.tsv` at compile time, so that a function computes nothing at its
+//! start.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -36,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         writeln!(lines, "    ({gram}, {}),", flat.len())?;
         flat.extend(held);
     }
-    // The end of the last one.
+    // The end of the last entry.
     writeln!(lines, "    ({}, {}),", u32::MAX, flat.len())?;
     let weight = |own: &Vec<u32>| own.iter().map(|gram| rarity(holders.get(gram).map_or(1, Vec::len))).sum::<f32>();
     let weights: Vec<String> = all.iter().map(|own| format!("{:.1}", weight(own))).collect();

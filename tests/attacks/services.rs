@@ -92,7 +92,7 @@ pub(crate) async fn made_up_groups() -> String {
     assert!(single <= 3, "{single} messages at once");
     assert_eq!(told.len(), single + 1, "{:?}", subjects(&world));
     let last = told.last().unwrap();
-    assert!(last.message.contains(&format!("{} more message(s)", 1000 - single)), "{}", last.message);
+    assert!(last.message.contains(&format!("{} more messages", 1000 - single)), "{}", last.message);
     let on_bus = world.bus.events().len();
     assert!(on_bus <= single + 1, "{on_bus} events on the bus");
     // The next period starts a new count.

@@ -274,12 +274,7 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Notice)> {
         ),
         (
             "the end",
-            notice::resolved(
-                "prod/web",
-                &acted(incident("web", Runs::All), ActState::Done),
-                "2 of 2 task(s) run",
-                id(),
-            ),
+            notice::resolved("prod/web", &acted(incident("web", Runs::All), ActState::Done), "2 of 2 tasks run", id()),
         ),
         ("ahead of a failure", notice::ahead("prod/web", &plan, Prepared::Done, id())),
         ("a rollback at the door", door(DoorOutcome::RolledBack)),

@@ -396,7 +396,7 @@ async fn a_refused_list_is_told_and_the_rest_is_looked_at() {
         (
             "scheduler",
             "GetSchedule",
-            "1 schedule(s) of EventBridge Scheduler, such as default/nightly: scheduler:GetSchedule",
+            "1 schedule of EventBridge Scheduler, such as default/nightly: scheduler:GetSchedule",
         ),
         (
             "events",

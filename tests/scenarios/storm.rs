@@ -162,7 +162,7 @@ async fn a_look_is_queued_once_however_many_sweeps_there_are() {
             .expect("it sweeps");
         swept.push(answer["why"].as_str().unwrap_or_default().to_owned());
     }
-    assert_eq!(swept, ["1 incident(s) are due", "0 incident(s) are due", "0 incident(s) are due"]);
+    assert_eq!(swept, ["1 incident is due", "0 incidents are due", "0 incidents are due"]);
     assert_eq!(world.queues.bodies(WORK_QUEUE).len(), 1);
     assert!(expires(&world) > before, "what is open is remembered, however long nothing happens");
     world.settle().await;

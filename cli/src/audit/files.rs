@@ -1,5 +1,5 @@
-//! What files pull, and what the mirror has of it: base images of Dockerfiles, and whatever else names an image of
-//! Docker Hub, or the copy of one. Read only; a look is no pull.
+//! Finds which images files pull, and what the mirror has of them: base images of Dockerfiles, and everything else that
+//! names an image of Docker Hub or the copy of one. It only reads, and a look is not a pull.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,17 +17,17 @@ use pullsafe_inspect::looks::{Account, Looker};
 use pullsafe_inspect::{ImageSeen, Needs, WantedImage};
 use pullsafe_registry::Client;
 
-/// How many images are looked at at a time.
+/// How many images are looked at concurrently.
 const AT_ONCE: usize = 20;
 
 /// What was found in files.
 #[derive(Debug, Default)]
 pub(super) struct FilesFound {
-    /// One for each file with an image that is not as it should be.
+    /// One for each file with an image that has a problem.
     pub(super) outlooks: Vec<Outlook>,
     /// What could not be read or looked up.
     pub(super) unknown: Vec<String>,
-    /// What the files leave to a variable.
+    /// Images whose name depends on a variable without a value.
     pub(super) left_out: Vec<String>,
 }
 
@@ -35,13 +35,13 @@ pub(super) struct FilesFound {
 #[derive(Debug)]
 struct Pulled {
     written: Reference,
-    /// Its name at Docker Hub.
+    /// The image's name at Docker Hub.
     source: Reference,
-    /// By file, the lines.
+    /// For each file, the lines that name the image.
     lines: BTreeMap<String, BTreeSet<usize>>,
 }
 
-/// Looks at every image of Docker Hub that the files name, and at its copy.
+/// Looks up every image of Docker Hub that the files name, and its copy.
 pub(super) async fn look(
     config: &SdkConfig,
     client: Client,
@@ -99,7 +99,8 @@ pub(super) async fn look(
     found
 }
 
-/// The images of Docker Hub that are named in full, each once; what has no value goes to `left_out`.
+/// Collects the images of Docker Hub that are named in full, each once. A name with a variable that has no value goes
+/// to `left_out`.
 fn pulled(scanned: &Scanned, mirror: &MirrorLocation, left_out: &mut Vec<String>) -> Vec<Pulled> {
     let mut pulled: BTreeMap<String, Pulled> = BTreeMap::new();
     for finding in &scanned.findings {
@@ -137,7 +138,7 @@ fn wanted(image: &Pulled) -> WantedImage {
     }
 }
 
-/// What is wrong with an image and its copy, or why that is not known.
+/// Returns what is wrong with an image and its copy, or why that is not known.
 fn judge(image: &Pulled, seen: &ImageSeen) -> Result<Option<OutlookCause>, String> {
     let from_docker_hub = image.written.is_docker_hub();
     let copy = seen.mirror.as_ref().map(|(_, copy)| copy);
@@ -150,7 +151,7 @@ fn judge(image: &Pulled, seen: &ImageSeen) -> Result<Option<OutlookCause>, Strin
         (Lookup::Found(hub), Some(Lookup::Found(copy))) if hub.digest != copy.digest => {
             Ok(Some(OutlookCause::CopyBehind { copy: copy.digest.clone(), hub: hub.digest.clone() }))
         }
-        // What is pulled is the copy, and it is there.
+        // The files pull the copy, and it is there.
         (Lookup::Found(_) | Lookup::Absent, Some(Lookup::Found(_)) | None) => Ok(None),
     }
 }

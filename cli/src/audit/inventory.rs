@@ -1,4 +1,5 @@
-//! The inventory of an account, from ECS and ECR. Read only; what cannot be looked up is named in the inventory.
+//! Takes the inventory of an account, from ECS and ECR. It only reads; what cannot be looked up is named in the
+//! inventory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use pullsafe::settings;
 use pullsafe_aws::Failure;
 use pullsafe_scan::audit::{AccountInventory, AuditedContainer, AuditedService, Mirrored};
 
-/// Images that BatchGetImage takes at once.
+/// The most images that one BatchGetImage call takes.
 const IMAGES_AT_ONCE: usize = 100;
 
 /// Where the copies are.
@@ -19,12 +20,12 @@ const IMAGES_AT_ONCE: usize = 100;
 pub(super) struct MirrorAccount {
     account: String,
     region: String,
-    /// Its host, and what its repositories begin with.
+    /// The mirror's host, and the prefix of its repositories.
     pub(super) place: settings::MirrorLocation,
 }
 
 impl MirrorAccount {
-    /// The mirror in a private ECR registry.
+    /// A mirror in a private ECR registry.
     pub(super) fn new(host: &str, prefix: &str) -> Result<Self, String> {
         let registry = ecr_host(host).ok_or_else(|| {
             format!("`{host}` is not a registry of Amazon ECR, so that what it holds cannot be looked up")
@@ -40,7 +41,7 @@ impl MirrorAccount {
     }
 }
 
-/// Looks at the account and region of the AWS configuration.
+/// Takes the inventory of the account and region of the AWS configuration.
 pub(super) async fn take(
     config: &SdkConfig,
     clusters: &[String],
@@ -77,7 +78,7 @@ async fn add(
     service: &EcsService,
 ) {
     let name = service.service_name().unwrap_or_default();
-    // A service of an external controller has its definition in its task sets.
+    // A service with an external controller has its definition in its task sets.
     let Some(definition) = service
         .task_definition()
         .or_else(|| service.task_sets().first().and_then(|set| set.task_definition()))
@@ -173,7 +174,7 @@ async fn held(
         .await;
     let images = match answer {
         Ok(answer) => answer.images.unwrap_or_default(),
-        // A repository that is not there yet holds nothing.
+        // A repository that does not exist yet holds nothing.
         Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_not_found_exception()) => {
             Vec::new()
         }

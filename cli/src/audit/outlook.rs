@@ -1,4 +1,5 @@
-//! What will go wrong with the images of what runs, by the same look that the remediator takes once a day. Read only.
+//! What will go wrong with the images of what runs, found by the same look that the remediator takes once a day. It
+//! only reads.
 
 use aws_config::SdkConfig;
 use pullsafe::clock;
@@ -16,7 +17,7 @@ pub(super) struct OutlooksFound {
     pub(super) unknown: Vec<String>,
 }
 
-/// Looks at everything that runs on these clusters, or on all of the region.
+/// Looks at everything that runs on these clusters, or on all clusters of the region.
 pub(super) async fn look(
     config: &SdkConfig,
     registry: Client,
@@ -25,7 +26,7 @@ pub(super) async fn look(
 ) -> Result<OutlooksFound, Failure> {
     let read = |name: &str| match name {
         name if name == MODE.name => Some("observe".to_owned()),
-        // Nothing is remembered, told or queued by a look alone.
+        // A mere look remembers, tells and queues nothing.
         name if [TABLE.name, TOPIC.name, QUEUE.name].contains(&name) => Some("none".to_owned()),
         name if name == MIRROR_REGISTRY.name => mirror.map(|(host, _)| host.to_owned()),
         name if name == MIRROR_PREFIX.name => mirror.map(|(_, prefix)| prefix.to_owned()),
@@ -49,7 +50,8 @@ pub(super) async fn look(
     Ok(found)
 }
 
-/// The ARNs of these clusters, or of all. A name that the region does not have stays, for ECS to say so.
+/// Returns the ARNs of these clusters, or of all. A name that the region does not have stays as it is, so that ECS
+/// reports it.
 async fn chosen(running: &Running, clusters: &[String]) -> Result<Vec<String>, Failure> {
     if !clusters.is_empty() && clusters.iter().all(|cluster| cluster.starts_with("arn:")) {
         return Ok(clusters.to_vec());

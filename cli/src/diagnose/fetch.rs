@@ -12,7 +12,7 @@ use crate::account;
 /// How many stopped tasks of a service are looked at, the latest first.
 const TASKS: usize = 5;
 
-/// The tasks or the service as JSON.
+/// Fetches the tasks or the service as JSON.
 pub(super) fn fetch(asked: &AwsQuestion) -> Result<String, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

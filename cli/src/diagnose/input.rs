@@ -1,7 +1,8 @@
-//! Reads events: one JSON object on each line, or a single one over many lines; or a text that is no JSON.
+//! Reads the input: events, as one JSON object on each line or a single object over many lines; or a text that is not
+//! JSON.
 //!
-//! Lines are read one at a time, so that the length of the input does not matter. Only a first line that is no whole
-//! object makes the rest be read at once.
+//! Lines are read one at a time, so the input may be of any length. Only if the first line is not a whole object is the
+//! rest read at once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, Read as _};
@@ -47,7 +48,7 @@ impl InputLines {
         Ok((self.reader.read_until(b'\n', &mut line)? > 0).then_some(line))
     }
 
-    /// The whole input as one thing, if that is what it is; else its lines are kept for later.
+    /// Reads all that is left: returns it if it is one JSON value or one text; otherwise keeps its lines for later.
     fn as_one(&mut self, first: &[u8]) -> io::Result<Option<Whole>> {
         let mut whole = first.to_vec();
         self.reader.read_to_end(&mut whole)?;
@@ -63,7 +64,7 @@ impl InputLines {
         let is_json = |line: &[u8]| line.trim_ascii_start().starts_with(b"{\"");
         let is_event =
             |line: &Vec<u8>| is_json(line) && serde_json::from_slice::<Value>(line).is_ok_and(|value| is_event(&value));
-        // `[Container] 2024/...` and `[error] ...` are lines of a log, and no list of JSON.
+        // `[Container] 2024/...` and `[error] ...` are lines of a log, not JSON lists.
         let begun = first.trim_ascii();
         let is_list = begun
             .strip_prefix(b"[")
@@ -76,7 +77,7 @@ impl InputLines {
         Ok(None)
     }
 
-    /// What a value is: one event, or an answer of the AWS CLI with several.
+    /// Answers a value: one event, or the output of the AWS CLI with several items.
     fn answer(&mut self, value: Value) -> Result<DiagnosedInput, UnreadableInput> {
         let Some(items) = taken::of_aws(&value).filter(|_| !is_event(&value)) else {
             return answer(value, self.number);
@@ -90,7 +91,7 @@ impl InputLines {
     }
 }
 
-/// The whole input as one thing.
+/// The whole input as one value or item.
 enum Whole {
     Value(Value),
     Item(DiagnosedInput),
@@ -142,7 +143,7 @@ impl Iterator for InputLines {
     }
 }
 
-/// Diagnoses a value: `{"id"?, "event", "logs"?}`, or an event as it is.
+/// Diagnoses a value: `{"id"?, "event", "logs"?}`, or a bare event.
 fn answer(value: Value, line: usize) -> Result<DiagnosedInput, UnreadableInput> {
     let fault = |id: Option<&Value>, problem: String| UnreadableInput { id: id.cloned(), line, problem };
     let Value::Object(object) = &value else {

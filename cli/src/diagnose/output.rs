@@ -1,4 +1,4 @@
-//! What an answer looks like: a JSON object with the keys of the contract in its order, or text for people.
+//! Formats an answer: as a JSON object with the contract's keys in order, or as text for people.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::item::DiagnosedInput;
 
-/// The object of one answer. `cause` is null where nothing stopped.
+/// Formats one answer as a JSON object. `cause` is null if nothing stopped.
 pub(super) fn json(item: &DiagnosedInput) -> Value {
     let (diagnosis, advice) = match &item.verdict {
         EventDiagnosis::Diagnosed(diagnosis) => {
@@ -45,12 +45,12 @@ pub(super) fn json(item: &DiagnosedInput) -> Value {
     })
 }
 
-/// The object in the place of an answer that could not be given.
+/// Formats the JSON object that replaces an answer that could not be given.
 pub(super) fn json_error(id: Option<&Value>, message: &str) -> Value {
     json!({"id": id, "error": message})
 }
 
-/// The answer for people; a blank line before all but the first.
+/// Formats the answer for people; `separated` puts a blank line before it.
 pub(super) fn text(item: &DiagnosedInput, separated: bool) -> String {
     let mut out = String::new();
     if separated {
@@ -117,7 +117,7 @@ fn describe(out: &mut String, diagnosis: &Diagnosis, advice: &str, setting: &Sto
     }
 }
 
-/// What the answer is about, for the eye: service and task before any identifier of an event.
+/// Returns the heading of an answer: service and task rather than the identifier of an event.
 fn heading(item: &DiagnosedInput) -> String {
     let id = match &item.id {
         Value::String(id) => id.clone(),
@@ -147,7 +147,7 @@ fn heading(item: &DiagnosedInput) -> String {
     }
 }
 
-/// How the first text of the evidence was read, and what decided.
+/// Explains how the first text of the evidence was read, and what decided.
 pub(super) fn explanation(item: &DiagnosedInput) -> String {
     let diagnosis = match &item.verdict {
         EventDiagnosis::Diagnosed(diagnosis) => diagnosis.as_ref(),
@@ -182,12 +182,12 @@ pub(super) fn explanation(item: &DiagnosedInput) -> String {
     out
 }
 
-/// The advice with what shows whether it is so.
+/// The advice, and how to check the diagnosis.
 fn with_check(diagnosis: &Diagnosis, advice: &str, setting: &StopSetting) -> String {
     format!("{advice} Check: {}", check(diagnosis, setting))
 }
 
-/// The advice with the line to put into the Dockerfile, where there is one.
+/// The advice, with the line for the Dockerfile if there is one.
 fn build_advice(diagnosis: &Diagnosis, from: Option<&str>) -> String {
     from.map_or_else(|| diagnosis.advice.clone(), |from| format!("{} In the Dockerfile: `{from}`.", diagnosis.advice))
 }

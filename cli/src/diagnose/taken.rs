@@ -1,4 +1,4 @@
-//! What an argument or an input is taken for.
+//! Decides what an argument or an input is.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,7 +37,7 @@ impl fmt::Display for AwsQuestion {
     }
 }
 
-/// What an argument is: a file before anything else, so that no name is mistaken.
+/// Decides what an argument is. A file comes first, so that an existing file is never taken for something else.
 pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<InputSource, String> {
     let word = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -81,8 +81,8 @@ pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<In
     }
 }
 
-/// The items in an answer of the AWS CLI: its tasks, its services, or what a `--query` left of them. `None` if it is
-/// none.
+/// Returns the items in an answer of the AWS CLI: its tasks, its services, or what a `--query` left of them. `None` if
+/// it is not such an answer.
 pub(super) fn of_aws(value: &Value) -> Option<Vec<DiagnosedInput>> {
     let is_task = |value: &Value| value.get("taskArn").is_some() && value.get("detail").is_none();
     let is_service = |value: &Value| value.get("serviceArn").is_some();
@@ -124,7 +124,7 @@ fn of_task(task: &Value) -> DiagnosedInput {
     }
 }
 
-/// A service tells by its events, the newest first, and by why its deployments stand where they do.
+/// Diagnoses a service by its events, the newest first, and by the reasons of its deployments' rollout states.
 fn of_service(service: &Value) -> DiagnosedInput {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let list = |key: &str| service.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -159,7 +159,7 @@ fn of_service(service: &Value) -> DiagnosedInput {
     }
 }
 
-/// Marks of a log of a build rather than of a container.
+/// Marks of a build's log, as opposed to a container's.
 const OF_BUILDS: &[&str] = &[
     "[Container] 20",
     "Step 1/",
@@ -174,7 +174,7 @@ const OF_BUILDS: &[&str] = &[
     "Building ",
 ];
 
-/// A text that is no JSON: one message, or a log that was pasted. `None` if it is neither.
+/// Diagnoses a text that is not JSON: one message, or a pasted log. `None` if it is neither.
 pub(super) fn of_text(text: &str) -> Option<DiagnosedInput> {
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if !text.trim().contains(char::is_whitespace) {
@@ -201,13 +201,13 @@ pub(super) fn of_text(text: &str) -> Option<DiagnosedInput> {
         &json!({"lastStatus": "STOPPED", "stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 1}]}),
     );
     let mut found = diagnose(&exited, &BTreeMap::from([("app".to_owned(), lines)]));
-    // The exit code and the container are made up here.
+    // The exit code and the container were made up here.
     found.evidence.retain(|evidence| !evidence.source.ends_with("exitCode"));
     found.container = None;
     item(EventDiagnosis::Diagnosed(Box::new(found)), StopSetting::default(), "the log of a container")
 }
 
-/// Whether one line is of a log rather than a reason of ECS: it begins with a time, or is an error of a language.
+/// Whether one line is of a log rather than a reason of ECS: it begins with a time, or no reason of ECS matches it.
 fn looks_logged(text: &str) -> bool {
     let head: String = text.trim().chars().take(12).collect();
     head.bytes().filter(u8::is_ascii_digit).count() >= 6 || diagnose_text(text, None, "x").is_none()

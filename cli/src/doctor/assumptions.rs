@@ -1,4 +1,5 @@
-//! What pullsafe takes for granted and no emulator can settle, asked of the account itself. docs/live.md has the rest.
+//! Checks in the account itself what pullsafe assumes and no emulator can settle. docs/live.md has the other
+//! assumptions.
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
@@ -8,11 +9,11 @@ use pullsafe_aws::Failure;
 
 use super::finding::Check;
 
-/// How many clusters, and services or tasks of each, are looked at: an assumption needs one example.
+/// How many clusters, and services or tasks of each, are looked at: one example settles an assumption.
 pub(super) const CLUSTERS: usize = 5;
 pub(super) const EACH: i32 = 10;
 
-/// Every assumption that a look can settle.
+/// Checks every assumption that a look can settle.
 pub(super) async fn look(config: &SdkConfig) -> Vec<Check> {
     let ecs = Client::new(config);
     match clusters(&ecs).await {
@@ -24,13 +25,13 @@ pub(super) async fn look(config: &SdkConfig) -> Vec<Check> {
     }
 }
 
-/// Some clusters of the region.
+/// Returns some clusters of the region.
 pub(super) async fn clusters(ecs: &Client) -> Result<Vec<String>, Failure> {
     let answer = ecs.list_clusters().send().await.map_err(|error| Failure::of("ecs:ListClusters", &error))?;
     Ok(answer.cluster_arns().iter().take(CLUSTERS).cloned().collect())
 }
 
-/// The marks of a pause are read from there.
+/// Checks that DescribeServices gives tags, from which the marks of a pause are read.
 async fn tags(ecs: &Client, clusters: &[String]) -> Check {
     const ABOUT: &str = "DescribeServices gives tags";
     let mut seen = 0;
@@ -50,7 +51,7 @@ async fn tags(ecs: &Client, clusters: &[String]) -> Check {
     Check::unknown(ABOUT, format!("none of {seen} services has a tag"), "tag one service and look again")
 }
 
-/// Whether each of some services came with tags.
+/// Returns, for some services, whether each came with tags.
 async fn services(ecs: &Client, cluster: &str) -> Result<Vec<bool>, Failure> {
     let listed = ecs.list_services().cluster(cluster).max_results(EACH).send().await;
     let listed = listed.map_err(|error| Failure::of("ecs:ListServices", &error))?;
@@ -66,7 +67,7 @@ async fn services(ecs: &Client, cluster: &str) -> Result<Vec<bool>, Failure> {
     Ok(described.services().iter().map(|service| !service.tags().is_empty()).collect())
 }
 
-/// The mirror never deletes what a task runs, and knows that by digest.
+/// Checks that tasks have digests: by them the mirror knows what a task runs, which it never deletes.
 async fn digests(ecs: &Client, clusters: &[String]) -> Check {
     const ABOUT: &str = "a task has the digest of an image of Docker Hub";
     for cluster in clusters {

@@ -1,33 +1,30 @@
-//! What was found out about one thing: it is right, it is wrong and this mends it, or it could not be told.
+//! The state of one thing: it is right; it is wrong, with what cures it; or it could not be found out.
 
 use serde_json::{Value, json};
 
-/// How a thing stands.
+/// The state of a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CheckState {
     /// It is as it should be.
     Right,
-    /// It is not.
+    /// It is not as it should be.
     Wrong,
-    /// It could not be told.
+    /// It could not be found out.
     Unknown,
 }
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Check {
-    /// What was looked at.
     pub(super) about: String,
-    /// How it stands.
     pub(super) state: CheckState,
-    /// What was seen.
     pub(super) seen: String,
-    /// What mends it, or what would tell.
+    /// What cures it, or what would settle the question.
     pub(super) next: Option<String>,
 }
 
 impl Check {
-    /// It is as it should be.
+    /// The thing is as it should be.
     pub(super) fn right(about: impl Into<String>, seen: impl Into<String>) -> Self {
         Self {
             about: about.into(),
@@ -37,7 +34,7 @@ impl Check {
         }
     }
 
-    /// It is wrong, and this mends it.
+    /// The thing is wrong, and `mend` cures it.
     pub(super) fn wrong(about: impl Into<String>, seen: impl Into<String>, mend: impl Into<String>) -> Self {
         Self {
             about: about.into(),
@@ -47,7 +44,7 @@ impl Check {
         }
     }
 
-    /// It could not be told; this would tell.
+    /// The state could not be found out; `settle` would settle it.
     pub(super) fn unknown(about: impl Into<String>, seen: impl Into<String>, settle: impl Into<String>) -> Self {
         Self {
             about: about.into(),
@@ -58,7 +55,7 @@ impl Check {
     }
 }
 
-/// All findings for people: what is wrong first, then what could not be told, then the rest.
+/// Formats all findings for people: first what is wrong, then what is unknown, then the rest.
 pub(super) fn text(findings: &[Check]) -> String {
     let mut text = String::new();
     for (state, word) in [(CheckState::Wrong, "WRONG"), (CheckState::Unknown, "not known"), (CheckState::Right, "ok")] {
@@ -78,7 +75,7 @@ pub(super) fn text(findings: &[Check]) -> String {
     )
 }
 
-/// All findings for programs, in the order in which they were looked at.
+/// Formats all findings for programs, in the order in which they were made.
 pub(super) fn json(findings: &[Check]) -> String {
     let finding = |finding: &Check| {
         let (state, next) = match finding.state {

@@ -1,4 +1,4 @@
-//! Whether the stack hears: its rules are enabled, and its functions have been at work lately.
+//! Whether the stack receives events: its rules are enabled, and its functions have run lately.
 
 use aws_config::SdkConfig;
 use pullsafe_aws::Failure;
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::finding::Check;
 use super::stack::Deployed;
 
-/// How many of the newest lines are read for the version.
+/// How many of the newest lines are searched for the version.
 const LINES: u8 = 50;
-/// Beyond the rhythm of the sweep: a run takes its time, and a log comes late.
+/// How much longer than the sweep's interval is normal: a run takes time, and its log arrives late.
 const GRACE_MINUTES: i64 = 10;
 
-/// Every rule of the stack, and when each function that is swept has last written to its log.
+/// Looks at every rule of the stack, and at when each function that the sweep wakes last wrote to its log.
 pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now_millis: i64) -> Vec<Check> {
     let events = JsonApi::new(config, EVENTS);
     let mut findings = Vec::new();
@@ -44,7 +44,7 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now_millis: i64) 
     findings
 }
 
-/// The functions name their version in every line that they write.
+/// Checks the version of a function, which it writes in every line of its log.
 fn version(group: &str, answer: Result<Value, Failure>) -> Check {
     let about = format!("version in {group}");
     let events = match answer {
@@ -71,7 +71,7 @@ fn version(group: &str, answer: Result<Value, Failure>) -> Check {
     }
 }
 
-/// A rule on the default bus is known by its name, which its ARN ends with.
+/// The name of a rule on the default bus, from its physical id; an ARN ends with the name.
 fn name_of(physical: &str) -> &str {
     physical.rsplit(['/', '|']).next().unwrap_or(physical)
 }
@@ -102,7 +102,7 @@ fn written(group: &str, every_minutes: i64, answer: Result<Value, Failure>, now_
         Err(failure) => return Check::unknown(about, failure.to_string(), "allow logs:DescribeLogStreams"),
     };
     let stream = &streams[0];
-    // The time of the last event is told with a delay of up to an hour, that of its arrival without.
+    // CloudWatch Logs tells the time of the last event up to an hour late, but the time of its arrival at once.
     let Some(last) = stream["lastIngestionTime"].as_i64().max(stream["lastEventTimestamp"].as_i64()) else {
         return Check::wrong(
             about,

@@ -1,4 +1,4 @@
-//! Whether the stack may be deleted: what nobody would bring back, and who still needs it.
+//! Whether the stack may be deleted: what nobody would restore afterwards, and who still needs the stack.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ const PAUSED: &str = "paused services";
 const MOVED: &str = "moved services";
 const IMPORTS: &str = "stacks that import the gate";
 const WAITING: &str = "stacks that wait at the gate";
-/// DescribeServices takes so many at a time.
+/// The most services that one DescribeServices call takes.
 const EACH: usize = 10;
 
-/// A service with a mark of ours.
+/// A service that carries a tag of pullsafe.
 struct Marked {
     id: ServiceId,
     desired: i32,
     tags: BTreeMap<String, String>,
 }
 
-/// What stands in the way of a deletion.
+/// Looks for what stands in the way of a deletion.
 pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Check> {
     let settle = |call: &str| format!("allow {call}");
     let paused = match marked(config, marks::PAUSED_COUNT).await {
@@ -52,7 +52,7 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Check> {
     vec![paused, moved, imports, waiting(config, stack).await]
 }
 
-/// Once the stack is gone, nobody brings these back.
+/// Finds the services that are paused: once the stack is gone, nobody restores them.
 fn paused(services: &[Marked], stack: &Deployed) -> Check {
     let own =
         |service: &&Marked| service.tags.get(marks::PAUSED_BY).is_none_or(|by| by.is_empty() || *by == stack.name);
@@ -62,7 +62,7 @@ fn paused(services: &[Marked], stack: &Deployed) -> Check {
     }
     let seen = services.iter().map(|service| format!("{}, desired count {}", service.id, service.desired));
     let command = |service: &&Marked| {
-        // A tag is written by whoever may: only a number becomes part of a command.
+        // Anybody with the right may write a tag: only a number becomes part of a command.
         let count = service.tags.get(marks::PAUSED_COUNT).and_then(|count| count.parse::<u32>().ok());
         let count = count.map_or_else(|| "THE-COUNT-BEFORE".to_owned(), |count| count.to_string());
         format!(
@@ -80,7 +80,7 @@ fn paused(services: &[Marked], stack: &Deployed) -> Check {
     Check::wrong(PAUSED, seen.collect::<Vec<_>>().join("; "), mend)
 }
 
-/// These go on as they are, as long as the mirror's repositories do.
+/// Finds the services that were moved: they go on as long as the mirror's repositories exist.
 fn moved(services: &[Marked]) -> Check {
     if services.is_empty() {
         return Check::right(MOVED, "none pulls from the mirror because pullsafe moved it there");
@@ -96,7 +96,7 @@ fn moved(services: &[Marked]) -> Check {
     )
 }
 
-/// The services that carry a mark, as ECS has them now: the index of tags is behind by minutes.
+/// Returns the services that carry a tag, as ECS has them now: the index of tags is minutes behind.
 async fn marked(config: &SdkConfig, key: &str) -> Result<Vec<Marked>, Failure> {
     let api = JsonApi::new(config, TAGGING);
     let (mut by_cluster, mut page) = (BTreeMap::<String, Vec<ServiceId>>::new(), String::new());
@@ -140,7 +140,7 @@ async fn marked(config: &SdkConfig, key: &str) -> Result<Vec<Marked>, Failure> {
     Ok(found)
 }
 
-/// The stacks that use an export of this one.
+/// Returns the stacks that use an export of this one.
 async fn imports(config: &SdkConfig, export: &str) -> Result<Vec<String>, Failure> {
     let mut pages = aws_sdk_cloudformation::Client::new(config)
         .list_imports()
@@ -151,7 +151,7 @@ async fn imports(config: &SdkConfig, export: &str) -> Result<Vec<String>, Failur
     while let Some(page) = pages.next().await {
         match page.map_err(|error| Failure::of("cloudformation:ListImports", &error)) {
             Ok(page) => found.extend(page.imports().to_vec()),
-            // CloudFormation's way to say that there is none.
+            // CloudFormation's way to say that no stack imports it.
             Err(failure)
                 if failure.message.as_deref().is_some_and(|text| text.contains("is not imported by any stack")) =>
             {
@@ -163,7 +163,7 @@ async fn imports(config: &SdkConfig, export: &str) -> Result<Vec<String>, Failur
     Ok(found)
 }
 
-/// Who waits gets no answer any more, and stands until CloudFormation gives up.
+/// Finds the stacks that wait at the gate: they would get no answer, and wait until CloudFormation gives up.
 async fn waiting(config: &SdkConfig, stack: &Deployed) -> Check {
     let Some(table) = stack.physical("Table") else {
         return Check::unknown(WAITING, "the stack has no table", "read the stack's resources");

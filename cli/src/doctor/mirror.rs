@@ -1,4 +1,4 @@
-//! The table and the mirror: whether they can be reached, and whether the mirror is current.
+//! The table and the mirror: whether they can be reached, and whether the mirror is up to date.
 
 use aws_config::SdkConfig;
 use pullsafe::timestamp::Timestamp;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::finding::Check;
 use super::stack::Deployed;
 
-/// The table, and what the mirror remembers in it.
+/// Looks at the table, and at what the mirror has stored in it.
 pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -> Vec<Check> {
     let Some(name) = stack.physical("Table") else {
         return vec![Check::wrong("table", "the stack has none", "deploy the template of this version")];
@@ -40,7 +40,8 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -
     vec![table, mirror]
 }
 
-/// Since when the image that has been behind longest is behind, against what the stack allows.
+/// Judges what the mirror remembers: its configuration, its pruning, and for how long the image that is furthest behind
+/// has been behind, against what the stack allows.
 fn current(item: &Value, stack: &Deployed, now: Timestamp) -> Check {
     let Some(memory) = item["doc"]["S"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
         return Check::wrong("mirror", "no run has ended yet", "read the mirror's log; its configuration may be wrong");

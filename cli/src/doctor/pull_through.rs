@@ -1,5 +1,5 @@
-//! Pull-through rules of the registry: whether a look of ours could pull through one, whether one writes where the
-//! mirror does, and whether the services that pull through one may bring in what is not cached yet.
+//! Pull-through rules of the registry: whether a look of pullsafe could cause a pull through one, whether one writes
+//! where the mirror does, and whether the services that pull through one may bring in what is not cached yet.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use super::stack::Deployed;
 const LOOKS: &str = "BatchGetImage below a pull-through prefix only looks";
 const IMPORTS: &str = "what pulls through the cache may import";
 const MIRROR: &str = "the mirror's prefix is its own";
-/// What a first pull through the cache takes, beside a pull.
-/// Source: Amazon ECR User Guide, "IAM permissions required to sync an upstream registry".
+/// The permissions that a first pull through the cache needs beside those of a pull. Source: Amazon ECR User Guide,
+/// "IAM permissions required to sync an upstream registry".
 const IMPORT: &str = "ecr:BatchImportUpstreamImage";
 const CREATE: &str = "ecr:CreateRepository";
 
-/// Whatever the rules call for.
+/// Checks everything that the rules affect.
 pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Check> {
     let ecr = aws_sdk_ecr::Client::new(config);
     let rules = ecr.describe_pull_through_cache_rules().send().await;
@@ -46,7 +46,7 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Check> {
     ]
 }
 
-/// Whoever may not import upstream images cannot cause an import by looking.
+/// Checks that the stack's roles may not import upstream images, so that their looks cannot cause an import.
 async fn own_looks(iam: &aws_sdk_iam::Client, stack: &Deployed, prefixes: &[String]) -> Check {
     let rules = format!("rules for {}", prefixes.join(", "));
     for role in ["RemediatorRole", "ImageGateRole", "GateWakerRole", "MirrorRole"] {
@@ -68,7 +68,7 @@ async fn own_looks(iam: &aws_sdk_iam::Client, stack: &Deployed, prefixes: &[Stri
     Check::right(LOOKS, format!("{rules}; no role of the stack may import by its own policies ({IMPORT})"))
 }
 
-/// Two that write to the same repositories undo each other.
+/// Checks that no rule writes to the mirror's repositories: the two would undo each other's work.
 fn own_prefix(stack: &Deployed, prefixes: &[String]) -> Check {
     let own = stack.parameter("MirrorPrefix");
     match prefixes.iter().find(|prefix| is_below(own, prefix) || is_below(prefix, own)) {
@@ -82,7 +82,7 @@ fn own_prefix(stack: &Deployed, prefixes: &[String]) -> Check {
     }
 }
 
-/// The services that were looked at whose execution role could not bring in an image that the cache does not hold.
+/// Finds services, among those looked at, whose execution role could not bring in an image that the cache lacks.
 async fn imports(
     config: &SdkConfig,
     iam: &aws_sdk_iam::Client,
@@ -105,7 +105,7 @@ async fn imports(
         };
         let arn = repository_arn(stack, repository);
         let mut actions = vec![IMPORT];
-        // What is there already need not be created.
+        // A repository that exists need not be created.
         match ecr
             .describe_repositories()
             .repository_names(repository)
@@ -144,7 +144,7 @@ async fn imports(
     Check::right(IMPORTS, format!("{right} of the services that were looked at pull through a rule"))
 }
 
-/// Repository and execution role of every image below a prefix, each with one service that pulls it.
+/// Returns repository and execution role of every image below a prefix, each with one service that pulls it.
 async fn pulled(
     config: &SdkConfig,
     stack: &Deployed,
@@ -189,7 +189,7 @@ async fn pulled(
     Ok(found)
 }
 
-/// Those of some actions that a role's own policies do not allow.
+/// Returns which of some actions a role's own policies do not allow.
 async fn allowed(
     iam: &aws_sdk_iam::Client,
     role: &str,
@@ -216,7 +216,7 @@ fn repository_arn(stack: &Deployed, repository: &str) -> String {
     format!("arn:{}:ecr:{}:{}:repository/{repository}", stack.partition, stack.region, stack.account)
 }
 
-/// Whether a repository, or a prefix, is a prefix or lies below it. `ROOT` is ECR's word for all of them.
+/// Whether a repository or prefix equals another prefix or is below it. `ROOT` is ECR's word for all of them.
 fn is_below(name: &str, prefix: &str) -> bool {
     prefix == "ROOT" || name == prefix || name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -1,4 +1,4 @@
-//! The queues: nothing may lie where nobody works it off, and what is worked off may not grow old.
+//! The queues: no message may stay in one that nobody processes, nor grow old in one that is processed.
 
 use aws_config::SdkConfig;
 use pullsafe::timestamp::Timestamp;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::finding::Check;
 use super::stack::Deployed;
 
-/// How old what is worked off may become, by the queue; the alarms of the template ring at the same.
+/// How old a message may become, by queue; the template's alarms have the same thresholds.
 const OLDEST_SECONDS: &[(&str, i64)] = &[
     ("WorkQueue", 1_800),
     ("MirrorQueue", 7_200),
@@ -17,7 +17,7 @@ const OLDEST_SECONDS: &[(&str, i64)] = &[
     ("ImageGateFailureQueue", 300),
 ];
 
-/// Every queue of the stack.
+/// Looks at every queue of the stack.
 pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -> Vec<Check> {
     let (queues, metrics) = (JsonApi::new(config, SQS), JsonApi::new(config, MONITORING));
     let mut findings = Vec::new();
@@ -79,7 +79,7 @@ fn worked_off(logical: &str, oldest: i64, depth: Result<Value, Failure>, age: Re
         }
     };
     let points = age["Datapoints"].as_array().into_iter().flatten();
-    // A queue in which nothing lies has no data.
+    // A queue without messages has no data points.
     let seconds = points.filter_map(|point| point["Maximum"].as_f64()).fold(0.0, f64::max) as i64;
     if seconds <= oldest {
         Check::right(about, format!("{depth} messages, the oldest {seconds} s old"))

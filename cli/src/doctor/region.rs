@@ -1,5 +1,5 @@
-//! Whether the services that the functions use are in the region. That the stack is deployed says it of those it has
-//! resources of; the others are asked by a call that only looks.
+//! Whether the region has the services that the functions use. The deployed stack proves it for each service of which
+//! it has a resource; each other service is asked by a call that only looks.
 
 use aws_config::SdkConfig;
 use pullsafe_aws::Failure;
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use super::finding::Check;
 use super::stack::Deployed;
 
-/// A service, a call that only looks, and what is not done where it is missing.
+/// A service, a call that only looks, and what is not done if the service is missing.
 struct Asked {
     api: Api,
     call: &'static str,
-    /// The target of the JSON protocols; without one the call is a form.
+    /// The target of the JSON protocols; without one, the call is a form of the query protocol.
     target: Option<&'static str>,
     body: Value,
     without: &'static str,
 }
 
-/// Every service that could be missing.
+/// Asks every service that could be missing.
 pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Check {
     let about = format!("services in {}", stack.region);
     let (mut missing, mut unknown, mut there) = (Vec::new(), Vec::new(), 0);
@@ -32,7 +32,7 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Check {
         let service = asked.call.split_once(':').map_or(asked.call, |(service, _)| service);
         match answer {
             Err(failure) if has_no_address(&failure) => missing.push(format!("{service} ({})", asked.without)),
-            // Whoever refuses is there.
+            // A service that refuses is there.
             Err(failure) if failure.code.is_none() || failure.is_transient() => unknown.push(failure.to_string()),
             Ok(()) | Err(_) => there += 1,
         }
@@ -104,7 +104,7 @@ fn asked(stack: &Deployed) -> Vec<Asked> {
     asked
 }
 
-/// A service that is not in a region has no name there.
+/// Whether a failure means that the region has no such service: then its host name does not resolve.
 fn has_no_address(failure: &Failure) -> bool {
     failure.code.is_none() && failure.message.as_deref().is_some_and(|text| text.contains("dns error"))
 }

@@ -1,8 +1,8 @@
-//! A resource of each action that the template's statements are meant for, to ask IAM about.
+//! Chooses, for each action, a resource that the template's statements are meant for, to ask IAM about.
 
 use super::stack::Deployed;
 
-/// The ARN to ask about an action of a role.
+/// Returns the ARN to ask about for an action of a role.
 pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
     let of = |service: &str, rest: &str| {
         format!("arn:{}:{service}:{}:{}:{rest}", stack.partition, stack.region, stack.account)
@@ -71,13 +71,13 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
     }
 }
 
-/// A service that the parameter lets be changed.
+/// A service that the parameter `ServicePattern` allows to be changed.
 fn service_of(stack: &Deployed) -> String {
     let service = sample(stack.parameter("ServicePattern"));
     if service.contains('/') { service } else { format!("{service}/doctor") }
 }
 
-/// Some text that a pattern with wildcards matches.
+/// A text that a pattern with wildcards matches.
 fn sample(pattern: &str) -> String {
     if pattern.is_empty() {
         "doctor".to_owned()

@@ -1,4 +1,4 @@
-//! What the roles may do, by IAM's own simulation: everything that the code declares, and, where the stack observes,
+//! What the roles may do, by IAM's own simulation: everything that the code declares, and, if the stack only observes,
 //! nothing that changes anything.
 //!
 //! A simulation knows the policies of the role, its boundary and the organization's, but not the policies of a
@@ -16,12 +16,12 @@ use super::finding::Check;
 use super::resource::arn_for;
 use super::stack::Deployed;
 
-/// A role of the template, and what its function declares.
+/// A role of the template, and the permissions that its function declares.
 pub(super) struct Role {
-    /// Its logical id without `Role`.
+    /// The role's logical id, without `Role`.
     pub(super) name: &'static str,
     permissions: &'static [Permission],
-    /// The leading key of a row of its own.
+    /// The leading key of one of its function's rows.
     row: &'static str,
 }
 
@@ -54,7 +54,7 @@ const ROLES: &[Role] = &[
     },
 ];
 
-/// Each role of the stack.
+/// Checks each role of the stack.
 pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Check> {
     let client = Client::new(config);
     let mut findings = Vec::new();
@@ -78,7 +78,7 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Check> {
     findings
 }
 
-/// Whether the stack's parameters ask for an action. `None` where it makes no difference.
+/// Whether the stack's parameters require an action to be allowed; `None` if either is fine.
 fn wanted(stack: &Deployed, role: &Role, permission: &Permission, action: &str) -> Option<bool> {
     let set = |name: &str| !stack.parameter(name).is_empty();
     let fills = stack.may_act() || set("MirrorConfigParameter");
@@ -111,7 +111,7 @@ fn wanted(stack: &Deployed, role: &Role, permission: &Permission, action: &str) 
     }
 }
 
-/// Every action with IAM's decision on it, one request for the actions on the same resource.
+/// Returns every action with IAM's decision on it; actions on the same resource share one request.
 async fn decisions(
     client: &Client,
     stack: &Deployed,
@@ -141,9 +141,9 @@ async fn decisions(
     Ok(decisions)
 }
 
-/// What the conditions of the template ask about a request, as the code makes it.
+/// The values that the template's conditions test, for a request as the code makes it.
 fn context(stack: &Deployed, role: &Role, resource: &str) -> Vec<ContextEntry> {
-    // The rows of this index have leading keys of their own.
+    // The rows of this index have their own leading keys.
     let row = if resource.ends_with("/due-index") { "incident#0" } else { role.row };
     let cluster = format!("arn:{}:ecs:{}:{}:cluster/doctor", stack.partition, stack.region, stack.account);
     let one = ContextKeyTypeEnum::String;

@@ -1,4 +1,4 @@
-//! The stack itself: what CloudFormation knows of it, and whether it is alone.
+//! The stack itself: what CloudFormation knows of it, and whether it is the only one.
 
 use std::collections::BTreeMap;
 
@@ -13,27 +13,24 @@ use super::finding::Check;
 /// A deployed stack.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Deployed {
-    /// Its name.
     pub(super) name: String,
-    /// `arn:<partition>`, of its own ARN.
+    /// The partition of the stack's ARN, such as `aws`.
     pub(super) partition: String,
-    /// Its account.
     pub(super) account: String,
-    /// Its region.
     pub(super) region: String,
-    /// Its parameters, by name.
+    /// The parameters, by name.
     pub(super) parameters: BTreeMap<String, String>,
-    /// Its resources: logical id, type, physical id.
+    /// The resources: logical id, type, physical id.
     pub(super) resources: Vec<(String, String, String)>,
 }
 
 impl Deployed {
-    /// A parameter, or nothing.
+    /// The value of a parameter; empty if the stack does not have it.
     pub(super) fn parameter(&self, name: &str) -> &str {
         self.parameters.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    /// Whether it, or a tag in it, may change anything.
+    /// Whether the stack, or a tag in it, permits changes.
     pub(super) fn may_act(&self) -> bool {
         may_act(|name| self.parameters.get(name).map(String::as_str))
     }
@@ -55,7 +52,7 @@ impl Deployed {
     }
 }
 
-/// Reads the stack, and says how it stands.
+/// Reads the stack, and checks its state.
 pub(super) async fn read(config: &SdkConfig, name: &str) -> Result<(Deployed, Vec<Check>), Failure> {
     let client = Client::new(config);
     let failed = |error| Failure::of("cloudformation:DescribeStacks", &error);
@@ -121,7 +118,7 @@ fn standing(stack: &Stack) -> Check {
     }
 }
 
-/// The other stacks of this template in the region.
+/// Returns the other stacks of this template in the region.
 async fn others(client: &Client, name: &str) -> Result<Vec<Deployed>, Failure> {
     let (mut found, mut token) = (Vec::new(), None);
     loop {
@@ -136,8 +133,8 @@ async fn others(client: &Client, name: &str) -> Result<Vec<Deployed>, Failure> {
     }
 }
 
-/// Two stacks hear the same events, and the older of two that may act on a service does; what both write to is the
-/// worse.
+/// Checks for other stacks. Two stacks hear the same events; if both may act on a service, the older one does. It is
+/// worse if both write to the same mirror.
 fn alone(own: &Deployed, others: &[Deployed]) -> Check {
     const ABOUT: &str = "other stacks";
     if others.is_empty() {

@@ -1,4 +1,4 @@
-//! A tool: a command of this program, and what an assistant may give to it.
+//! A tool: a command of this program, and the inputs that an assistant may give to it.
 
 use std::sync::Arc;
 
@@ -10,43 +10,40 @@ use crate::terminal::CommandResult;
 
 /// A command of this program, for an assistant.
 pub(super) struct AssistantTool {
-    /// Its name.
     pub(super) name: &'static str,
-    /// Its name for people.
+    /// The tool's name for people.
     pub(super) title: &'static str,
-    /// What it answers, and when it helps.
+    /// What the tool answers, and when it helps.
     pub(super) description: &'static str,
-    /// The command's arguments that are always given.
+    /// The arguments that the command always gets.
     pub(super) always: &'static [&'static str],
-    /// Whether it reads the stack's table.
+    /// Whether the command reads the stack's table.
     pub(super) reads_table: bool,
-    /// What may be given.
     pub(super) inputs: &'static [Input],
-    /// The command, with its arguments.
+    /// Runs the command with these arguments.
     pub(super) answer: fn(&[String]) -> Result<CommandResult, String>,
 }
 
-/// What may be given to a tool.
+/// An input of a tool.
 pub(super) struct Input {
-    /// Its name.
     pub(super) name: &'static str,
-    /// What it means.
+    /// What the input means.
     pub(super) description: &'static str,
-    /// The option that it becomes; without one it is a positional argument.
+    /// The option that the input becomes; without one, it is a positional argument.
     pub(super) option: Option<&'static str>,
-    /// What it looks like.
+    /// The form of its value.
     pub(super) kind: InputKind,
-    /// Whether the tool is nothing without it.
+    /// Whether the tool needs the input.
     pub(super) required: bool,
 }
 
-/// What an input looks like.
+/// The form of an input's value.
 pub(super) enum InputKind {
     /// A text.
     Text,
     /// Several texts.
     Texts,
-    /// A number from zero on.
+    /// An integer from zero on.
     Count,
     /// One of these words.
     Choice(&'static [&'static str]),
@@ -62,7 +59,7 @@ impl InputKind {
         }
     }
 
-    /// What was given, as words of a command line; nothing where it is of another kind.
+    /// Returns the value as words of a command line; `None` if it has another form.
     fn words(&self, given: &Value) -> Option<Vec<String>> {
         match self {
             Self::Text => Some(vec![given.as_str()?.to_owned()]),
@@ -83,7 +80,7 @@ impl InputKind {
 }
 
 impl AssistantTool {
-    /// The tool as the protocol describes it.
+    /// Describes the tool as the protocol requires.
     pub(super) fn described(&self) -> model::Tool {
         let properties: JsonObject =
             self.inputs.iter().map(|input| (input.name.to_owned(), described(input))).collect();
@@ -104,7 +101,7 @@ impl AssistantTool {
         tool
     }
 
-    /// The command's arguments. What is given can be no option: each value stands behind its option's name, or behind
+    /// Returns the command's arguments. An input can never become an option: each value follows its option's name, or
     /// `--`.
     pub(super) fn line(&self, given: &JsonObject, table: Option<&str>) -> Result<Vec<String>, String> {
         if let Some(stray) = given.keys().find(|name| self.inputs.iter().all(|input| input.name != name.as_str())) {

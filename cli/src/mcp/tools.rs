@@ -43,7 +43,6 @@ const OF: Input = Input {
     required: false,
 };
 
-/// The tools.
 pub(super) const TOOLS: &[AssistantTool] = &[
     AssistantTool {
         name: "diagnose",
@@ -184,14 +183,14 @@ pub(super) const TOOLS: &[AssistantTool] = &[
     },
 ];
 
-/// The arguments of a command, read as its command line would be.
+/// Parses the arguments of a command as its command line would be parsed.
 fn parsed<A: Args>(line: &[String]) -> Result<A, String> {
     let command = A::augment_args(Command::new("pullsafe").no_binary_name(false).disable_help_flag(true));
     let matches = command.try_get_matches_from(line).map_err(|error| error.to_string())?;
     A::from_arg_matches(&matches).map_err(|error| error.to_string())
 }
 
-/// Refuses what would read a file outside the folder in which the server was started, by whichever way its name takes.
+/// Refuses a path that leads to a file outside the folder in which the server was started, however it is written.
 fn below_here(target: &str) -> Result<(), String> {
     let Ok(path) = Path::new(target).canonicalize() else {
         return Ok(());

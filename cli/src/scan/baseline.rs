@@ -8,7 +8,7 @@ use pullsafe_scan::report::count;
 
 use super::Arguments;
 
-/// Takes what is known out of what was found, or writes down what there is; the error names the file.
+/// Drops known images from the findings, or writes the current ones as known; the error names the file.
 pub(super) fn apply(arguments: &Arguments, scanned: &mut Scanned) -> Result<(), String> {
     if let Some(file) = &arguments.write_baseline {
         let baseline = Baseline::of(&scanned.findings);

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{Arguments, ScanOutput, print, problems};
 
-/// 0 if nothing of Docker Hub is left, 1 otherwise.
+/// Exits with 0 if nothing of Docker Hub is left, 1 otherwise.
 pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &NewRegistry) -> io::Result<ExitCode> {
     problems(scanned);
     if let Some(file) = &arguments.compose_override {
@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &NewRegistry
     Ok(status(&plan.left))
 }
 
-/// Writes each file; one that cannot be written is reported with what stays in it.
+/// Writes each file. A file that cannot be written is reported, with what stays in it.
 fn write(plan: &mut Rewrite, disk: &Disk) {
     let mut failed = Vec::new();
     for (file, edits) in &plan.edits {
@@ -113,7 +113,7 @@ fn tell(left: &[Unmoved]) {
     }
 }
 
-/// What each CI system needs before it can pull from a private registry.
+/// Prints what each CI system needs before it can pull from a private registry.
 fn tell_logins(plan: &Rewrite, arguments: &Arguments) {
     let Some(registry) = &arguments.registry else { return };
     for step in logins(plan.moves.iter(), registry) {

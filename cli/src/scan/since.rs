@@ -1,7 +1,7 @@
 //! `--since`: only files that differ from a commit.
 //!
-//! git is asked for names and hashes alone. The scanned repository's own configuration can name programs; every way in
-//! which git would run one here is closed: no filter, no hook, no monitor, no pager, nothing fetched.
+//! git is asked only for names and hashes. The scanned repository's own configuration can name programs, so every way
+//! in which git would run one is closed: no filter, no hook, no monitor, no pager, no fetch.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -13,7 +13,7 @@ use pullsafe_find::walk::Scanned;
 
 use super::Arguments;
 
-/// Leaves what is in changed files; the error says what git said.
+/// Keeps only what is in changed files; the error has git's message.
 pub(super) fn apply(arguments: &Arguments, scanned: &mut Scanned) -> Result<(), String> {
     let Some(reference) = &arguments.since else {
         return Ok(());
@@ -45,7 +45,7 @@ pub(super) fn apply(arguments: &Arguments, scanned: &mut Scanned) -> Result<(), 
         .map(|finding| finding.file.as_str())
         .chain(scanned.problems.iter().map(|problem| problem.file.as_str()))
         .collect();
-    // git reads one name a line.
+    // git reads one name per line.
     let (names, odd): (Vec<&str>, Vec<&str>) =
         mentioned.into_iter().partition(|name| !name.contains('\n') && Path::new(name).is_file());
     let real: Vec<Option<PathBuf>> = names.iter().map(|name| Path::new(name).canonicalize().ok()).collect();
@@ -83,7 +83,7 @@ fn git(directory: &Path, arguments: &[&str], input: &str) -> Result<String, Stri
     let mut stdin = child.stdin.take();
     let written = std::thread::scope(|scope| {
         scope.spawn(move || {
-            // What git says of a broken pipe is in its answer.
+            // If the pipe breaks, git's answer says why.
             if let Some(stdin) = &mut stdin {
                 let _ = stdin.write_all(input.as_bytes());
             }

@@ -1,5 +1,6 @@
-//! What was found, for people, for programs, and at the lines of a pull request.
+//! Formats the findings: for people, for programs, and as annotations at the lines of a pull request.
 
+use pullsafe::count::count;
 use pullsafe::foreign;
 use pullsafe_inspect::{Certainty, InspectFinding};
 use pullsafe_scan::report::annotation;
@@ -17,7 +18,7 @@ fn word(finding: &InspectFinding) -> &'static str {
     }
 }
 
-/// What is certain first, then what is not, then what is not known.
+/// Sorts the findings: first what is certain, then what is not, then what is unknown.
 fn ordered(findings: &[InspectFinding]) -> Vec<&InspectFinding> {
     let mut ordered: Vec<&InspectFinding> = findings.iter().collect();
     ordered.sort_by_key(|finding| match finding.certainty {
@@ -32,8 +33,8 @@ pub(super) fn text(verified: &[Verified], left_out: Option<&str>) -> String {
     let mut text = String::new();
     let mut failing = 0;
     for one in verified {
-        let images = one.subject.needs.images.len();
-        text += &format!("{}: {images} image(s)\n", one.subject.name);
+        let images = count(one.subject.needs.images.len(), "image");
+        text += &format!("{}: {images}\n", one.subject.name);
         for finding in ordered(&one.findings) {
             failing += usize::from(finding.certainty == Certainty::Certain);
             text += &format!("  {:<10}{finding}{}\n", word(finding), at(one, finding));

@@ -1,25 +1,24 @@
-//! What CloudFormation fills in by itself: account, region and suffix, as they are where the credentials deploy. A
-//! synthesized CDK app names its own images by them.
+//! The values that CloudFormation fills in by itself: account, region and suffix, as they are where the credentials
+//! deploy. A synthesized CDK app uses them in the names of its own images.
 
 use pullsafe::reference::{Partition, Region};
 use pullsafe_aws::SdkConfig;
 use pullsafe_aws::json::{JsonApi, STS, element};
 use pullsafe_find::finding::{Finding, PlaceKind};
 
-/// The pseudo parameters, with their values.
 pub(super) struct Pseudo {
     values: Vec<(&'static str, String)>,
-    /// Why the account is not known.
+    /// Why the account is unknown.
     pub(super) why_not: Option<String>,
 }
 
-/// Whether an image is left to them, and to nothing else.
+/// Whether an image's name depends on the pseudo parameters of CloudFormation.
 pub(super) fn is_open(finding: &Finding) -> bool {
     finding.place == PlaceKind::CloudFormation && finding.parsed().is_none() && finding.reference.contains("${AWS::")
 }
 
 impl Pseudo {
-    /// Those of this account and region.
+    /// Makes the pseudo parameters of this account and region.
     pub(super) async fn of(config: &SdkConfig) -> Self {
         let region = config.region().map(ToString::to_string).unwrap_or_default();
         let partition = region.parse::<Region>().ok().map(|region| region.partition());
@@ -42,7 +41,7 @@ impl Pseudo {
         Self { values, why_not }
     }
 
-    /// A text with their values.
+    /// Replaces the pseudo parameters in a text by their values.
     pub(super) fn fill(&self, text: &str) -> String {
         self.values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
     }

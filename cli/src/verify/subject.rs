@@ -1,4 +1,4 @@
-//! What is verified: a task definition of a file or of ECS, or the images that other files name.
+//! The subjects of a verification: a task definition of a file or of ECS, or the images that other files name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,27 +17,26 @@ use super::Arguments;
 use super::pseudo::{self, Pseudo};
 use crate::service::{EcsClient, named};
 
-/// The largest file that is read as a task definition; ECS takes 64 KB.
+/// The largest file that is read as a task definition: 1 MiB; ECS takes 64 KB.
 const LARGEST: u64 = 1024 * 1024;
 
 /// One thing that is verified.
 pub(super) struct VerifiedThing {
-    /// As a person calls it.
+    /// Its name for a person.
     pub(super) name: String,
-    /// What it needs.
     pub(super) needs: Needs,
-    /// Where files name an image, by how it is written: file, line and column.
+    /// Where files name an image, by its name as written: file, line and column.
     pub(super) places: BTreeMap<String, Vec<(String, usize, usize)>>,
-    /// How many tasks it starts, where it says so.
+    /// How many tasks it starts, if it says so.
     pub(super) tasks: Option<u64>,
     /// What could not be looked at, and why.
     pub(super) left_out: Vec<String>,
 }
 
-/// Everything that the arguments name.
+/// Returns everything that the arguments name.
 ///
 /// # Errors
-/// One of them is nothing that can be verified, with the reason.
+/// An argument names nothing that can be verified, with the reason.
 pub(super) async fn all(
     arguments: &Arguments,
     config: Option<&SdkConfig>,
@@ -80,7 +79,7 @@ pub(super) async fn all(
     Ok(subjects)
 }
 
-/// The mirror's registry and prefix.
+/// Splits the mirror's registry and prefix.
 pub(super) fn mirror(text: &str) -> Result<MirrorLocation, String> {
     let (registry, prefix) = text.trim_end_matches('/').split_once('/').unwrap_or((text, ""));
     let mirror = MirrorLocation { registry: registry.to_owned(), prefix: prefix.to_owned() };
@@ -126,20 +125,20 @@ fn of_definition(
     }
 }
 
-/// The task definition that a file is, in the form of a request or of an answer; nothing where it is something else.
+/// Reads a file that is a task definition, in the form of a request or of an answer; `None` if it is something else.
 fn definition_of(path: &Path) -> Result<Option<TaskDefinition>, String> {
     let metadata = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
     if !metadata.is_file() || metadata.len() > LARGEST || path.extension().is_none_or(|extension| extension != "json") {
         return Ok(None);
     }
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    // What is no JSON is the scan's to say.
+    // A file that is not JSON is reported by the scan.
     let Ok(value) = serde_json::from_str::<Value>(&text) else {
         return Ok(None);
     };
     let inner = value.get("taskDefinition").filter(|inner| inner.is_object()).unwrap_or(&value);
     let is_definition = inner["containerDefinitions"].as_array().is_some_and(|containers| !containers.is_empty());
-    // One with placeholders of a pipeline is read by the scan, which knows them.
+    // A definition with a pipeline's placeholders is left to the scan, which knows them.
     let filled_in =
         |container: &Value| container["image"].as_str().is_some_and(|image| !image.contains(['$', '<', '{']));
     let whole = is_definition
@@ -151,7 +150,7 @@ fn definition_of(path: &Path) -> Result<Option<TaskDefinition>, String> {
     })
 }
 
-/// The images that files name, as far as the files say all of them, or CloudFormation fills it in.
+/// Collects the images that files name in full, or whose names CloudFormation completes.
 async fn of_files(
     paths: &[PathBuf],
     arguments: &Arguments,
@@ -198,7 +197,7 @@ async fn of_files(
     })
 }
 
-/// The image that is meant where CloudFormation fills in the rest, or why it is left out.
+/// Returns an image whose name CloudFormation completes, or why it is left out.
 fn filled(finding: &Found, pseudo: Option<&Pseudo>) -> (Option<Reference>, String) {
     if !pseudo::is_open(finding) || !finding.variables.is_empty() {
         return (

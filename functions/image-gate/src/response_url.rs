@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// The answer could not be delivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("CloudFormation's answer address took no answer in {tries} try(s): {why}")]
+#[error("CloudFormation's answer address took no answer, tried {tries} times: {why}")]
 pub struct UndeliveredResponse {
     tries: u32,
     why: String,

@@ -1,12 +1,12 @@
 //! Carries out the steps of a plan.
 //!
-//! Every step looks before it acts and says `already done` where it is, so that a plan can be repeated from its
-//! beginning after a crash at any point. A step that finds the world changed by somebody else does nothing: theirs
-//! stands. The mode is looked up right before each call that changes something, and a refusal is a result, not an
-//! error.
+//! Every step looks before it acts, and says so where it was done before. So a plan can be repeated from its beginning
+//! after a crash at any point. A step does nothing where somebody else has made a change meanwhile: theirs stands. The
+//! mode is looked up right before each call that changes something, and a refusal is a result, not an error.
 
 use crate::aws::ecs::Deploys;
 use pullsafe::arn::{ServiceId, family_and_revision};
+use pullsafe::count::counted;
 use pullsafe::lookup::{Lookup, Storage};
 use pullsafe::mirror_job::MirrorJob;
 use pullsafe::reference::{Reference, ecr_host};
@@ -41,15 +41,15 @@ pub enum Acted {
     Done,
     /// The plan was given up, and why.
     GivenUp(String),
-    /// The step at this index was refused.
+    /// AWS refused the step at this index.
     Refused(usize, Failure),
 }
 
 impl Remediator {
-    /// Carries out every step in order, as long as the mode is at least this one.
+    /// Carries out every step in order, as long as the mode is at least `least`.
     ///
     /// # Errors
-    /// A call failed in a way that passes; the plan is to be repeated.
+    /// A call failed for a passing reason; the plan is to be repeated.
     pub(crate) async fn act(&self, plan: &Plan, least: Mode) -> Result<Acted, Failure> {
         for (at, step) in plan.steps.iter().enumerate() {
             let what = step.describe();
@@ -69,8 +69,8 @@ impl Remediator {
         Ok(Acted::Done)
     }
 
-    /// The service right before a call that changes it; `Err` if nothing may be changed any more, or a hook has stopped
-    /// a deployment.
+    /// Looks at the service right before a call that changes it. `Err` if nothing may be changed any more, or a hook
+    /// has stopped a deployment.
     async fn writable(&self, id: &ServiceId, least: Mode) -> Result<Result<Service, StepOutcome>, Failure> {
         let permitted = self.permitted(id, least).await?;
         Ok(permitted.and_then(|service| match not_held(&service) {
@@ -79,8 +79,8 @@ impl Remediator {
         }))
     }
 
-    /// The service right before anything about it is changed; `Err` if nothing may be changed any more: what a person
-    /// has said yes to takes at least the mode ask, and anything else the mode act.
+    /// Looks at the service right before anything about it is changed. `Err` if nothing may be changed any more.
+    /// `least` is the mode that is needed: ask for what a person has said yes to, act for anything else.
     pub(crate) async fn permitted(&self, id: &ServiceId, least: Mode) -> Result<Result<Service, StepOutcome>, Failure> {
         let (service, leave) = tokio::join!(self.ecs.service(id), self.ask_for_leave(id));
         let Some(service) = service? else {
@@ -193,7 +193,7 @@ impl Remediator {
             }
             // The last look before a pause: a task may have come up since the plan was made.
             Ok(service) if to == 0 && service.running > 0 => {
-                Ok(StepOutcome::Abandon(format!("{} task(s) run now", service.running)))
+                Ok(StepOutcome::Abandon(counted(service.running, "task", "runs now", "run now")))
             }
             Ok(_) => self
                 .ecs
@@ -275,8 +275,8 @@ impl Remediator {
         }
     }
 
-    /// Withdraws a clone that no service is to use. Where AWS refuses that too, it is litter and not the news: the end
-    /// of a sentence says so.
+    /// Withdraws a clone that no service is to use. If AWS refuses that too, the clone is left, which does no harm: the
+    /// text that is returned says so, as the end of a sentence.
     async fn withdraw(&self, clone: &TaskDefinition) -> Result<String, Failure> {
         match self.ecs.deregister(clone.arn()).await {
             Ok(()) => Ok(String::new()),
@@ -292,8 +292,8 @@ impl Remediator {
         }
     }
 
-    /// The clone that an earlier try has registered: newer than what it was cloned from, marked so, and equal to the
-    /// request.
+    /// Finds the clone that an earlier try has registered: newer than the original, tagged as its clone, and equal to
+    /// the request.
     async fn clone_made_before(&self, from: &str, request: &Value) -> Result<Option<TaskDefinition>, Failure> {
         let Some((family, revision)) = family_and_revision(from) else {
             return Ok(None);

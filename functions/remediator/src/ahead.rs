@@ -16,7 +16,7 @@ use remediator_decide::limit::is_cured;
 use remediator_decide::remedy;
 
 impl Remediator {
-    /// A deployment began, and no incident is open: make sure that the mirror has what it will pull.
+    /// Handles a deployment that began while no incident is open: makes sure that the mirror has what it will pull.
     pub(crate) async fn deployment_started(
         &self,
         changed: &ServiceChanged,
@@ -37,7 +37,7 @@ impl Remediator {
         if known.prepared.as_deref() == Some(&definition) {
             return Ok(Tally::ignored("this task definition was looked at before".to_owned()));
         }
-        // It is looked at where it waits, and there with all else.
+        // Such a deployment is looked at while it waits at the hook (`door.rs`).
         if self.settings.answer_hooks && service.found().is_some_and(|service| service.has_hooks) {
             return Ok(Tally::ignored("the service's deployments wait at a hook, where they are looked at".to_owned()));
         }
@@ -54,8 +54,8 @@ impl Remediator {
         self.go_ahead(&changed.service, ahead, by).await
     }
 
-    /// Does and tells what is to be done about a deployment's images of Docker Hub, once for each task definition as
-    /// its deployment begins, and once more where the end of the limit is foretold later.
+    /// Does what is to be done about a deployment's images of Docker Hub, and tells people: once for each task
+    /// definition as its deployment begins, and once more where the end of the limit is foretold later.
     pub(crate) async fn go_ahead(
         &self,
         id: &ServiceId,
@@ -73,7 +73,7 @@ impl Remediator {
         if why == AheadReason::Foretold && is_cured(&lease.record) {
             return lease.give_back(&self.table, "its incident is being cured").await;
         }
-        // Nobody is asked ahead of a failure; but the mirror is filled also where a question would come later.
+        // Nobody is asked ahead of a failure, but the mirror is filled in mode ask too.
         let does = mode == Mode::Act || mode == Mode::Ask && plan.remedy.fills_the_mirror();
         let acted = if does { self.act(plan, Mode::Act).await? } else { Acted::Done };
         *why.done(&mut lease.record) = Some(definition.to_owned());
@@ -86,7 +86,7 @@ impl Remediator {
                 String::new()
             }
             Acted::GivenUp(why) => why,
-            // Told once per task definition: the next deployment of another one is the change that tries again.
+            // A refusal is told once per task definition. The next deployment of another one tries again.
             Acted::Refused(at, failure) => {
                 let refusal = self.refused(plan, at, &failure, 2, by.now).await?;
                 lease.record.outbox.push(told(Prepared::Refused(&refusal)));
@@ -104,11 +104,10 @@ impl Remediator {
 pub(crate) struct GoAhead<'a> {
     /// The task definition that is deployed.
     pub(crate) definition: &'a str,
-    /// What is to be done.
     pub(crate) plan: &'a Plan,
-    /// What may be done.
+    /// What pullsafe may do.
     pub(crate) mode: Mode,
-    /// What called for it.
+    /// Why it is done now.
     pub(crate) why: AheadReason,
 }
 
@@ -122,7 +121,7 @@ pub(crate) enum AheadReason {
 }
 
 impl AheadReason {
-    /// The task definition for which this was done last.
+    /// The place in the record for the task definition for which this was done last.
     const fn done(self, record: &mut Record) -> &mut Option<String> {
         match self {
             Self::Begins => &mut record.prepared,

@@ -1,13 +1,14 @@
 //! Answers to questions: somebody who may invoke the function says yes or no.
 //!
 //! 1. **Who?** STS says, where the answer is signed; otherwise it is somebody who may invoke the function.
-//! 2. **Which question?** Its code leads to its subject by a row, and there it is looked up under the lease.
-//! 3. **Look again.** A yes is a reason to look, as an event is: every guard is asked anew. Only if the plan that this
-//!    leads to does the same as the one that was shown is it carried out; otherwise a new question takes its place.
-//! 4. **Store, act, tell**, as always: a yes is in the table before the first step, so that whoever dies is followed by
-//!    whoever carries on.
+//! 2. **Which question?** A row leads from its code to its subject, and there the question is looked up under the
+//!    lease.
+//! 3. **Look again.** A yes is a reason to look, as an event is: every guard is asked anew. The plan that this leads to
+//!    is carried out only if it does the same as the one that was shown; otherwise a new question takes its place.
+//! 4. **Store, act, tell**, as always: a yes is in the table before the first step, so that another invocation carries
+//!    on if this one dies.
 //!
-//! One yes is one act at most: the question is over with it, and whoever answers later hears what became of it.
+//! One yes is one act at most. It ends the question, and whoever answers later is told how it ended.
 
 use futures_util::stream::{self, StreamExt as _};
 use pullsafe_aws::Failure;
@@ -30,9 +31,9 @@ use super::lease::Invocation;
 use super::recent::Recent;
 use super::work::Judgement;
 
-/// Answers that are worked off side by side: as many as ECS bears of looks that move a service.
+/// How many answers are handled side by side: as many looks that move a service as ECS's rate limits allow.
 const AT_ONCE: usize = 4;
-/// Rows that are read side by side for a list.
+/// How many rows are read side by side for a list.
 const READS: usize = 16;
 
 /// What became of an answer.
@@ -46,13 +47,13 @@ pub(crate) struct Heard {
     said: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
-    /// The question that is to be answered instead.
+    /// The code of the question that is to be answered instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     question: Option<String>,
 }
 
 impl Remediator {
-    /// Hears what somebody says who invokes the function, and answers.
+    /// Handles what somebody who invokes the function says, and answers.
     pub(crate) async fn hear(&self, said: Result<Spoken, String>, owner: &str) -> Value {
         match said {
             Err(problem) => json!({ "error": problem }),
@@ -80,7 +81,7 @@ impl Remediator {
                     not be asked ({why})") });
             }
         };
-        // Nothing goes by what was read for somebody else a moment ago.
+        // Nothing here uses what was read for somebody else a moment ago.
         let within = Self {
             looks_end: Some(Instant::now() + LOOKS),
             clusters: Recent::default(),
@@ -114,7 +115,7 @@ impl Remediator {
             subject: subject.map(ToString::to_string),
             question: None,
         };
-        // The same words for a code that never was and for one that is forgotten.
+        // A code that never existed and one that is forgotten get the same words.
         let unknown = || heard("unknown", "there is no question with this code, or it is long over".to_owned(), None);
         let subjects = self.table.waiters(&[name_of(code)]).await?;
         let [subject] = subjects.as_slice() else {
@@ -131,7 +132,7 @@ impl Remediator {
         let act = before.open.as_ref().and_then(|incident| incident.act.as_ref());
         let is_of_this = |question: &&Question| question.code == code;
         let waits = act.and_then(Act::open_question).filter(is_of_this).cloned();
-        // The look at its end may have come before the answer.
+        // The look that ends an expired question may have come before the answer.
         let expired = act
             .filter(|act| act.state == ActState::Expired && verdict == YesOrNo::Yes)
             .and_then(|act| act.question.as_ref());
@@ -151,7 +152,7 @@ impl Remediator {
         let is_late = now >= question.expires_at;
         if is_late {
             lease.record.end_question(now, Became::Expired);
-            // A look asks anew what is still to be asked.
+            // The look below asks anew if something is still to be asked.
             if let Some(incident) = &mut lease.record.open {
                 incident.act = None;
             }
@@ -198,7 +199,7 @@ impl Remediator {
         Ok(Heard { question: anew, ..heard(outcome, said, Some(subject)) })
     }
 
-    /// The questions that wait for an answer; with a code, those of the same cause at the same registry.
+    /// The questions that wait for an answer; with a code in `like`, only those of the same cause at the same registry.
     async fn list(&self, like: Option<&str>, owner: &str) -> Result<Vec<Value>, Failure> {
         let now = (self.clock)();
         let subjects = self.table.open_subjects().await?;
@@ -224,7 +225,7 @@ impl Remediator {
     }
 }
 
-/// How a question ended that is over; nothing where it is not remembered.
+/// How a question ended; `None` where it is not remembered.
 fn how_it_ended(record: &Record, code: &str) -> Option<String> {
     let past = record.past_question(code)?;
     let act = record.open.as_ref().and_then(|incident| incident.act.as_ref());
@@ -242,7 +243,7 @@ fn how_it_ended(record: &Record, code: &str) -> Option<String> {
     Some(format!("It was answered before, at {}: {}{state}", past.at, past.became))
 }
 
-/// Why nothing was done: what was declined at the look just now, or what the look came to.
+/// Why nothing was done: the remedies that this look declined, or else what the look came to.
 fn why_not(record: &Record, why: &str) -> String {
     let declined = record.open.iter().flat_map(|incident| &incident.declined);
     let reasons: Vec<String> =

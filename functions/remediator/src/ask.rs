@@ -1,5 +1,5 @@
-//! Mode `ask`: a plan is stored as a question, and carried out once a person has said yes and it still is what would be
-//! done.
+//! Mode `ask`: a plan is stored as a question. It is carried out once a person has said yes, if it still is what would
+//! be done.
 
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::timestamp::Timestamp;
@@ -14,13 +14,14 @@ use pullsafe_incident::record::Record;
 use super::work::Judgement;
 use super::{Remediator, Tally};
 
-/// For how long a stored yes counts that nobody could carry out: whoever died is followed within minutes.
+/// How many seconds a stored yes counts before it is carried out: if the process dies, another one follows within
+/// minutes.
 const YES_SECONDS: i64 = 15 * 60;
 
 impl Remediator {
-    /// What a look leads to where a person is asked first: the plan itself, if it is the one that somebody has said yes
-    /// to; otherwise a question, unless the same is asked already. `shown` is what the message says of the look: what
-    /// holds, and the counts.
+    /// Finds what a look leads to where a person is asked first: the plan itself, if somebody has said yes to it;
+    /// otherwise a question, unless the same is asked already. `shown` is what the message says of the look: what
+    /// holds, and the counts (desired and running).
     #[expect(clippy::too_many_arguments, reason = "what it is about, what would be done and why, and when")]
     pub(crate) fn ask_first(
         &self,
@@ -92,7 +93,7 @@ impl Remediator {
         rest("asked", "a person is asked first", &plan)
     }
 
-    /// The ARN of this function, which lies where its topic does; empty where it runs outside Lambda.
+    /// The ARN of this function, which has the account and region of its topic; empty where it runs outside Lambda.
     fn function_arn(&self) -> String {
         let name = &self.settings.function;
         match Arn::parse(&self.settings.topic_arn).filter(|_| !name.is_empty()) {

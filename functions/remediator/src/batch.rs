@@ -1,4 +1,4 @@
-//! An invocation: one event, or a batch of the queue's messages, each of which ends by itself.
+//! An invocation: one event, or a batch of the queue's messages, each with a result of its own.
 
 use pullsafe_aws::Failure;
 use pullsafe_aws::telemetry::trace_event;
@@ -10,18 +10,19 @@ use serde_json::{Value, json};
 
 use super::Remediator;
 
-/// How long an event waits in the queue while another invocation holds its subject's lease: longer each time, up to
-/// that of a lease.
+/// How long an event waits in the queue, in seconds, while another invocation holds its subject's lease: longer each
+/// time, up to the time of a lease.
 const DEFER_SECONDS: [i32; 5] = [20, 40, 60, 80, 100];
-/// How long it waits where AWS asks for patience. The last goes on: an hour without DynamoDB is a handful of tries.
+/// How long an event waits, in seconds, where AWS throttles or is unavailable. The last value repeats: an hour without
+/// DynamoDB is a handful of tries.
 const PATIENCE_SECONDS: [i32; 4] = [60, 120, 300, 600];
-/// The queue's `maxReceiveCount` is 20 (template.yaml): a message that is received once more after this is given up.
+/// The queue's `maxReceiveCount` is 20 (template.yaml): after this many receives, the next one is the last.
 const LAST_RECEIVE_BUT_ONE: u32 = 19;
 
 impl Remediator {
     /// Handles one invocation. `invocation` identifies it and is the same when Lambda tries it again.
     ///
-    /// A batch of the queue is answered with the messages that failed; they come again by themselves.
+    /// For a batch of the queue, the answer lists the messages that failed; the queue delivers these again.
     ///
     /// # Errors
     /// A call to AWS failed in a way that trying again can mend. Lambda tries again, then puts the event into the
@@ -41,7 +42,7 @@ impl Remediator {
         let mut failed = Vec::new();
         for record in records {
             let result = match &record.body {
-                // A sweep comes here only when it has failed, and by now another one has done what it would have done.
+                // A sweep gets into the queue only after it has failed. By now a later sweep has done its work.
                 Ok(body) if matches!(event::parse(body, (self.clock)()), Event::Sweep) => Ok(MessageFate::Whole),
                 Ok(body) => match self.one(body, &format!("{invocation}/{}", record.message_id)).await {
                     Ok(tally) if tally.is_deferred() => self.put_off(&record, body, &DEFER_SECONDS).await,
@@ -76,11 +77,11 @@ impl Remediator {
         Ok(json!({ "batchItemFailures": failed }))
     }
 
-    /// Lets a message come again after a while: its subject is being worked on, or AWS asks for patience.
+    /// Has a message delivered again after a while: its subject is being worked on, or AWS throttles or is unavailable.
     ///
-    /// It is hidden, not sent again: Lambda ends a chain of messages that a function sends to itself after 16. Only
-    /// where it has come so often that the next time would be its last before the dead-letter queue, a copy with a
-    /// count of its own takes its place, for nothing is wrong with it.
+    /// The message is hidden, not sent again, because Lambda ends a chain of messages that a function sends to itself
+    /// after 16. Only if the next receive would be the last before the dead-letter queue, a copy with a new receive
+    /// count replaces it: nothing is wrong with the message.
     async fn put_off(&self, record: &QueueRecord, body: &Value, pauses: &[i32]) -> Result<MessageFate, Failure> {
         if record.receives < LAST_RECEIVE_BUT_ONE && !record.receipt_handle.is_empty() {
             return self.hide(record, pauses).await;
@@ -91,8 +92,8 @@ impl Remediator {
         Ok(MessageFate::Whole)
     }
 
-    /// Lets a message come again after a while, until the queue gives it up: with what lasts it is in the dead letters
-    /// within the hour.
+    /// Has a message delivered again after a while, until the queue gives it up. A message that fails every time is in
+    /// the dead-letter queue within the hour.
     async fn hide(&self, record: &QueueRecord, pauses: &[i32]) -> Result<MessageFate, Failure> {
         if !record.receipt_handle.is_empty() {
             let seconds = pause(pauses, &record.message_id, record.receives);
@@ -102,8 +103,8 @@ impl Remediator {
     }
 }
 
-/// The pause after so many receives, up to a quarter longer, so that those who were put off together do not come
-/// together.
+/// The pause in seconds after this many receives. It is up to a quarter longer than listed, so that messages that were
+/// put off together do not come back together.
 fn pause(pauses: &[i32], message: &str, receives: u32) -> i32 {
     let place = usize::try_from(receives.max(1) - 1).unwrap_or(usize::MAX);
     let seconds = pauses.get(place).or(pauses.last()).copied().unwrap_or(0);
@@ -112,7 +113,7 @@ fn pause(pauses: &[i32], message: &str, receives: u32) -> i32 {
 
 /// What becomes of a message.
 enum MessageFate {
-    /// It is done with, and deleted.
+    /// It was handled, and is deleted.
     Whole,
     /// It stays in the queue, hidden for a while.
     ComesAgain,

@@ -117,7 +117,7 @@ impl Remediator {
         diagnosis
     }
 
-    /// Looks where the base images could come from instead.
+    /// Looks up where the base images could be pulled from instead.
     async fn copies(&self, diagnosis: &Diagnosis) -> Vec<(BaseImage, DockerHubImage)> {
         let wanted = if diagnosis.build.is_some() {
             build_remedy::hub_images(diagnosis)
@@ -142,8 +142,8 @@ impl Remediator {
         facts.map_or_else(Offer::default, |facts| build_remedy::offer(project, facts, images, &self.settings, asking))
     }
 
-    /// What to write instead, and asks the mirror for what it lacks. It may be asked twice for the same: the second
-    /// copy finds nothing to do. Where AWS refuses that, the offer says what is missing.
+    /// Finds the lines to write instead, and asks the mirror for what it lacks. Asking twice for the same image does no
+    /// harm: the second copy finds nothing to do. Where AWS refuses the request, the offer says what is missing.
     async fn offer_and_ask(
         &self,
         project: &Subject,
@@ -198,8 +198,8 @@ impl Remediator {
         Ok(())
     }
 
-    /// The mirror has copied something that a failed build waits for: once it has everything, the lines are verified
-    /// and told.
+    /// Looks at the copies that a failed build waits for. Once the mirror has everything, the lines are verified and
+    /// told.
     pub(crate) async fn look_at_copies(&self, project: &Subject, record: &mut Record, now: Timestamp) {
         let waits = record.open.as_ref().and_then(|incident| incident.waiting.as_ref());
         if !waits.is_some_and(|waiting| matches!(waiting.cause, WaitingFor::Mirror(_))) {
@@ -231,7 +231,7 @@ enum MirrorRequested {
     Nothing,
     /// It was asked for these.
     For(Vec<Reference>),
-    /// AWS refused.
+    /// AWS refused the request.
     Refused(Box<StepRefusal>),
 }
 

@@ -18,7 +18,7 @@ impl Remediator {
         match changed.change {
             ServiceChange::DeploymentStarted if !open => self.deployment_started(&changed, &known, by).await,
             ServiceChange::Unplaceable => self.cannot_launch(&changed, by).await,
-            // Repeated as long as its tasks fail, which is what the incident is about.
+            // ECS repeats this event as long as the tasks fail, which the incident says already.
             ServiceChange::Impaired if known.open.as_ref().is_some_and(|incident| was_decided(incident, by.now)) => {
                 Ok(Tally::ignored(format!("that the tasks of {subject} fail is known")))
             }
@@ -54,7 +54,7 @@ impl Remediator {
         let Some(mut lease) = self.lease(&subject, by).await? else {
             return Ok(Tally::deferred());
         };
-        // It is remembered as a task is: once, however often it is repeated.
+        // The event is remembered as a task is: once, however often it is repeated.
         let version = changed.at.seconds().unsigned_abs();
         let task = StoppedTask {
             task_arn: changed.name.clone(),

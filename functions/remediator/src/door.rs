@@ -1,11 +1,13 @@
 //! The door: a deployment waits at its hook before its first task, and is answered.
 //!
 //! 1. **Is it ours?** ECS says which hook it is, whether it still waits, and until when (`decide/door.rs`).
-//! 2. **Look** at the revision that it is to run, everything side by side and within the time for one event.
-//! 3. **Decide.** Where nothing speaks against it, it goes on: one call, and nothing is written.
+//! 2. **Look** at the revision that the deployment is to run: everything side by side, and within the time for one
+//!    event.
+//! 3. **Decide.** Where nothing speaks against the deployment, it goes on: one call, and nothing is written.
 //! 4. **Wait** in a row, not in a running function: for a push, for the mirror's copy. Their events, or the sweep, lead
 //!    back to 1.
-//! 5. **Answer and tell.** A rollback is stored before it is said, so that it is told once, whoever dies in between.
+//! 5. **Answer and tell.** A rollback is stored before the hook is answered, so that it is told once even if the
+//!    process dies in between.
 //!
 //! Whatever fails here, ECS lets the deployment go on when the hook's own time is over.
 
@@ -39,14 +41,14 @@ struct DoorFindings {
     findings: Vec<InspectFinding>,
     /// The images that lie in ECR's archive.
     archived: Vec<Reference>,
-    /// What would be done about its images of Docker Hub, where something would.
+    /// The plan for its images of Docker Hub, where something is to be done about them.
     ahead: Option<Plan>,
     replaces: bool,
 }
 
 /// What a look at the door came to.
 enum Looked {
-    /// Everything that a decision goes by.
+    /// Everything that a decision is based on.
     Whole(Box<DoorFindings>),
     /// pullsafe is off here, or it is not known what is deployed.
     Nothing,
@@ -74,7 +76,7 @@ impl DoorFindings {
 }
 
 impl Remediator {
-    /// A deployment waits at a hook, or is looked at again while it does.
+    /// Handles a deployment that waits at a hook, when the wait begins and at each later look.
     pub(crate) async fn hook_waits(&self, waits: &HookWaits, by: Invocation<'_>) -> Result<Tally, Failure> {
         if !self.settings.answer_hooks {
             return Ok(Tally::ignored("this stack answers no hooks".to_owned()));
@@ -88,7 +90,8 @@ impl Remediator {
         let expires_at = match self.standing(waits).await? {
             HookOwnership::Ours(expires_at) => expires_at,
             HookOwnership::NotOurs(why) => {
-                // What was ours may be so no longer: then it holds nothing up here.
+                // A hook that was pullsafe's may not be any more: then the record forgets it, and it holds up nothing
+                // here.
                 if known.is_some() {
                     self.forget(&subject, waits, by).await?;
                 }
@@ -99,7 +102,7 @@ impl Remediator {
                 None => return Ok(Tally::ignored(format!("the hook does not wait: {how}"))),
             },
         };
-        // What was decided before a process died is done.
+        // A verdict that was stored before a process died is carried out.
         if let Some(AtDoor { verdict: Some(verdict), .. }) = &known {
             return self.answer_and_tell(&subject, waits, verdict.clone(), by).await;
         }
@@ -156,7 +159,7 @@ impl Remediator {
         }
     }
 
-    /// Everything that a decision goes by.
+    /// Looks up everything that a decision is based on.
     async fn look_at_door(&self, waits: &HookWaits) -> Result<Looked, Failure> {
         let Some(deployment) = self.deployment(waits).await? else {
             return Ok(Looked::Nothing);
@@ -170,7 +173,7 @@ impl Remediator {
         };
         let (revision, service, leave) =
             tokio::join!(revision, self.look_at_service(&waits.service), self.look_for_leave(&waits.service));
-        // Where it is not known what the service is, nothing is changed.
+        // Where the service is not known, nothing is changed.
         let mode = service.found().map_or(Mode::Observe, |service| self.mode(Some(service), &leave));
         if let Some(why) = service.found().and_then(|service| self.yields(service, &leave).ok().flatten()) {
             return Ok(Looked::Another(why));
@@ -215,7 +218,7 @@ impl Remediator {
         }
     }
 
-    /// Lets a deployment go on against which nothing speaks; and moves its service at once, where that is the policy.
+    /// Lets a deployment go on that nothing speaks against, and moves its service at once where that is the policy.
     async fn lets_go_on(
         &self,
         subject: &Subject,
@@ -247,7 +250,7 @@ impl Remediator {
         Ok(Tally::worked("went-on", "nothing speaks against the deployment", None))
     }
 
-    /// Lets a deployment wait: who waits for what is listed before the mirror is asked, for a copy can come at once.
+    /// Lets a deployment wait. What it waits for is stored before the mirror is asked, because a copy can come at once.
     async fn lets_wait(
         &self,
         subject: &Subject,
@@ -283,13 +286,13 @@ impl Remediator {
                 Ok(outcome) => tracing::info!(?outcome, "{subject}: {image} in the archive: {outcome:?}"),
             }
         }
-        // Whoever dies before this asks again, which changes nothing.
+        // If the process dies before this, the next one asks again, which changes nothing.
         lease.record.door = Some(door);
         lease.save(&self.table, Next::Soon).await?;
         Ok(Tally::worked("waits", waiting, None))
     }
 
-    /// Says it, and tells it. What is about to be said is stored before.
+    /// Answers the hook, and tells people. The verdict is stored before.
     async fn answer_and_tell(
         &self,
         subject: &Subject,
@@ -310,7 +313,7 @@ impl Remediator {
             verdict: Some(verdict.clone()),
         });
         lease.keep(&self.table, Next::Soon).await?;
-        // What was decided, by whomever and whenever, is rolled back only if that may be done now.
+        // Whoever decided on a rollback, and whenever: it is done only if it is permitted now.
         let mut answer = match verdict.outcome {
             DoorOutcome::RolledBack => HookReply::RollBack,
             DoorOutcome::GoesOn(_) | DoorOutcome::NotAnswered(_) | DoorOutcome::TooLate(_) => HookReply::GoOn,
@@ -330,7 +333,7 @@ impl Remediator {
         self.close_door(lease, verdict).await
     }
 
-    /// A hook that was waited at, or was about to be answered, does not wait any more.
+    /// Handles a known hook that does not wait any more: settles its verdict, or forgets the hook where there is none.
     async fn is_over(
         &self,
         subject: &Subject,
@@ -386,7 +389,7 @@ impl Remediator {
     }
 
     async fn forget(&self, subject: &Subject, waits: &HookWaits, by: Invocation<'_>) -> Result<(), Failure> {
-        // Whoever has the lease now finds the hook over by itself.
+        // Whoever has the lease now finds by itself that the hook is over.
         let Some(mut lease) = self.lease(subject, by).await? else {
             return Ok(());
         };
@@ -396,7 +399,8 @@ impl Remediator {
         lease.save(&self.table, Next::Soon).await
     }
 
-    /// Answers a hook. That it does not wait any more is found out by looking, for the refusal's words are not known.
+    /// Answers a hook. After a refusal, a look finds out whether the hook still waits, because the refusal's words are
+    /// not known.
     async fn say(&self, waits: &HookWaits, answer: HookReply) -> Result<Result<HookAnswered, Failure>, Failure> {
         match self.ecs.deployments().answer(waits, answer).await {
             Ok(()) => Ok(Ok(HookAnswered::Now)),

@@ -1,9 +1,8 @@
 //! A drill: a made-up stop goes the way of a real one, up to the point where something would be done.
 //!
-//! What it may use is [`Harmless`]: looks, and one message that says drill. There is no way from there to whatever
-//! changes a service, an incident or a queue, so that neither a mode nor a forged request makes a drill do more. Drills
-//! share one allowance of messages, so that many of them are few messages; what is over it is answered, and told to
-//! nobody.
+//! A drill uses only [`Harmless`]: looks, and one message that says that it is a drill. Nothing there changes a
+//! service, an incident or a queue, so that neither a mode nor a forged request makes a drill do more. All drills share
+//! one allowance of messages; a drill beyond it is answered, but told to nobody.
 
 mod harmless;
 
@@ -26,8 +25,8 @@ use remediator_decide::remedy::{self, Situation};
 pub(crate) use harmless::Harmless;
 use harmless::Told;
 
-/// Plays a drill for a service. It always ends with an answer: what failed is in it. `owner` is what asks, and the same
-/// where that is tried again.
+/// Plays a drill for a service. It always ends with an answer, which also says what failed. `owner` identifies the
+/// request, and is the same when that is tried again.
 pub(crate) async fn play(world: &Harmless<'_>, id: &ServiceId, owner: &str, now: Timestamp) -> Tally {
     let begun = Instant::now();
     let subject = Subject::Service(id.clone()).to_string();
@@ -48,7 +47,7 @@ pub(crate) async fn play(world: &Harmless<'_>, id: &ServiceId, owner: &str, now:
         }
     };
     let task = made_up_stop(id, &definition, now);
-    // A record of its own, which is stored nowhere.
+    // The drill's own record, which is stored nowhere.
     let mut record = Record::default();
     record.add_failure(&subject, &task, diagnose(&task, &Default::default()), now);
     let Some(incident) = record.open else {
@@ -89,7 +88,7 @@ fn ended(why: String) -> Tally {
     Tally::worked("drill", why, None)
 }
 
-/// What whoever asked for the drill is shown.
+/// What the person who asked for the drill is shown.
 fn shown(text: &str, title: &str, told: &Told, looked: Duration, whole: Duration) -> Value {
     json!({
         "title": title, "text": text, "people": told.people, "programs": told.programs,

@@ -1,4 +1,5 @@
-//! Looks that nobody has to call for: what is due, what has just arrived, and what a person wants tried again.
+//! Looks that no failure calls for: at what is due, at what waits for an image that has just arrived, and at what a
+//! person wants tried again.
 
 use crate::flow::has_unfinished;
 use crate::lease::Invocation;
@@ -11,22 +12,22 @@ use pullsafe_events::Subject;
 use pullsafe_incident::store::{DueRow, Next};
 use serde_json::{Value, json};
 
-/// How often the sweep runs (template.yaml), and how many it claims side by side.
+/// How often the sweep runs (template.yaml), and how many rows it claims side by side.
 const SWEEP_SECONDS: i64 = 60;
 const CLAIMS: usize = 16;
-/// How many looks are begun in a second where many are to be made at once. ECS describes services, clusters and task
-/// definitions 20 times a second and updates services 5 times; a look that moves its service describes each up to five
-/// times.
+/// How many looks begin in a second where many are due at once. ECS allows 20 calls a second to describe services, as
+/// many for clusters and for task definitions, and 5 to update services. A look that moves its service describes each
+/// up to five times.
 const LOOKS_A_SECOND: usize = 4;
 
 impl Remediator {
-    /// Looks at who waits for what has just arrived.
+    /// Looks at the subjects that wait for what has just arrived.
     pub(crate) async fn look_where(&self, names: &[String], by: Invocation<'_>) -> Result<Tally, Failure> {
         let waiters = self.table.waiters(names).await?;
         match waiters.as_slice() {
             [] => Ok(Tally::ignored("nothing waits for this image".to_owned())),
             [one] => self.look(one, by).await,
-            // Side by side, and each as often as it takes.
+            // By the queue they run side by side, each as often as it takes.
             several => {
                 self.queues
                     .send_all(&self.settings.queue_url, &several.iter().map(look_at).collect::<Vec<_>>(), after)
@@ -36,14 +37,14 @@ impl Remediator {
         }
     }
 
-    /// Puts a look at everybody who is due into the queue, where they run side by side.
+    /// Puts a look at every subject that is due into the queue, where the looks run side by side.
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Tally, Failure> {
-        // Half a sweep ahead: what is due in between would else wait for the next one.
+        // Half a sweep ahead: otherwise, what gets due in between would wait for the next sweep.
         let mut due = self.table.due(now.plus_seconds(SWEEP_SECONDS / 2)).await?;
-        // Whoever has waited longest first; the others are due still.
+        // Those that have waited longest come first; the others stay due.
         due.sort_by_key(DueRow::at);
         due.truncate(LOOKS_A_SECOND.saturating_mul(usize::try_from(SWEEP_SECONDS).unwrap_or(usize::MAX)));
-        // Whoever is claimed is due again by itself should its message be lost.
+        // A row that is claimed gets due again by itself, in case its message is lost.
         let claims = stream::iter(&due).map(async |row| Ok((self.table.claim(row, now).await?, look_at(&row.subject))));
         let claims: Vec<(bool, Value)> = claims.buffered(CLAIMS).try_collect::<Vec<_>>().await?;
         let looks: Vec<Value> = claims.into_iter().filter(|(is_ours, _)| *is_ours).map(|(_, look)| look).collect();
@@ -52,7 +53,7 @@ impl Remediator {
         Ok(Tally::swept(looks.len()))
     }
 
-    /// A look that is due, or that an arrival calls for. It takes no lease and writes nothing unless it finds
+    /// Makes a look that is due, or that an arrival calls for. It takes no lease and writes nothing unless it finds
     /// something.
     pub(crate) async fn look(&self, subject: &Subject, by: Invocation<'_>) -> Result<Tally, Failure> {
         let found = self.table.read(subject, by.id, by.now).await?;
@@ -94,8 +95,8 @@ impl Remediator {
         self.work(lease).await
     }
 
-    /// A person says that what an act was refused for is mended, or takes a no back: it is decided about again, and
-    /// told again.
+    /// Handles a person's request for another try: what an act was refused for is mended, or a no is taken back. The
+    /// act is decided anew, and told again.
     pub(crate) async fn try_again(&self, subject: &Subject, by: Invocation<'_>) -> Result<Tally, Failure> {
         let Some(mut lease) = self.lease(subject, by).await? else {
             return Ok(Tally::deferred());

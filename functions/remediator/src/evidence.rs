@@ -25,7 +25,7 @@ use remediator_decide::service::Service;
 
 use super::Remediator;
 
-/// For how long the logs of one stop are read, whatever the budget of calls.
+/// For how long one log is read, whatever the budget of calls. If it takes longer, no other log of the stop is read.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What several probes of one stop look up once.
@@ -36,8 +36,8 @@ struct SharedLookups {
 }
 
 impl Remediator {
-    /// The diagnosis of a stop by its text. Where a task seems to have done its work although a container of it was
-    /// killed, its definition says whether that one was essential: an event does not.
+    /// Diagnoses a stop by its text. Where a task seems to have done its work although one of its containers failed,
+    /// its definition is read: it says which container was essential, which an event does not.
     pub(crate) async fn know_completion(&self, task: StoppedTask) -> (StoppedTask, Diagnosis) {
         let by_text = diagnose(&task, &BTreeMap::new());
         let killed = task.containers.iter().any(|container| container.exit_code.is_some_and(|code| code != 0));
@@ -61,7 +61,7 @@ impl Remediator {
         }
     }
 
-    /// The diagnosis of a stop by its text, and by whatever probe is worth it.
+    /// Diagnoses a stop by its text, and by every probe that is worth it.
     pub(crate) async fn look_closer(
         &self,
         task: &StoppedTask,
@@ -78,7 +78,7 @@ impl Remediator {
                     found = self.read_logs(task, by_text.clone(), spent, &mut seen, now).await;
                     continue;
                 }
-                // The others say the same of every task that stops alike: they are asked now and then.
+                // The other probes find the same for every task that stops alike, so they are asked only now and then.
                 _ if known.is_some() => continue,
                 ProbeName::ServiceEvents => self.ask_service(task, &mut seen).await,
                 ProbeName::TargetHealth => self.ask_target_group(task, &mut seen).await,
@@ -98,7 +98,7 @@ impl Remediator {
         found
     }
 
-    /// The diagnosis with the logs of the containers, in the order of suspicion, until one explains it.
+    /// Diagnoses a stop with the logs of its containers, the most suspect first, until one explains it.
     async fn read_logs(
         &self,
         task: &StoppedTask,
@@ -152,7 +152,7 @@ impl Remediator {
         let patience = self.time_for(PATIENCE);
         match tokio::time::timeout(patience, reading).await {
             Ok(Ok(reading)) => LogOutcome::Read(stream, reading.describe(), Box::new(picker)),
-            // What came before the failure tells all the same: it is the end of the log.
+            // What came before the failure still tells something: it is the end of the log.
             Ok(Err(failure)) if !picker.is_empty() => {
                 LogOutcome::Read(stream, format!("only its end, because then {failure}"), Box::new(picker))
             }
@@ -241,7 +241,7 @@ impl Remediator {
     }
 }
 
-/// Why a log could not be read, of a call that failed.
+/// Why a log could not be read, from the call that failed.
 fn obstacle(failure: &Failure) -> Obstacle {
     match failure.kind {
         FailureKind::NotFound => {

@@ -52,11 +52,10 @@ use pullsafe_registry as registry;
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// For how long all looks for one event go on: half of the function's time, so that what was found is acted upon and
-/// told.
+/// How long all looks for one event may take together: half of the function's time. The rest is for acting and telling.
 pub(crate) const LOOKS: Duration = Duration::from_secs(30);
 
-/// The remediator with everything it speaks to.
+/// The remediator, with a client for everything it calls.
 #[derive(Clone)]
 pub struct Remediator {
     pub(crate) settings: Settings,
@@ -74,20 +73,20 @@ pub struct Remediator {
     pub(crate) signatures: Arc<Signatures>,
     pub(crate) stacks: Stacks,
     pub(crate) remembered: Remembered,
-    /// What the clusters' tags say of the mode, by the clusters' ARNs.
+    /// The mode in each cluster's tag, by the cluster's ARN.
     pub(crate) clusters: Recent<Option<String>>,
     pub(crate) definitions: Recent<TaskDefinition>,
-    /// The roles that may pull, and from which repositories.
+    /// What IAM answered lately about the repositories that a role may pull from.
     pub(crate) leaves: Recent<BTreeMap<String, Lookup<bool>>>,
     pub(crate) table: Table,
     pub(crate) tagging: Tagging,
     pub(crate) topic: Topic,
-    /// When the looks for the event at hand end.
+    /// When the looks for this event have to end.
     pub(crate) looks_end: Option<Instant>,
 }
 
 impl Remediator {
-    /// A remediator over these clients. Nothing is connected before an event needs it.
+    /// Makes a remediator and its clients. None of them connects before an event needs it.
     pub fn new(settings: Settings, config: &pullsafe_aws::SdkConfig, registry: registry::Client, clock: Clock) -> Self {
         Self {
             account: Account::new(config, EcrRegions::new(config.clone())),
@@ -117,7 +116,7 @@ impl Remediator {
 
     pub(crate) async fn one(&self, payload: &Value, owner: &str) -> Result<Tally, Failure> {
         let now = (self.clock)();
-        // On the heap: the whole flow in one future would be too deep a type, and too large for a stack.
+        // On the heap: the future of the whole flow is too deep a type, and too large for the stack.
         let within = Self { looks_end: Some(Instant::now() + LOOKS), ..self.clone() };
         let tally = Box::pin(within.dispatch(event::parse(payload, now), Invocation { id: owner, now })).await?;
         tracing::info!(
@@ -131,7 +130,8 @@ impl Remediator {
         Ok(tally)
     }
 
-    /// A look that ends in time: what does not answer is not known, and the event goes on without it.
+    /// Makes a look that ends in time. What has not answered by then counts as not known, and the event goes on without
+    /// it.
     pub(crate) async fn in_time<T>(
         &self,
         call: &'static str,
@@ -140,7 +140,7 @@ impl Remediator {
         self.looker().in_time(call, look).await
     }
 
-    /// How much of this time the looks for the event at hand leave.
+    /// The part of `wanted` that is left before the looks for this event have to end.
     pub(crate) fn time_for(&self, wanted: Duration) -> Duration {
         self.looks_end.map_or(wanted, |end| wanted.min(end.saturating_duration_since(Instant::now())))
     }

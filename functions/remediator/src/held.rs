@@ -1,8 +1,9 @@
-//! Holding messages back: of what one author causes only the first few go out one by one, and the rest is one message
-//! with a number.
+//! Holding messages back: only the first few messages that one author causes go out one by one. The rest become one
+//! message with a count.
 //!
-//! What is held back is a row, written once however often the event comes; the summary is a delayed message of the work
-//! queue, asked for before that is noted. So whatever dies, nothing is lost, and at worst something is told twice.
+//! A held message is a row, written once however often its event comes. The summary is a delayed message in the work
+//! queue, sent before the table notes that it was asked for. So if a process dies, nothing is lost, and at worst
+//! something is told twice.
 
 use pullsafe::notice::OnBus;
 use pullsafe::timestamp::Timestamp;
@@ -16,11 +17,11 @@ use serde_json::json;
 
 use super::{Remediator, Tally};
 
-/// A message that was begun in a period may be written a moment after its end.
+/// A message of a period may be written this many seconds after the period's end.
 const GRACE_SECONDS: i64 = 30;
-/// The queue hides no message for longer.
+/// SQS delays no message for longer, in seconds.
 const LONGEST_DELAY: i64 = 900;
-/// Subject lines that a summary shows.
+/// How many subject lines a summary shows.
 const LINES: usize = 10;
 
 /// What becomes of a message before it is sent.
@@ -28,16 +29,16 @@ const LINES: usize = 10;
 pub(crate) enum SendTurn {
     /// It goes out.
     Goes,
-    /// Programs hear it, and people by the digests of this outbreak.
+    /// Programs get it now; people get it in the digests of this outbreak.
     Together(String),
-    /// It is counted, and told with others.
+    /// It is held back, and told with others in a summary.
     Held,
-    /// It could not be found out, and waits.
+    /// Whether it may go out could not be found out: it waits in the outbox.
     Waits,
 }
 
 impl Remediator {
-    /// Whether a message goes out by itself.
+    /// Decides whether a message goes out by itself, with others, or not yet.
     pub(crate) async fn turn_of(&self, subject: &Subject, outgoing: &Outgoing, now: Timestamp) -> SendTurn {
         if !outgoing.is_new() {
             return SendTurn::Goes;

@@ -1,6 +1,6 @@
-//! Who is at work, and the subject that nobody else works on meanwhile.
+//! The lease of a subject: who works on it, while nobody else does.
 //!
-//! A lease ends by being saved or given back, and is gone then: nothing can be written under it afterwards.
+//! Saving a lease or giving it back consumes it, so that nothing can be written under it afterwards.
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
@@ -14,7 +14,7 @@ use super::{Remediator, Tally};
 /// The work on one event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Invocation<'a> {
-    /// Who does it: the same where Lambda, or the queue, tries it again.
+    /// Who does it: the same when Lambda tries the event again.
     pub(crate) id: &'a str,
     /// When it began.
     pub(crate) now: Timestamp,
@@ -24,9 +24,8 @@ pub(crate) struct Invocation<'a> {
 #[must_use]
 #[derive(Debug)]
 pub(crate) struct Lease<'a> {
-    /// What it is about.
     pub(crate) subject: &'a Subject,
-    /// What is remembered of it.
+    /// What is remembered of the subject.
     pub(crate) record: Record,
     by: Invocation<'a>,
 }
@@ -37,7 +36,7 @@ impl Lease<'_> {
         self.by.now
     }
 
-    /// Stores the record, and works on.
+    /// Stores the record, and keeps the lease.
     pub(crate) async fn keep(&mut self, table: &Table, next: Next) -> Result<(), Failure> {
         table.save(self.subject, self.by.id, &mut self.record, self.by.now, next, After::WorksOn).await
     }

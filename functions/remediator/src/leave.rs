@@ -1,4 +1,4 @@
-//! Leave to act on a service: what the tags, the stack's mode and the other stacks of the region say of it.
+//! Whether pullsafe may act on a service: what the tags, the stack's mode and the other stacks of the region say.
 
 use remediator_decide::service::Tags;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,23 +12,23 @@ use pullsafe_aws::Failure;
 use super::Remediator;
 use remediator_decide::service::{self, Service, marks};
 
-/// For how long an answer about the region's stacks is used again. Only a stack that is older than this one can come
-/// before it, and none is made older; but one may be told to act.
+/// How many seconds an answer about the region's stacks is used again. Only an older stack comes before this one, and
+/// no new stack is older; but an older one may be told to act.
 const REMEMBERED_SECONDS: i64 = 300;
 
-/// What the region's stacks were when they were last asked for.
+/// The region's stacks, and when they were last listed.
 pub(crate) type Remembered = Arc<Mutex<Option<(Timestamp, Arc<Vec<Sibling>>)>>>;
 
-/// What was found out beside the service itself.
+/// What was looked up about the mode, apart from the service's own tags.
 pub(crate) struct Permissions {
     /// What the cluster's tag says of the mode.
     cluster: Result<Option<String>, Failure>,
-    /// The stack of pullsafe that acts on the service before this one.
+    /// The other stack of pullsafe that acts on the service instead of this one, if there is one.
     before: Result<Option<String>, Failure>,
 }
 
 impl Remediator {
-    /// Finds it out in time.
+    /// Looks up the cluster's tag and the other stacks, within the time for this event's looks.
     pub(crate) async fn look_for_leave(&self, id: &ServiceId) -> Permissions {
         let asked = self.ecs.cluster_tag(&id.cluster_arn, marks::MODE);
         let cluster =
@@ -38,13 +38,13 @@ impl Remediator {
         Permissions { cluster, before }
     }
 
-    /// The same, for as long as it takes.
+    /// Looks up the same without a time limit, and asks anew for the cluster's tag.
     pub(crate) async fn ask_for_leave(&self, id: &ServiceId) -> Permissions {
         let (cluster, before) = tokio::join!(self.ecs.cluster_tag(&id.cluster_arn, marks::MODE), self.stack_before(id));
         Permissions { cluster, before }
     }
 
-    /// The mode to go on with where a doubt means to look, and not to act.
+    /// The mode to go on with. A doubt about it means `Observe`: pullsafe looks, and does not act.
     pub(crate) fn mode(&self, service: Option<&Service>, leave: &Permissions) -> Mode {
         let Some(service) = service else {
             return self.settings.mode;
@@ -58,7 +58,7 @@ impl Remediator {
     /// The mode that holds for a service.
     ///
     /// # Errors
-    /// It depends on what could not be found out.
+    /// The mode depends on something that could not be found out.
     pub(crate) fn mode_of(&self, service: &Service, leave: &Permissions) -> Result<Mode, Failure> {
         let tags = match self.settings.allow_tag_to_act {
             true => Tags::MayRaise,
@@ -76,7 +76,8 @@ impl Remediator {
         })
     }
 
-    /// Why another stack acts on a service, and this one does not. What this one has paused, it also brings back.
+    /// Why another stack acts on a service instead of this one; `None` if this one acts. What this stack has paused, it
+    /// also brings back.
     ///
     /// # Errors
     /// The region's stacks could not be listed.
@@ -94,7 +95,7 @@ impl Remediator {
         }))
     }
 
-    /// The stack that acts on a service before this one; none is asked for where this one never acts.
+    /// The stack that acts on a service instead of this one. No stack is looked up where this one never acts.
     async fn stack_before(&self, id: &ServiceId) -> Result<Option<String>, Failure> {
         if self.settings.mode < Mode::Ask && !self.settings.allow_tag_to_act {
             return Ok(None);

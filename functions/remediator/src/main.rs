@@ -24,7 +24,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         format!("the configuration is wrong:\n{}", lines.join("\n"))
     })?;
     let endpoints: Endpoints = std::env::var(VARIABLE).unwrap_or_default().parse()?;
-    // Clients are made for the first event, not at start: a cold start stays that of a bare runtime.
+    // Clients are made with the first event, not at start, so that a cold start takes no longer than a bare runtime's.
     let remediator = OnceCell::new();
     let (settings, endpoints, remediator) = (&settings, &endpoints, &remediator);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
@@ -36,7 +36,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn build(settings: &Settings, endpoints: &Endpoints) -> Remediator {
-    // Whoever accepts a connection and says nothing costs a try, and not the function's whole time.
+    // A peer that accepts a connection and never answers costs one attempt, not the function's whole time.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
         .operation_attempt_timeout(Duration::from_secs(10))

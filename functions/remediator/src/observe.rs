@@ -30,7 +30,7 @@ use super::Remediator;
 pub(crate) struct EarlyLooks {
     /// The answers of earlier looks that still hold.
     kept: CachedAnswers,
-    /// With what its execution role may pull.
+    /// The definition that the failed tasks ran, with what its execution role may pull.
     definition: Option<(TaskDefinition, BTreeMap<String, Lookup<bool>>)>,
     image: Option<(DockerHubImage, Option<u32>)>,
 }
@@ -44,8 +44,8 @@ impl Remediator {
         }
     }
 
-    /// What can be looked at before the service is known: where a move would be the first act, the definition that the
-    /// failed tasks ran, which is most likely the service's still, and the image that could not be pulled.
+    /// Looks at what it can before the service is known. Where a move would be the first act, that is the image that
+    /// could not be pulled, and the definition that the failed tasks ran: most likely it is still the service's.
     pub(crate) async fn look_ahead(&self, incident: Option<&Incident>, now: Timestamp) -> EarlyLooks {
         let kept = incident.map(|incident| incident.kept.fresh(now)).unwrap_or_default();
         let blocker = incident.filter(|incident| incident.acted().is_none()).and_then(Incident::blocker);
@@ -68,7 +68,7 @@ impl Remediator {
         EarlyLooks { kept, definition, image }
     }
 
-    /// What the remedies that will be asked look at, side by side.
+    /// Looks, side by side, at everything that the remedies for this failure have to see.
     pub(crate) async fn observe(
         &self,
         service: Lookup<Service>,
@@ -89,7 +89,7 @@ impl Remediator {
         seen
     }
 
-    /// One look, and where what it found belongs.
+    /// Makes one look. Returns a function that puts the result into the observation.
     async fn look_for(
         &self,
         look: SecondLook,
@@ -142,7 +142,7 @@ impl Remediator {
         }
     }
 
-    /// What is looked at when a deployment starts.
+    /// Looks at what has to be known when a deployment starts.
     pub(crate) async fn observe_ahead(&self, service: Lookup<Service>, definition: &str) -> Observation {
         let mut seen = Observation { service, ..Observation::default() };
         let Some(found) = seen.service.found().cloned() else {
@@ -163,7 +163,7 @@ impl Remediator {
         }
     }
 
-    /// A definition, and every Docker Hub image of it, everywhere it could be pulled from.
+    /// Looks at a definition, and at each of its Docker Hub images everywhere it could be pulled from.
     async fn look_at_images(
         &self,
         service: &Service,
@@ -178,7 +178,7 @@ impl Remediator {
         let images = definition.found().map(hub_images).unwrap_or_default();
         let role = definition.found().and_then(TaskDefinition::execution_role_arn).map(str::to_owned);
         let ran = async {
-            // Nothing of Docker Hub, nothing to compare with what runs.
+            // Without images of Docker Hub there is nothing to compare with what runs.
             let has_none = service.running == 0 || images.is_empty();
             if has_none {
                 Ok(Vec::new())
@@ -209,7 +209,8 @@ impl Remediator {
         })
     }
 
-    /// An image of Docker Hub, everywhere it could be pulled from, and the limit that Docker Hub named on the way.
+    /// Looks up an image of Docker Hub everywhere it could be pulled from. Also returns the limit that Docker Hub named
+    /// in its answer.
     pub(crate) async fn everywhere(
         &self,
         written: String,
@@ -295,7 +296,7 @@ impl Remediator {
             return known.collect();
         }
         let arns: Vec<String> = open.keys().cloned().collect();
-        // Leave that is given is good for a moment; whatever else the answer is, it is asked for anew.
+        // A permission that is given is kept for a moment; any other answer is asked for anew.
         let question = async {
             let answers = self.roles.may_pull(role, &arns).await;
             let is_given = answers.values().all(|answer| *answer == Lookup::Found(true));
@@ -314,7 +315,7 @@ impl Remediator {
             .collect()
     }
 
-    /// Where ECR keeps an image; a pinned digest by itself, else what the tag means.
+    /// Where ECR keeps an image: the pinned digest, or else what the tag means.
     async fn look_at_kept(&self, image: &Reference) -> Lookup<(Digest, Storage)> {
         if image.kind() != Registry::EcrPrivate {
             return Lookup::Absent;
@@ -327,7 +328,7 @@ impl Remediator {
         }
     }
 
-    /// Whoever looks at registries and roles, within the time for the event at hand.
+    /// Looks at registries and roles, within the time for this event.
     pub(crate) fn looker(&self) -> Looker<'_> {
         Looker {
             account: Some(&self.account),
@@ -357,7 +358,7 @@ pub(crate) fn keep(kept: &mut CachedAnswers, seen: &Observation, now: Timestamp)
     }
 }
 
-/// Puts what a look found where it belongs.
+/// Puts what a look found into the observation, and Docker Hub's limit into its place.
 type Put = Box<dyn FnOnce(&mut Observation, &mut Option<u32>) + Send>;
 
 /// The images of Docker Hub in a definition, by how they are written.
@@ -366,7 +367,7 @@ fn hub_images(definition: &TaskDefinition) -> BTreeMap<String, Reference> {
     named.filter(|(_, reference)| reference.is_docker_hub()).collect()
 }
 
-/// The digest that the service last ran of an image, by its running tasks or else by the task that failed.
+/// The digest of an image that the service last ran, as its running tasks or else the failed task show it.
 fn last_run(
     written: &str,
     ran: &Result<Vec<(String, String)>, Failure>,
@@ -388,7 +389,7 @@ fn last_run(
 
 /// The image whose absence matters: the one that the service is paused for, or the one that failed.
 fn wanted(service: &Service, blocker: &CauseSeen, pause: &[Step]) -> Option<Reference> {
-    // Tags alone have nobody asked: whoever may write them would choose the host.
+    // Tags alone do not lead to a request: whoever may write them would choose the host.
     let is_ours = !pause.is_empty() && service.paused_count().is_some();
     let paused_for = written(pause, marks::PAUSED_FOR, service).filter(|_| is_ours);
     match paused_for {

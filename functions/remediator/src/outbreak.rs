@@ -1,8 +1,8 @@
-//! One storm, one story: which messages wait for an outbreak's digests, and the digests.
+//! Outbreaks: which messages wait for an outbreak's digests, and the digests themselves.
 //!
-//! A digest is stored before it is sent, by whoever wrote the row that was read: so of two sweeps one tells it, and one
-//! that died is followed by the next. What cannot be found out about an outbreak costs its messages nothing: they go
-//! out one by one.
+//! A digest is stored before it is sent, by a write that succeeds only if the row is still as it was read. So only one
+//! of two sweeps tells it, and if that one dies, the next sweep does. If an outbreak cannot be looked up, its messages
+//! go out one by one.
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
@@ -15,13 +15,13 @@ use super::Remediator;
 use crate::held::SendTurn;
 use crate::tell::{Addressed, Stuck};
 
-/// How often somebody else may be faster at the row of a cause, which few ever write.
+/// How often a write to the row of a cause is tried: somebody else may be faster, but few ever write the same row.
 const TRIES: usize = 16;
-/// For how long an outbreak may be due before somebody should know that it is not told.
+/// How many seconds an outbreak may be due before it is counted as untold.
 const OVERDUE_SECONDS: i64 = 15 * 60;
 
 impl Remediator {
-    /// Whether people hear a message of a service by itself, or by the digests of an outbreak.
+    /// Decides whether people get a message of a service by itself, or in the digests of an outbreak.
     pub(crate) async fn turn_in_outbreak(&self, subject: &Subject, outgoing: &Outgoing, now: Timestamp) -> SendTurn {
         let Some(joins) = outgoing.joins.as_ref().filter(|_| matches!(subject, Subject::Service(_))) else {
             return SendTurn::Goes;
@@ -45,7 +45,7 @@ impl Remediator {
         }
     }
 
-    /// The outbreak that an incident is told with, if it is.
+    /// The outbreak that an incident is told with, if there is one.
     async fn join(&self, subject: &Subject, joins: &Joins, now: Timestamp) -> Result<Option<String>, Failure> {
         let rules = OutbreakRules {
             after: self.settings.outbreak_after,
@@ -77,7 +77,7 @@ impl Remediator {
         Err(Failure::unexpected("dynamodb:PutItem", "others write the outbreak faster than it can be read"))
     }
 
-    /// Tells what is due of the outbreaks. Nothing here fails a sweep: what could not be told is due still.
+    /// Tells the outbreaks that are due. Nothing here fails a sweep: what could not be told stays due.
     pub(crate) async fn tell_outbreaks(&self, now: Timestamp) {
         let due = match self.table.due_outbreaks(now).await {
             Ok(due) => due,

@@ -1,11 +1,12 @@
 //! The daily look at what runs: what will go wrong with its images at the next launch, before it does.
 //!
-//! One run lists what there is and puts a look at each into the queue; each look is by itself, tells at once what is
-//! new and severe, and keeps a row; once a week all rows make one message. Nothing here is a pull, but for what is
-//! running anyway.
+//! One run lists everything that launches tasks and puts a look at each into the queue. Each look tells at once what is
+//! new and severe, and keeps a row; once a week all rows make one message. No look counts as a pull of an image, except
+//! of what is running anyway.
 
 use futures_util::future::join_all;
 use pullsafe::arn::Arn;
+use pullsafe::count::count;
 use pullsafe::digest::Digest;
 use pullsafe::glob;
 use pullsafe::lookup::Lookup;
@@ -29,16 +30,16 @@ use crate::aws::unread::UnreadResource;
 use crate::due::after;
 use remediator_decide::outlook::{ImageOutlook, OutlookJudgement, UsedImage, judge, keep_tag};
 
-/// Looks that are older than this are not told any more.
+/// Looks that are older than this are left out of the message of the week.
 const FRESH_SECONDS: i64 = 3 * 86_400;
-/// An index is pushed right after what it names: so many that came within this time are asked whether they name an
-/// image.
+/// An index is pushed right after the images that it names. Up to `MOST_INDICES` indices that came within this time
+/// after an image are asked whether they name it.
 const INDEX_SECONDS: i64 = 3600;
 const MOST_INDICES: usize = 20;
 
 impl Remediator {
     /// Puts a look at everything that launches tasks into the queue. What may not be listed is remembered, and told
-    /// with the message of the week; where a call may succeed later, all of it is tried again.
+    /// with the message of the week; where a call may succeed later, everything is tried again.
     pub(crate) async fn find_outlooks(&self, now: Timestamp) -> Result<Tally, Failure> {
         let launchers = self.running.launchers(&self.running.clusters().await?, now).await;
         if let Some(failure) = launchers.unread.iter().find_map(UnreadResource::passing) {
@@ -60,16 +61,16 @@ impl Remediator {
         self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
         let left_out = match unread.len() {
             0 => String::new(),
-            count => format!("; {count} thing(s) could not be listed"),
+            some => format!("; {} could not be listed", count(some, "thing")),
         };
         Ok(Tally::worked(
             "searched",
-            format!("{} service(s) and scheduled task(s) are looked at{left_out}", looks.len()),
+            format!("services and scheduled tasks to look at: {}{left_out}", looks.len()),
             None,
         ))
     }
 
-    /// Looks at one of them, tells what is new and severe, and remembers it.
+    /// Looks at one service or scheduled task, tells what is new and severe, and remembers it.
     pub(crate) async fn look_out(
         &self,
         subject: &Subject,
@@ -81,8 +82,8 @@ impl Remediator {
         };
         let mut told = self.table.outlook(subject).await?.map(|known| known.told).unwrap_or_default();
         if let Some(notice) = outlook.news(&told) {
-            // Before the row: should the process die in between, the same message goes out once more, under the same
-            // id.
+            // It goes out before the row is written: if the process dies in between, the same message goes out once
+            // more, under the same id.
             self.topic.publish(&notice).await?;
             self.events
                 .put(
@@ -107,7 +108,7 @@ impl Remediator {
                 emf(now, &[], &[("OutlookFindings", Unit::Count, 1)]);
             }
         }
-        // What is gone meanwhile and comes back is told again.
+        // A finding that is gone meanwhile and comes back is told again.
         let keys = outlook.keys();
         told.retain(|key| keys.contains(key));
         told.extend(
@@ -117,12 +118,12 @@ impl Remediator {
                 .filter(|finding| finding.severity(now) < Urgency::Later)
                 .map(OutlookFinding::key),
         );
-        let count = outlook.findings.len();
+        let findings = count(outlook.findings.len(), "finding");
         self.table.keep_outlook(subject, &KnownOutlook { outlook, told }).await?;
-        Ok(Tally::worked("looked-out", format!("{count} finding(s)"), None))
+        Ok(Tally::worked("looked-out", findings, None))
     }
 
-    /// The message of the week.
+    /// Sends the message of the week.
     pub(crate) async fn tell_outlooks(&self, now: Timestamp) -> Result<Tally, Failure> {
         let since = now.plus_seconds(-FRESH_SECONDS);
         let (outlooks, unread) = tokio::try_join!(self.table.outlooks(since), self.table.unread(since))?;
@@ -136,11 +137,10 @@ impl Remediator {
         Ok(Tally::worked("told", notice.subject, None))
     }
 
-    /// What will go wrong with one service or scheduled task; `None` if it launches nothing, or is none of our
-    /// business.
+    /// What will go wrong with one service or scheduled task; `None` if it launches nothing, or pullsafe is off for it.
     ///
     /// # Errors
-    /// The service or its task definition could not be read. What else could not is in the outlook.
+    /// The service or its task definition could not be read. Anything else that could not be read is in the outlook.
     pub async fn outlook_of(
         &self,
         subject: &Subject,
@@ -175,7 +175,7 @@ impl Remediator {
         }
         let definition = match (self.ecs.task_definition(&name).await, subject) {
             (Ok(definition), _) => definition,
-            // A schedule may name one that nobody has any more.
+            // A schedule may name a task definition that no longer exists.
             (Err(failure), Subject::Family { .. }) if !failure.is_transient() => {
                 let unknown = vec![format!("{name}: its task definition could not be read: {failure}")];
                 let (subject, findings) = (subject.to_string(), Vec::new());
@@ -240,7 +240,7 @@ impl Remediator {
         !pattern.is_empty() && glob::matches(pattern, reference.repository())
     }
 
-    /// Sets the tag that keeps an image, where one does.
+    /// Sets the tag that keeps an image, where a tag would.
     async fn keep(&self, reference: &Reference, finding: &mut OutlookFinding) {
         let OutlookCause::Goes { digest, keep: keep @ Keep::Tag { .. }, .. } = &mut finding.trouble else {
             return;
@@ -283,7 +283,7 @@ impl Remediator {
             Lookup::Found(repository) => self.with_members(used, repository).await,
             other @ (Lookup::Absent | Lookup::Unknown(_)) => other,
         };
-        // Only where another image has taken the tag: what runs has shown that it runs here.
+        // Platforms matter only where another image has taken the tag: what runs has shown that it runs here.
         let other = repository.found().and_then(|found| found.tagged(reference.tag_or_digest())).filter(|tagged| {
             reference.digest().is_none()
                 && used.runs.as_ref().is_some_and(|runs| tagged.digest != *runs && !tagged.members.contains(runs))
@@ -311,8 +311,8 @@ impl Remediator {
         }
     }
 
-    /// With what the indices name that may hold what runs. Where they cannot be read, nobody knows what the policy does
-    /// to it.
+    /// Adds what the indices name that may hold the running image. If they cannot be read, the repository is unknown:
+    /// nobody knows then what the policy does to the image.
     async fn with_members(&self, used: &UsedImage, mut repository: Repository) -> Lookup<Repository> {
         let Some(runs) = used.runs.as_ref().and_then(|runs| repository.image(runs)) else {
             return Lookup::Found(repository);
@@ -351,7 +351,7 @@ impl Remediator {
     }
 }
 
-/// The images of a definition, each once, with what runs of them.
+/// The images of a definition, each once, with the digest that runs.
 fn uses(definition: &TaskDefinition, ran: &[(String, String)]) -> Vec<UsedImage> {
     let mut uses: Vec<UsedImage> = Vec::new();
     for image in definition.images() {

@@ -1,10 +1,9 @@
 //! The end of Docker Hub's limit, foretold: what probes read in the tasks' subnets, put together with what is launched
 //! behind the same address.
 //!
-//! A reading is kept by its own moment, so that one which comes twice, late or never changes nothing that is right:
-//! nothing is foretold from one that is not the newest, or that is not of now. Who shares the address is known from
-//! deployments as they begin and from the daily look; what they launch is looked up when a reading shows that pulls are
-//! made.
+//! A reading is stored under its own time. One that comes twice, late or never does no harm: only the newest reading is
+//! used, and only while it is fresh. Which services share the address is known from deployments as they begin and from
+//! the daily look; what they launch is looked up when a reading shows that pulls are made.
 
 use pullsafe::notice::OnBus;
 use std::collections::BTreeMap;
@@ -36,16 +35,16 @@ use remediator_decide::observation::Observation;
 use remediator_decide::remedy;
 use remediator_decide::service::Service;
 
-/// Docker Hub counts for six hours.
+/// Docker Hub counts the pulls of six hours.
 const WINDOW_SECONDS: i64 = 6 * 3600;
-/// DescribeServices takes so many at a time.
+/// How many services DescribeServices takes at a time.
 const AT_A_TIME: usize = 10;
-/// So many services are looked at side by side.
+/// How many of these calls are made side by side.
 const SIDE_BY_SIDE: usize = 4;
 
 impl Remediator {
-    /// A probe has read what is left: it is kept, and where the limit ends, people are told and services moved before
-    /// it does.
+    /// Handles what a probe has read. The reading is kept, and where the limit is about to end, people are told and
+    /// services are moved first.
     pub(crate) async fn quota_read(&self, probed: &Probed, now: Timestamp) -> Result<Tally, Failure> {
         if !self.settings.quota_probe {
             return Ok(Tally::ignored("this stack has no probe".to_owned()));
@@ -70,7 +69,7 @@ impl Remediator {
             return Ok(Tally::ignored("the limit lasts".to_owned()));
         };
         tracing::warn!(source = %limit.source, left = limit.reading.remaining, "{}", limit.says());
-        // Where the stack only observes, nothing is moved.
+        // Nothing is moved unless the stack acts.
         let ahead = match self.settings.mode {
             Mode::Act => self.settings.ahead,
             Mode::Off | Mode::Observe | Mode::Ask => Ahead::Off,
@@ -78,8 +77,8 @@ impl Remediator {
         if let Some(notice) = limit.notice(ahead)
             && !self.table.knows_of_limit(&limit.source, now).await?
         {
-            // Before the row: should the process die in between, the same message goes out once more, under the same
-            // id.
+            // It goes out before the row is written: if the process dies in between, the same message goes out once
+            // more, under the same id.
             self.topic.publish(&notice).await?;
             self.events
                 .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(OnBus::Evidence))
@@ -98,8 +97,8 @@ impl Remediator {
         Ok(Tally::worked("foretold", limit.says(), None))
     }
 
-    /// Moves a service without whose pulls a limit lasts, if that is so still. What it has no copy for, the mirror is
-    /// asked for, and the next reading asks again.
+    /// Moves a service if the limit does not last with its pulls, and if that is still so. The mirror is asked for the
+    /// images that have no copy, and the next reading tries again.
     pub(crate) async fn move_ahead(&self, subject: &Subject, by: Invocation<'_>) -> Result<Tally, Failure> {
         let Subject::Service(id) = subject else {
             return Ok(Tally::ignored("it is no service".to_owned()));
@@ -147,8 +146,8 @@ impl Remediator {
         }
     }
 
-    /// Adds what becomes of the limit that the service of an observation shares, where a probe reads it. Docker Hub's
-    /// answer to pullsafe itself is about another address, and gives way to it.
+    /// Adds to an observation what becomes of the limit that its service shares, where a probe reads it. This replaces
+    /// Docker Hub's answer to pullsafe itself, which is about another address.
     pub(crate) async fn look_at_limit(&self, seen: &mut Observation) {
         let now = (self.clock)();
         let (Some(service), Some(definition)) = (seen.service.found(), seen.task_definition.found()) else {
@@ -156,7 +155,7 @@ impl Remediator {
         };
         match self.limit_of(service, definition, now).await {
             Ok(limit) => seen.limit = limit,
-            // As without a probe.
+            // It goes on as without a probe.
             Err(failure) => tracing::warn!(%failure, "{}: Docker Hub's limit is not known: {failure}", service.id),
         }
         if let Some(limit) = &seen.limit {
@@ -169,7 +168,7 @@ impl Remediator {
     pub(crate) async fn address_of(&self, service: Option<&Service>, now: Timestamp) -> Option<Source> {
         match self.table.readings(now.plus_seconds(-FRESH_SECONDS)).await {
             Ok(readings) => address_of(service?, &readings, now),
-            // As without a probe.
+            // It goes on as without a probe.
             Err(failure) => {
                 tracing::warn!(%failure, "by which address a service pulls is not known: {failure}");
                 None
@@ -211,7 +210,7 @@ impl Remediator {
         Ok(Some(sharer))
     }
 
-    /// What becomes of the limit of a source, with everybody who shares it.
+    /// Finds what becomes of the limit of a source, and the services that share it.
     async fn foresee(
         &self,
         source: &Source,
@@ -226,8 +225,8 @@ impl Remediator {
         Ok((sharers, limit))
     }
 
-    /// What these services are about to pull, as far as it can be looked up: whoever cannot counts among the strangers
-    /// behind the address.
+    /// What these services are about to pull, as far as it can be looked up. A service that cannot be looked up counts
+    /// among the strangers behind the address.
     async fn demands(&self, sharers: &[Sharer], now: Timestamp) -> Vec<Demand> {
         let mut clusters: BTreeMap<&str, Vec<&Sharer>> = BTreeMap::new();
         for sharer in sharers {
@@ -241,7 +240,7 @@ impl Remediator {
         found
     }
 
-    /// The same, of at most ten services of one cluster.
+    /// What at most ten services of one cluster are about to pull.
     async fn demands_of(&self, sharers: &[&Sharer], now: Timestamp) -> Vec<Demand> {
         let ids: Vec<&ServiceId> = sharers.iter().map(|sharer| &sharer.service).collect();
         let services = match self.in_time("ecs:DescribeServices", self.ecs.services(&ids)).await {
@@ -252,7 +251,7 @@ impl Remediator {
             }
         };
         let looks = services.iter().map(async |service| {
-            // Another definition pulls something else; its deployment says what.
+            // A service that has moved on to another definition pulls something else; its deployment says what.
             let sharer = sharers
                 .iter()
                 .find(|sharer| sharer.service == service.id && sharer.definition == service.task_definition)?;
@@ -268,8 +267,8 @@ impl Remediator {
         join_all(looks).await.into_iter().flatten().collect()
     }
 
-    /// What the daily look says of the limit that a service shares: too small for all who share it, should they be
-    /// replaced at once.
+    /// What the daily look says of the limit that a service shares: that it is too small if all services that share it
+    /// are replaced at once.
     pub(crate) async fn look_at_sharers(
         &self,
         service: &Service,

@@ -1,13 +1,13 @@
-//! What was read a moment ago. In a storm the services of a cluster are looked at in the same seconds, and many of them
-//! run the same task definition under the same role; ECS answers twenty questions of a kind a second, IAM some ten.
-//! Looks go by what is kept here; whoever is about to act asks anew.
+//! Answers of a moment ago, kept for the next look. In a storm the services of a cluster are looked at in the same
+//! seconds, and many of them run the same task definition under the same role; ECS answers twenty calls of a kind a
+//! second, IAM about ten. Looks use what is kept here; a step that is about to act asks anew.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pullsafe::timestamp::Timestamp;
 
-/// For how long an answer is used again.
+/// How many seconds an answer is used again.
 const KEPT_SECONDS: i64 = 30;
 
 /// Answers by what was asked about. Clones share them.
@@ -21,10 +21,10 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T: Clone> Recent<T> {
-    /// What was answered a moment ago, or is answered now.
+    /// Returns the answer of a moment ago, or asks now.
     ///
     /// # Errors
-    /// Those of the question, of which nothing is kept.
+    /// Those of `question`. A failure is not kept.
     pub(crate) async fn or_ask<E>(
         &self,
         about: &str,

@@ -1,5 +1,5 @@
-//! What is done about a refusal: the marks of a pause that did not happen are taken back, and what cannot be is left to
-//! a person.
+//! What is done about a refusal: the marks of a pause that did not happen are taken back, and what cannot be taken back
+//! is left to a person.
 
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::reference::ecr_host;
@@ -15,10 +15,10 @@ use remediator_decide::service::{Service, marks};
 use super::Remediator;
 
 impl Remediator {
-    /// The end of a plan whose step at `at` was refused. `tries` counts this one.
+    /// Ends a plan whose step at `at` was refused. `tries` includes this try.
     ///
     /// # Errors
-    /// A call failed in a way that passes; the plan is to be repeated, and is refused again.
+    /// A call failed for a passing reason; the plan is to be repeated, and is refused again.
     pub(crate) async fn refused(
         &self,
         plan: &Plan,
@@ -29,7 +29,7 @@ impl Remediator {
     ) -> Result<StepRefusal, Failure> {
         let (before, rest) = plan.steps.split_at(at);
         let id = plan.steps.iter().find_map(Step::service);
-        // Whatever changed the service itself stands, and with it the marks that tell of it.
+        // Steps that changed the service itself stand, and so do the marks that tell of them.
         let changed = before.iter().any(changes_the_service);
         let is_pause = matches!(plan.steps.first(), Some(Step::TagService { .. }));
         let mut left = Vec::new();
@@ -74,7 +74,7 @@ impl Remediator {
         })
     }
 
-    /// What of the stack's own a call is about, as a policy names it.
+    /// The resource of the stack itself that a call is about, as a policy names it.
     pub(crate) fn resource_of(&self, call: &str) -> Option<String> {
         let topic = &self.settings.topic_arn;
         let Arn { partition, region, account, .. } = Arn::parse(topic)?;
@@ -93,7 +93,7 @@ impl Remediator {
         }
     }
 
-    /// Takes a step of a pause back, if it took effect; the command for a person where that is refused too.
+    /// Takes a step of a pause back, if it took effect. Returns the command for a person where that is refused too.
     async fn take_back(&self, id: &ServiceId, step: &Step) -> Result<Option<String>, Failure> {
         match step {
             Step::TagService { tags, .. } => {
@@ -130,8 +130,8 @@ impl Remediator {
     }
 }
 
-/// What has to differ for a service to count as changed by somebody: its newest deployment, or whether it is to run at
-/// all.
+/// The state by which a service counts as changed by somebody: its newest deployment, and whether it is to run or is
+/// paused.
 pub(crate) fn fingerprint(service: &Service) -> String {
     let deployment = service.primary().map(|primary| primary.id.as_str()).unwrap_or_default();
     let paused = service.tags.contains_key(marks::PAUSED_COUNT);
@@ -159,7 +159,7 @@ pub(crate) fn leftovers(service: &Service) -> String {
     )
 }
 
-/// What a failed call leaves: nothing if it was refused, the failure itself if it passes.
+/// Returns `refused` for a call that was refused, and the failure itself if it passes.
 fn passing<T>(failure: Failure, refused: T) -> Result<T, Failure> {
     if failure.is_transient() { Err(failure) } else { Ok(refused) }
 }

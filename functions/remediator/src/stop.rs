@@ -39,7 +39,7 @@ impl Remediator {
         if found.is_leased {
             return Ok(Tally::deferred());
         }
-        // One more of the same is counted, with one write; it is looked at when its look is due.
+        // One more of the same is only counted, with one write. Its subject is looked at when the next look is due.
         let mut record = found.record.clone();
         if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfCounted).await
             == Some(Added::New)
@@ -49,7 +49,7 @@ impl Remediator {
                 false => Ok(Tally::deferred()),
             };
         }
-        // Where the text alone tells the cause, the look does not wait for the lease.
+        // Where the text alone tells the cause, the look is made while the lease is taken.
         if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfTold).await == Some(Added::New)
         {
             let (before, mut service) = (record.clone(), None);
@@ -87,15 +87,15 @@ impl Remediator {
         lease.give_back(&self.table, why).await
     }
 
-    /// A stop of a task that only carries a service's group: it is its family's.
+    /// Handles a stop of a task that only carries a service's group: it belongs to its family.
     async fn strangers(&self, task: StoppedTask, why: &str, by: Invocation<'_>) -> Result<Tally, Failure> {
         tracing::info!(task = task.task_arn, "{why}");
         let stranger = TaskStopped { subject: TaskStopped::of_no_service(&task), task };
         Box::pin(self.task_stopped(stranger, by)).await
     }
 
-    /// Adds a stop to its service's record, looked at closer where that is worth it. `None` where it would need a look,
-    /// and may not have one.
+    /// Adds a stop to its service's record, after a closer look where that is worth it. `None` where it needs a look
+    /// that `looks` does not allow.
     async fn add_stop(
         &self,
         subject: &Subject,
@@ -125,7 +125,7 @@ impl Remediator {
         Some(added)
     }
 
-    /// Remembers a task again that only the rows of the past know.
+    /// Puts a task back into the record that only the rows of past tasks still know.
     async fn recall(
         &self,
         subject: &Subject,
@@ -144,8 +144,8 @@ impl Remediator {
     }
 }
 
-/// Why a task is not the service's that was looked at, as far as that could be; a family that failed before was found
-/// to be.
+/// Why a task does not belong to the service that was looked at; `None` where it does, or the service is not known. A
+/// family that failed before was found to belong to it then.
 fn not_theirs(service: Option<&Lookup<Service>>, record: &Record, task: &StoppedTask) -> Option<String> {
     let service = service?.found().filter(|_| !belongs::is_known(record, task))?;
     belongs::stranger(service, task)
@@ -154,10 +154,10 @@ fn not_theirs(service: Option<&Lookup<Service>>, record: &Record, task: &Stopped
 /// When a stop is added, and whether it may be looked at closer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looks {
-    /// It is added only where it is one more of what was looked at already, and that takes no call to see.
+    /// It is added only if it is one more of what was looked at already, and no call is needed to see that.
     IfCounted,
-    /// It is added only where no call is needed for its diagnosis.
+    /// It is added only if its diagnosis needs no call.
     IfTold,
-    /// As far as it is worth it.
+    /// It is added in any case, after the looks that are worth it.
     AsNeeded,
 }

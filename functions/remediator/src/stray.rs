@@ -1,5 +1,6 @@
-//! The daily look: services that carry our marks of a pause, and that no record knows.
+//! The daily look at services that carry pullsafe's marks of a pause which no record knows.
 
+use pullsafe::count::counted;
 use pullsafe::lookup::Lookup;
 use pullsafe_aws::Failure;
 use pullsafe_events::{Author, Subject};
@@ -17,17 +18,23 @@ use remediator_decide::stray;
 impl Remediator {
     /// Puts a look at every service that carries the mark of a pause into the queue.
     pub(crate) async fn find_paused(&self) -> Result<Tally, Failure> {
-        // A search that is refused ends in the dead-letter queue, whose alarm tells: there is no incident that could.
+        // A search that is refused ends in the dead-letter queue, whose alarm tells people: there is no incident to
+        // tell it in.
         let found = self.tagging.services_with(marks::PAUSED_COUNT).await?;
         let looks: Vec<Value> = found
             .iter()
             .map(|service| json!({ "pullsafe": "paused", "subject": Subject::Service(service.clone()) }))
             .collect();
         self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
-        Ok(Tally::worked("searched", format!("{} service(s) carry the mark of a pause", found.len()), None))
+        Ok(Tally::worked(
+            "searched",
+            counted(found.len(), "service", "carries the mark of a pause", "carry the mark of a pause"),
+            None,
+        ))
     }
 
-    /// A service that carries the mark of a pause: told, once for each pause, unless somebody remembers it.
+    /// Looks at a service that carries the mark of a pause. People are told once for each pause, unless an incident or
+    /// another stack remembers it.
     pub(crate) async fn look_at_paused(&self, subject: &Subject, by: Invocation<'_>) -> Result<Tally, Failure> {
         let Subject::Service(id) = subject else {
             return Ok(Tally::ignored("only a service is paused".to_owned()));
@@ -79,7 +86,7 @@ impl Remediator {
         match self.stacks.status(other).await {
             Lookup::Found(stack) if stack.status != "DELETE_COMPLETE" => Some(other.to_owned()),
             Lookup::Found(_) | Lookup::Absent => None,
-            // Not known: it is asked again tomorrow.
+            // It is not known, and is asked again tomorrow.
             Lookup::Unknown(why) => Some(format!("{other} (which could not be looked up: {why})")),
         }
     }

@@ -1,5 +1,6 @@
 //! What came of an event: the function's answer, and its metrics.
 
+use pullsafe::count::counted;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::telemetry::{Unit, emf};
 use serde_json::{Value, json};
@@ -13,17 +14,17 @@ pub struct Tally {
     pub why: String,
     /// The remedy that was applied, or would have been.
     pub remedy: Option<&'static str>,
-    /// What whoever invoked it by hand is shown beside it.
+    /// What a person who invoked the function by hand is shown in addition.
     pub shown: Option<Value>,
 }
 
 impl Tally {
-    /// Nothing was to be done.
+    /// The result where nothing was to be done.
     pub fn ignored(why: String) -> Self {
         Self { outcome: "ignored", why, ..Self::default() }
     }
 
-    /// Another invocation is at work; the event waits in the queue.
+    /// The result where another invocation is at work, and the event waits in the queue.
     pub fn deferred() -> Self {
         Self {
             outcome: "deferred",
@@ -37,22 +38,22 @@ impl Tally {
         self.outcome == Self::deferred().outcome
     }
 
-    /// Looks at this many incidents were put into the queue.
+    /// The result of a sweep that put looks at this many incidents into the queue.
     pub fn swept(count: usize) -> Self {
         Self {
             outcome: "swept",
-            why: format!("{count} incident(s) are due"),
+            why: counted(count, "incident", "is due", "are due"),
             ..Self::default()
         }
     }
 
-    /// An incident was worked on.
+    /// The result of work on an incident.
     pub fn worked(outcome: &'static str, why: impl Into<String>, remedy: Option<&'static str>) -> Self {
         Self { outcome, why: why.into(), remedy, shown: None }
     }
 
-    /// Counts it in the metrics: events by outcome, remedies by name. Of what is none of our business, and of a sweep,
-    /// there is no metric: each would cost more than it tells.
+    /// Counts the event in the metrics: events by outcome, remedies by name. Ignored events and sweeps have no metric,
+    /// because it would cost more than it tells.
     pub fn count(&self, now: Timestamp) {
         if !matches!(self.outcome, "ignored" | "swept") {
             emf(now, &[("Outcome", self.outcome)], &[("Events", Unit::Count, 1)]);

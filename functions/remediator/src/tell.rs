@@ -1,7 +1,8 @@
 //! Telling: every message goes to people by the topic and to programs by the bus, each once.
 //!
-//! Nothing here fails an event. What did not go out stays in the record's outbox, which the sweep comes back to; what
-//! cannot go out one way is said on the other, in the log, and in the metric `MessagesUntold`, which an alarm watches.
+//! Nothing here fails an event. What did not go out stays in the record's outbox, which the sweep comes back to; a
+//! message that cannot go out one way is told on the other, in the log, and in the metric `MessagesUntold`, which an
+//! alarm watches.
 
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
@@ -25,17 +26,17 @@ const UNDELIVERED: &str = "Message Undelivered";
 /// A failure that the other messages would meet on the same way, so that they are not tried now.
 type SharedFailure = Option<(Met, String)>;
 
-/// What is in the way of the other messages.
+/// The failures that the other messages would meet, on each way.
 #[derive(Debug, Default)]
 pub(crate) struct Stuck {
     bus: SharedFailure,
     topic: SharedFailure,
 }
 
-/// What a message is about, as the ways have it.
+/// What a message is about, in the form that each way needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Addressed {
-    /// The resource of the event.
+    /// The resource that the event on the bus names, if there is one.
     pub(crate) resource: Option<String>,
     /// Its name in words.
     pub(crate) name: String,
@@ -132,7 +133,7 @@ impl Remediator {
             }
         }
         let people = after(&outgoing.people, stuck, now);
-        // Given up only once it is said on the bus, or cannot be said there either.
+        // It is given up only once the bus has it, or cannot take it either.
         if let Way::GivenUp { why } = &people
             && !self.pass_on(to, outgoing, why).await
         {
@@ -142,7 +143,7 @@ impl Remediator {
         outgoing.people = people;
     }
 
-    /// Lets programs have what people could not be told; whether that is settled.
+    /// Tells programs what people could not be told. Returns whether that is settled.
     async fn pass_on(&self, to: &Addressed, outgoing: &Outgoing, why: &str) -> bool {
         match &outgoing.programs {
             Way::New | Way::Waiting { .. } => return false,
@@ -164,7 +165,7 @@ impl Remediator {
         }
     }
 
-    /// What kind of failure a message met, and how that is said. It is logged here, once.
+    /// The kind of failure that a message met, and its text. The failure is logged here, once.
     fn met(&self, notice: &Notice, failure: &Failure) -> (Met, String) {
         let message = failure.message.as_deref().unwrap_or_default();
         let denied = failure.kind == FailureKind::Denied;
@@ -185,12 +186,12 @@ impl Remediator {
     }
 }
 
-/// The way after what it, or a message before it, has met.
+/// The state of a way after the failure that this message, or one before it, has met.
 fn after(way: &Way, stuck: &mut SharedFailure, now: Timestamp) -> Way {
     let Some((met, why)) = stuck.clone() else {
         return way.clone();
     };
-    // What is refused may be about this one message: the next is tried.
+    // A refusal may be about this one message, so the next one is tried.
     if met == Met::Refusal {
         *stuck = None;
     }

@@ -42,7 +42,7 @@ impl Remediator {
         self.finish(lease, &before, judged).await
     }
 
-    /// Does what a look has led to, under the lease, and gives that back.
+    /// Does what a look has led to, and gives the lease back.
     pub(crate) async fn finish(
         &self,
         mut lease: Lease<'_>,
@@ -90,8 +90,8 @@ impl Remediator {
         Ok(tally)
     }
 
-    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand. `looked` gets its
-    /// service, as it was looked up.
+    /// Looks at a subject and decides what is to be done. This changes nothing but `record`. `looked` receives the
+    /// service as it was looked up.
     pub(crate) async fn judge(
         &self,
         subject: &Subject,
@@ -105,9 +105,9 @@ impl Remediator {
         }
     }
 
-    /// What is no service has no state to cure: the cause and the advice are told.
+    /// Judges a subject that is not a service. It has no state to cure, so only the cause and the advice are told.
     async fn judge_other(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Judgement {
-        // Told first: an event can be so late that its story is over when it comes.
+        // The advice comes first: an event can be so late that its incident is over when it arrives.
         advise(subject, record);
         if matches!(subject, Subject::Project { .. }) {
             self.look_at_copies(subject, record, now).await;
@@ -136,7 +136,7 @@ impl Remediator {
         *looked = Some(service.clone());
         let mode = self.mode(service.found(), &leave);
         let no = record.no_to_blocker(now).cloned();
-        // What was begun is finished or given up, and told; every step looks at the mode by itself.
+        // An act that was begun is finished or given up, and told. Every step looks up the mode by itself.
         let begun = record
             .open
             .as_ref()
@@ -164,7 +164,7 @@ impl Remediator {
             return Judgement::rest("refused", "AWS refused the act, and nothing has changed since then");
         }
         if let Some(act) = incident.act.clone().filter(|act| act.state == ActState::Refused && mode >= Mode::Ask) {
-            // What has changed the service already is carried on with; anything else is decided about anew.
+            // An act that has already changed the service is carried on with; anything else is decided anew.
             if incident.refusal.as_ref().is_some_and(|refusal| !refusal.done.is_empty() && refusal.is_due(now)) {
                 return Judgement::Act(id.clone(), act.cause, Box::new(act.plan));
             }
@@ -173,7 +173,7 @@ impl Remediator {
         let pause = incident.pause_steps().to_vec();
         let seen = self.observe(service, ahead, &blocker, &pause, &mut incident.quota_limit).await;
         keep(&mut incident.kept, &seen, now);
-        // Once somebody was told, it stays with whom it was told.
+        // The address decides which outbreak an incident is told with, so it does not change once people were told.
         let is_new = incident.told.is_empty() && incident.source.is_none();
         if self.settings.quota_probe && is_new && is_of_an_address(&blocker.diagnosis) {
             incident.source = self.address_of(seen.service.found(), now).await;
@@ -208,7 +208,7 @@ impl Remediator {
             if seen.is_worth_another_look(now.seconds_since(blocker.first_at)) {
                 return Judgement::rest("postponed", "something could not be found out; it is looked at again");
             }
-            // Who waits for the mirror has been told so when it was asked.
+            // Where the service waits for the mirror or the archive, people were told so when that was asked.
             let asked = matches!(
                 &incident.waiting,
                 Some(WaitingIncident { cause: WaitingFor::Mirror(_) | WaitingFor::Restored(_), .. })
@@ -221,7 +221,7 @@ impl Remediator {
         // What a person has declined is declined in act mode too.
         if let Some(no) = no.filter(|_| mode >= Mode::Ask && !plan.remedy.fills_the_mirror() && !plan.is_way_back()) {
             incident.declined.push(Declined { remedy: plan.remedy, reasons: vec![no.to_string()] });
-            // Whoever was told of this incident was asked in it, and answered.
+            // People who were told of this incident were asked in it, and have answered.
             if incident.told.is_empty() {
                 advise(subject, record);
             }
@@ -280,7 +280,7 @@ impl Remediator {
         now: Timestamp,
     ) -> Result<Tally, Failure> {
         let acted = match plan.steps.iter().filter_map(Step::service).find(|service| *service != id) {
-            // A table is only as trustworthy as whoever may write to it.
+            // The stored plan is not trusted more than those who may write to the table.
             Some(other) => {
                 Acted::GivenUp(format!("the stored plan names {other}, which is another service: nothing was done"))
             }
@@ -295,7 +295,7 @@ impl Remediator {
             Acted::GivenUp(why) => (ActState::Abandoned, Happened::GivenUp(why.clone()), why.clone()),
             Acted::Refused(at, failure) => {
                 incident.refusal = Some(self.refused(&plan, *at, failure, tries, now).await?);
-                // Also the plan that is no act by itself: it is not made again with every look.
+                // A plan that only prepares is kept here too, so that it is not made again with every look.
                 let question = incident.act.take().and_then(|act| act.question);
                 incident.act = Some(Act {
                     cause,
@@ -316,14 +316,14 @@ impl Remediator {
                 act.plan.slim();
             }
         }
-        // What only prepared was approved, and is done with: the act may come yet.
+        // A plan that only prepared was approved, and is done: the act may still come.
         incident.act.take_if(|act| act.state == ActState::Asked && act.is_approved());
         if state == ActState::Done && plan.is_pause() {
             incident.pause = Some(plan.clone());
         }
         let waits_on = match state {
             ActState::Done => plan.then_wait_for.clone(),
-            // Another try is for the same push.
+            // Another try goes on waiting for the same push.
             ActState::Refused => incident
                 .waiting
                 .take()
@@ -362,13 +362,13 @@ impl Remediator {
         Ok(Tally::worked(word, why, Some(remedy)))
     }
 
-    /// The command with which a person has a refused act tried again.
+    /// The command by which a person has a refused act tried again.
     pub(crate) fn another_try(&self, subject: &Subject) -> String {
         let message = json!({ "pullsafe": "try-again", "subject": subject });
         format!("aws sqs send-message --queue-url {} --message-body '{message}'", self.settings.queue_url)
     }
 
-    /// Ends an incident: the archive first, so that it is never lost, then the message.
+    /// Ends an incident. It is archived before the message goes out, so that it is never lost.
     async fn close(
         &self,
         subject: &Subject,
@@ -397,8 +397,8 @@ pub(crate) fn asks_again(subject: &Subject, record: &Record, now: Timestamp) -> 
     matches!(subject, Subject::Project { .. }) && refusal.is_some_and(|refusal| refusal.is_due(now))
 }
 
-/// The least mode in which a plan may be carried out: where a person has said yes to it, or to what it takes back, that
-/// is ask.
+/// The least mode in which a plan may be carried out: ask where a person has said yes to it, or to what it takes back;
+/// otherwise act.
 fn least(incident: Option<&Incident>, plan: &Plan) -> Mode {
     let is_approved = incident.and_then(|incident| incident.act.as_ref()).is_some_and(Act::is_approved);
     if is_approved || plan.is_way_back() { Mode::Ask } else { Mode::Act }
@@ -425,7 +425,7 @@ impl Judgement {
 pub(crate) enum Silence {
     /// Where nobody was told that it began.
     IfNobodyKnows,
-    /// Always: what has no steady state is only forgotten, and that is no news.
+    /// Always: a subject without a steady state is only forgotten, and that is no news.
     Always,
 }
 
@@ -436,7 +436,7 @@ fn advise(subject: &Subject, record: &mut Record) {
     let diagnosis = &blocker.diagnosis;
     let about = match subject {
         Subject::Service(_) | Subject::Family { .. } => diagnosis.container.as_deref(),
-        // Two builds of a project can fail in different phases, and of different images.
+        // Two builds of a project can fail in different phases, and because of different images.
         Subject::Project { .. } => diagnosis
             .image
             .as_deref()
@@ -444,7 +444,7 @@ fn advise(subject: &Subject, record: &mut Record) {
     };
     let key = format!("advice:{}:{}", diagnosis.cause, about.unwrap_or_default());
     record.tell_together(&key, |incident, id| {
-        // Nothing is moved when the copies of a build's base images have come: its owner changes the lines.
+        // Nothing is moved when the copies of a build's base images have come: its owner has to change the Dockerfile.
         let waiting = incident
             .waiting
             .as_ref()
@@ -454,7 +454,7 @@ fn advise(subject: &Subject, record: &mut Record) {
     });
 }
 
-/// Whether a refused act may be tried again: a denial after its grace, anything once the service was changed.
+/// Whether a refused act may be tried again: a denial after some minutes, any refusal once the service was changed.
 fn mended(incident: &mut Incident, service: Option<&Service>, now: Timestamp) -> bool {
     let Some(refusal) = &mut incident.refusal else {
         return true;
@@ -462,7 +462,7 @@ fn mended(incident: &mut Incident, service: Option<&Service>, now: Timestamp) ->
     if refusal.is_due(now) {
         return true;
     }
-    // What it looked like right after the refusal may not have been found out then.
+    // The state of the service right after the refusal may not have been found out then.
     if let Some(service) = service.filter(|_| refusal.seen.is_empty()) {
         refusal.seen = fingerprint(service);
     }
@@ -473,7 +473,8 @@ fn mended(incident: &mut Incident, service: Option<&Service>, now: Timestamp) ->
     changed
 }
 
-/// Keeps the beginning of a wait that goes on, and of the time in which it could not be seen whether it is over.
+/// Sets what an incident waits for. A wait that goes on keeps its beginning, and the time since when nobody could see
+/// whether it is over.
 fn wait_for(incident: &mut Incident, cause: Option<WaitingFor>, unseen: bool, now: Timestamp) {
     incident.waiting = cause.map(|cause| {
         let before = incident.waiting.as_ref().filter(|waiting| waiting.cause == cause);

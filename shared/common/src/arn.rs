@@ -38,7 +38,8 @@ pub struct ServiceId {
 }
 
 impl ServiceId {
-    /// From the service's ARN in its long form (`...:service/cluster/name`). The short form does not name the cluster.
+    /// Reads the service's ARN in its long form (`...:service/cluster/name`). `None` for the short form, which does not
+    /// name the cluster.
     pub fn from_arn(arn: &str) -> Option<Self> {
         let parsed = Arn::parse(arn)?;
         let (cluster, name) = parsed.resource.strip_prefix("service/")?.split_once('/')?;

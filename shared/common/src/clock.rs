@@ -1,11 +1,11 @@
-//! The one place that asks the system for the time. Everything else is given it.
+//! The one place that asks the system for the time. Everything else is given a moment or a [`Clock`].
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::timestamp::Timestamp;
 
-/// What time it is, for those that have to know more than once.
+/// Tells what time it is, for code that has to know more than once.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The system's clock.

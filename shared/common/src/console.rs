@@ -1,5 +1,4 @@
-//! Pages of AWS's console, by their addresses: right for every partition and region, and none where the console's host
-//! is not known.
+//! Addresses of pages in the AWS console, for every region of the partitions whose console's host is known.
 //!
 //! Names of clusters, services, log groups and streams have authors who are not ours: whatever is not a letter, a digit
 //! or one of `-._~` is escaped, so that a name stays within its part of the address.
@@ -8,7 +7,7 @@ use super::arn::{Arn, ServiceId};
 use super::region::Region;
 use super::timestamp::Timestamp;
 
-/// Lines of a log that are shown before and after a moment, in seconds.
+/// How many seconds of a log are shown before a moment, and after it.
 const AROUND_SECONDS: i64 = 600;
 
 /// A region's console.
@@ -19,7 +18,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// The console of the region that an ARN is of; `None` where its partition has none that is known.
+    /// The console of an ARN's region; `None` where the partition's console is not known.
     pub fn of_arn(arn: &str) -> Option<Self> {
         let arn = Arn::parse(arn)?;
         // The isolated partitions have consoles of their own, whose addresses are not published.
@@ -33,7 +32,7 @@ impl Console {
         Some(Self { region: arn.region.parse().ok()?, host })
     }
 
-    /// The same partition's console of another region; itself where none is named.
+    /// The console of another region in the same partition; this console where no region is named.
     #[must_use]
     pub fn in_region(self, region: Option<&str>) -> Option<Self> {
         match region {
@@ -45,17 +44,17 @@ impl Console {
         }
     }
 
-    /// A service of ECS.
+    /// The page of an ECS service.
     pub fn service(&self, id: &ServiceId) -> String {
         self.ecs(&format!("clusters/{}/services/{}/health", escaped(id.cluster()), escaped(&id.name)))
     }
 
-    /// A task of ECS, also one that has stopped: for an hour ECS shows it.
+    /// The page of an ECS task. ECS shows a stopped one for an hour.
     pub fn task(&self, cluster: &str, id: &str) -> String {
         self.ecs(&format!("clusters/{}/tasks/{}/configuration", escaped(cluster), escaped(id)))
     }
 
-    /// A stream of CloudWatch Logs around a moment.
+    /// The page of a stream of CloudWatch Logs, around a moment.
     pub fn log(&self, group: &str, stream: &str, at: Timestamp) -> String {
         let Self { region, host } = self;
         let (from, to) = (at.plus_seconds(-AROUND_SECONDS).millis(), at.plus_seconds(AROUND_SECONDS).millis());

@@ -2,14 +2,14 @@
 
 use std::fmt::Display;
 
-/// `1 task`, `7 tasks`.
+/// A number with its noun: `1 task`, `7 tasks`.
 pub fn count(number: impl TryInto<i128>, thing: &str) -> String {
     let number = number.try_into().unwrap_or(i128::MAX);
     let end = if number == 1 { "" } else { "s" };
     format!("{number} {thing}{end}")
 }
 
-/// The same, followed by a verb: `1 task runs`, `7 tasks run`.
+/// A count followed by its verb: `1 task runs`, `7 tasks run`.
 pub fn counted(number: impl TryInto<i128>, thing: &str, one: impl Display, many: impl Display) -> String {
     let number = number.try_into().unwrap_or(i128::MAX);
     let what = count(number, thing);

@@ -2,12 +2,12 @@
 
 use crate::region::Region;
 
-/// What ECR's hosts begin with after the account, and what they end with after the region.
+/// What ECR's hosts have between the account and the region, and after the region.
 const SERVICES: [&str; 4] = ["dkr.ecr.", "dkr.ecr-fips.", "dkr-ecr.", "dkr-ecr-fips."];
 const SUFFIXES: [&str; 5] =
     [".amazonaws.com", ".amazonaws.com.cn", ".on.aws", ".on.amazonwebservices.com.cn", ".amazonaws.eu"];
 
-/// Whose private ECR registry a host is, and where.
+/// The account and the region of a private ECR registry, read from its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EcrHost<'a> {
     /// The twelve digits of the account, which is also ECR's `registryId`.
@@ -17,7 +17,7 @@ pub struct EcrHost<'a> {
 }
 
 /// Account and region of a private ECR host, in any of its forms (plain, FIPS, dual-stack, China). `None` for every
-/// other host, one with something else in the place of the region among them.
+/// other host, also for one with something else in the place of the region.
 pub fn ecr_host(host: &str) -> Option<EcrHost<'_>> {
     let (account, rest) = host.split_once('.')?;
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,14 +1,13 @@
 //! Texts that somebody else wrote, made harmless for where they are shown: one function for each surface.
 //!
-//! Image names, reasons, file names, log lines and the words of registries have authors who are not ours. In every
-//! form, control characters and those that change the direction of a text or cannot be seen are shown by their number,
-//! so that a text is what it looks like.
+//! Image names, reasons, file names, log lines and the words of registries have authors who are not ours. Every
+//! function shows control characters, invisible characters and those that change the direction of a text by their
+//! number, so that a text is what it looks like.
 
 use std::borrow::Cow;
 
-/// Characters that are not seen, or that turn others around: a name that contains one reads as another name. Those that
-/// choose the look of the character before them (U+FE00 and following) are not among them: they stand behind many
-/// symbols of logs.
+/// Whether a character is invisible or turns others around: a name that contains one reads as another name. Variation
+/// selectors (U+FE00 and following) are allowed: they follow many symbols in logs.
 fn is_treacherous(character: char) -> bool {
     matches!(
         character,
@@ -32,7 +31,7 @@ fn is_treacherous(character: char) -> bool {
     ) || (character.is_control() && character != '\n')
 }
 
-/// The text with everything that cannot be seen shown by its number. Line ends stay.
+/// Shows every character that cannot be seen by its number instead. Line ends stay; a tab becomes a space.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_treacherous) {
         return Cow::Borrowed(text);
@@ -50,8 +49,8 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// For a terminal, and for a log: nothing moves the cursor, changes a colour or a title, or hides. Line ends and tabs
-/// stay.
+/// For a terminal, and for a log: nothing moves the cursor, changes a colour or a title, or hides text. Line ends and
+/// tabs stay.
 pub fn terminal(text: &str) -> Cow<'_, str> {
     if text.contains('\t') {
         return Cow::Owned(text.split('\t').map(visible).collect::<Vec<_>>().join("\t"));
@@ -59,8 +58,7 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     visible(text)
 }
 
-/// For a name or a reason within a line of ours: it stays on that line, and is cut where it is longer than anybody
-/// reads.
+/// For a name or a reason within a line of ours: it stays on that line, and is cut after 1000 characters.
 pub fn line(text: &str) -> String {
     const LONGEST: usize = 1000;
     let start: String = text.chars().take(LONGEST + 1).collect();
@@ -72,8 +70,8 @@ pub fn line(text: &str) -> String {
     line
 }
 
-/// For the log of a CI system: no line of it is a command. To GitHub one is that begins with `::` or holds `##[`, to
-/// Azure Pipelines and TeamCity what holds `##vso[` or `##teamcity[`.
+/// For the log of a CI system: no line of the text is a command. GitHub runs a line that begins with `::` or contains
+/// `##[`, Azure Pipelines one that contains `##vso[`, and TeamCity one that contains `##teamcity[`.
 pub fn github(text: &str) -> String {
     let text = terminal(text).replace("##", "# #");
     let harmless = |line: &str| {
@@ -86,13 +84,13 @@ pub fn github(text: &str) -> String {
     text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
 }
 
-/// For a name or a reason that may stand at the beginning of a line, of a terminal or of a CI system's log.
+/// For a name or a reason that may stand at the beginning of a line, in a terminal or in a CI system's log.
 pub fn log_line(text: &str) -> String {
     github(&line(text))
 }
 
-/// The same JSON document, in which nothing is more than text to a terminal or a CI system: what could be is written as
-/// an escape, which whoever parses it does not see.
+/// Returns the same JSON document with nothing in it that a terminal or a CI system would act on: such characters are
+/// written as escapes, and a parser reads the same values.
 pub fn json(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
     let mut before = ' ';
@@ -108,7 +106,7 @@ pub fn json(document: &str) -> String {
 }
 
 /// For a message in a chat (Slack, Teams, Chime by Amazon Q): no mention, no link under another name. Bare addresses
-/// are taken apart, for a client makes links of them by itself.
+/// get a space, because clients make links of them.
 pub fn chat(text: &str) -> String {
     let text = visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace("](", "] (");
     let text = text.replace("://", ":// ");
@@ -133,7 +131,8 @@ pub fn html(text: &str) -> String {
     out
 }
 
-/// For a paragraph, list item, heading or table cell of Markdown: on one line, and no character means anything.
+/// For a paragraph, list item, heading or table cell of Markdown: on one line, and every character that Markdown would
+/// interpret is escaped.
 pub fn markdown(text: &str) -> String {
     let text = visible(text);
     let mut out = String::with_capacity(text.len() + 8);
@@ -143,7 +142,7 @@ pub fn markdown(text: &str) -> String {
         let inside_word = before.is_alphanumeric() && characters.peek().is_some_and(|next| next.is_alphanumeric());
         let special = match character {
             '\\' | '`' | '*' | '[' | ']' | '<' | '|' | '~' | '&' | '$' => true,
-            // Elsewhere they mean nothing, and names are full of them.
+            // Inside a word it means nothing, and names are full of it.
             '_' => !inside_word,
             '#' | '+' | '-' | '=' | '>' => out.is_empty(),
             '.' if ends_with_www(&out) => true,
@@ -154,7 +153,7 @@ pub fn markdown(text: &str) -> String {
                     && characters.peek().is_none_or(|next| *next == ' ')
             }
             '!' => characters.peek() == Some(&'['),
-            // Bare addresses become links, wherever they lead.
+            // A bare address would become a link.
             ':' => characters.peek() == Some(&'/'),
             _ => false,
         };
@@ -176,7 +175,7 @@ pub fn code(text: &str) -> String {
     fenced(&visible(text).replace('\n', " "))
 }
 
-/// The same in a table, where a pipe would end the cell even in code.
+/// For Markdown, as code within a table, where a pipe would end the cell even in code.
 pub fn code_in_table(text: &str) -> String {
     fenced(&visible(text).replace('\n', " ").replace('|', "\\|"))
 }

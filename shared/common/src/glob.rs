@@ -1,4 +1,5 @@
-//! Patterns, for tags and names: `*` is any run of characters, `?` one character, everything else is itself.
+//! Patterns, for tags and names: `*` is any run of characters, `?` one character, every other character stands for
+//! itself.
 
 use std::fmt;
 
@@ -31,11 +32,11 @@ impl Glob {
     }
 }
 
-/// Whether a whole text matches a pattern, in time that grows with both lengths and never faster.
+/// Whether a whole text matches a pattern. The time is at most proportional to the product of both lengths.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at, mut place) = (0, 0);
-    // Where to go on if the run that the last `*` stands for has to be one longer.
+    // Where to continue if the last `*` has to stand for one character more.
     let mut retry: Option<(usize, usize)> = None;
     while place < text.len() {
         match pattern.get(at) {

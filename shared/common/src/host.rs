@@ -1,4 +1,4 @@
-//! Registries: each is one row of [`ROWS`], with everything that is known about it beforehand.
+//! Registries: each is one row of [`ROWS`], with everything that is known about it in advance.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub enum Registry {
     DockerHub,
     /// Amazon ECR Public (`public.ecr.aws`).
     EcrPublic,
-    /// A private registry of Amazon ECR, its image data plane.
+    /// A private registry of Amazon ECR: the data plane, which serves images.
     EcrPrivate,
     /// The API of Amazon ECR (`GetAuthorizationToken` and so on), as against its data plane.
     EcrPrivateApi,
@@ -29,7 +29,7 @@ pub enum Registry {
     Other,
 }
 
-/// What a request does, as far as registries limit it.
+/// What a request does: the kinds that registries limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RequestKind {
     /// HEAD or GET of a manifest.
@@ -47,17 +47,17 @@ pub enum RequestKind {
 /// Which limit a 429 enforces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Docker Hub's pull quota: hours until it lets anything through.
+    /// Docker Hub's pull quota: it can take hours until it allows another pull.
     PullQuota,
-    /// Docker Hub's protection against bursts: about a minute.
+    /// Docker Hub's protection against bursts: it lasts about a minute.
     Burst,
-    /// The limit of Docker Hub's web API: up to a minute.
+    /// The limit of Docker Hub's web API: it lasts up to a minute.
     HubApi,
-    /// ECR Public's rate of pulls: a second.
+    /// ECR Public's rate of pulls: it lasts a second.
     EcrPublicRate,
     /// ECR Public's monthly amount of data for an address that has not signed in.
     EcrPublicData,
-    /// A rate of an action of private ECR: a second.
+    /// The rate of one action of private ECR: it lasts a second.
     Ecr,
     /// A limit of another registry.
     Other,
@@ -69,7 +69,7 @@ impl Limit {
         (row_of(registry).limit)(TooManyRequests { text: &answer.text.to_ascii_lowercase(), ..answer })
     }
 
-    /// Whether waiting within one run is of no use.
+    /// Whether the limit lasts longer than one run can wait.
     pub const fn lasts(self) -> bool {
         match self {
             Self::PullQuota | Self::EcrPublicData => true,
@@ -89,23 +89,23 @@ pub struct TooManyRequests<'a> {
     pub text: &'a str,
 }
 
-/// Docker Hub's quota for callers that have not signed in, as Docker publishes it. Headers are believed over it where
-/// they were seen.
+/// Docker Hub's quota for callers that have not signed in, as Docker publishes it. Where an answer's headers name a
+/// quota, that one counts.
 pub mod pull_quota {
     /// Pulls in a window.
     pub const ANONYMOUS: u32 = 100;
-    /// The window.
+    /// The length of the window.
     pub const WINDOW_SECONDS: u64 = 6 * 3600;
 }
 
 /// What a host looks like.
 #[derive(Debug, Clone, Copy)]
 pub enum HostPattern {
-    /// It is this one.
+    /// The host is exactly this one.
     Is(&'static str),
-    /// It has this in it: registries that run under many names.
+    /// The host contains this text: for registries that run under many names.
     Has(&'static str),
-    /// It is told apart by code.
+    /// This function recognises the host.
     Matches(fn(&str) -> bool),
 }
 
@@ -119,14 +119,14 @@ impl HostPattern {
     }
 }
 
-/// Everything that is known of a registry beforehand.
+/// Everything that is known about a registry in advance.
 #[derive(Debug)]
 pub struct RegistryRow {
     /// Who runs it.
     pub kind: Registry,
     /// Its hosts.
     pub hosts: &'static [HostPattern],
-    /// The hosts of its token service. Empty where that is not known: then it says itself.
+    /// The hosts of its token service. Empty where they are not known: then the registry's own answer names the host.
     pub token_hosts: &'static [&'static str],
     /// The rates that it publishes, in requests a second.
     pub rates: &'static [(RequestKind, f64)],
@@ -134,7 +134,7 @@ pub struct RegistryRow {
     pub limit: fn(TooManyRequests<'_>) -> Limit,
     /// Where it publishes Docker's official images, as the first part of their repositories; `None` if it does not.
     pub official: Option<&'static str>,
-    /// Whether its pulls are limited or counted, so that whoever has the same image is asked first.
+    /// Whether its pulls are limited or counted. If so, another place that has the same image is asked first.
     pub counts_pulls: bool,
 }
 
@@ -150,11 +150,11 @@ impl RegistryRow {
     };
 }
 
-/// Every registry. The first row that a host fits counts: exact names, then forms, then parts of names, then all the
+/// Every registry. The first row that fits a host counts: exact names, then forms, then parts of names, then all the
 /// rest.
 ///
-/// Sources: Docker's documentation of pull limits and its authentication; the service quotas of ECR and ECR Public;
-/// 429s of the field.
+/// Sources: Docker's documentation of pull limits and its authentication; the service quotas of ECR and ECR Public; 429
+/// answers seen in the field.
 pub const ROWS: &[RegistryRow] = &[
     RegistryRow {
         kind: Registry::DockerHub,
@@ -168,7 +168,7 @@ pub const ROWS: &[RegistryRow] = &[
         ],
         token_hosts: &["auth.docker.io"],
         limit: |refusal| {
-            // The texts of a quota vary, its words "pull rate limit" do not.
+            // The texts about the quota vary, but all contain "pull rate limit".
             let quota =
                 refusal.text.contains("pull rate limit") || refusal.is_manifest_get && refusal.remaining == Some(0);
             if quota { Limit::PullQuota } else { Limit::Burst }
@@ -186,7 +186,7 @@ pub const ROWS: &[RegistryRow] = &[
         kind: Registry::EcrPublic,
         hosts: &[HostPattern::Is("public.ecr.aws"), HostPattern::Is("ecr-public.aws.com")],
         token_hosts: &["public.ecr.aws", "ecr-public.aws.com"],
-        // One a second is for anonymous callers outside of AWS; a refusal slows down as far as that.
+        // Anonymous callers outside AWS get only one a second; each 429 slows the client down, as far as that.
         rates: &[(RequestKind::ReadManifest, 10.0)],
         limit: |refusal| {
             if refusal.text.contains("data limit") {
@@ -269,7 +269,7 @@ pub const ROWS: &[RegistryRow] = &[
     RegistryRow { hosts: &[HostPattern::Has("")], ..RegistryRow::PLAIN },
 ];
 
-/// What is known of the registry at a host, whose port and case do not matter.
+/// The row of the registry at a host. The host's port and case do not matter.
 pub fn row_of(host: &str) -> &'static RegistryRow {
     let host = host.to_ascii_lowercase();
     let name = host.split(':').next().unwrap_or_default();

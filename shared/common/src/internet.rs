@@ -1,7 +1,8 @@
 //! Which hosts are on the internet, and which are this machine, its network or nowhere.
 //!
 //! Image names, task definitions, headers and redirects name hosts, and their authors are not ours. A function that
-//! followed each of them would ask its own machine, its neighbours and the metadata service for whoever wrote the name.
+//! followed each of them would send requests to its own machine, its neighbours and the metadata service on behalf of
+//! whoever wrote the name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -37,8 +38,7 @@ const PRIVATE_ZONES: [&str; 15] = [
 
 /// Where a host is; a port, a dot at the end and the case of letters do not matter.
 ///
-/// A name is judged by its letters alone. What it leads to is judged again, by [`is_public`], when it has been looked
-/// up.
+/// A name is judged by its letters alone. The address that it resolves to is judged too, by [`is_public`].
 pub fn kind_of_host(authority: &str) -> HostKind {
     let host = authority.rsplit('@').next().unwrap_or_default();
     if let Some(rest) = host.strip_prefix('[') {
@@ -56,7 +56,7 @@ pub fn kind_of_host(authority: &str) -> HostKind {
         return kind_of_address(address.into());
     }
     let last = name.rsplit('.').next().unwrap_or_default();
-    // `0x7f.1`, `2130706433` and `127.1` are addresses to many resolvers, and no names.
+    // Many resolvers read `0x7f.1`, `2130706433` and `127.1` as addresses, not as names.
     let is_number = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
     if !name.contains('.') || is_number || PRIVATE_ZONES.contains(&last) || !name.is_ascii() {
         return HostKind::Private;
@@ -99,7 +99,7 @@ fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// 2000::/3 without documentation, benchmarks, ORCHID and Teredo.
+/// Whether an address is in 2000::/3, but not for documentation, benchmarks, ORCHID or Teredo.
 fn is_global_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let special = matches!((a, b), (0x2001, 0..=0x01ff | 0x0db8)) || a == 0x3fff;

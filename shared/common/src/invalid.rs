@@ -1,4 +1,4 @@
-//! What a text that is no image reference, or no digest, is told.
+//! The error for a text that is not an image reference, or not a digest.
 
 /// A text that is not an image reference, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

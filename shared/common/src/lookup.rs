@@ -10,12 +10,12 @@ pub enum Lookup<T> {
     Found(T),
     /// It is certainly not there.
     Absent,
-    /// It could not be found out.
+    /// Whether it is there could not be found out.
     Unknown(Doubt),
 }
 
 impl<T> Lookup<T> {
-    /// Nobody has looked.
+    /// The result where nobody has looked.
     pub fn not_asked() -> Self {
         Self::Unknown(Doubt::lasting("it was not looked up"))
     }
@@ -28,7 +28,7 @@ impl<T> Lookup<T> {
         }
     }
 
-    /// For how many seconds after the first failure looking again may settle it; 0 where it cannot.
+    /// For how many seconds after the first failure another look may settle it; 0 where none can.
     pub fn patience_seconds(&self) -> i64 {
         match self {
             Self::Unknown(doubt) => doubt.patience_seconds(),
@@ -37,9 +37,9 @@ impl<T> Lookup<T> {
     }
 }
 
-/// How long a denied call is given: IAM takes a while until a permission that was just given counts everywhere.
+/// How long a denied call is tried again, in seconds: a new permission takes IAM a while to apply everywhere.
 pub const GRACE_SECONDS: i64 = 120;
-/// How long a call that fails for a reason that passes is given.
+/// How long a call that failed for a passing reason is tried again, in seconds.
 pub const PATIENCE_SECONDS: i64 = 5 * 60;
 
 /// Why something could not be found out. Displays as the reason.
@@ -50,22 +50,22 @@ pub struct Doubt {
 }
 
 impl Doubt {
-    /// Looking again changes nothing: somebody has to mend something first.
+    /// A doubt that no other look settles: somebody has to mend something first.
     pub fn lasting(why: impl Into<String>) -> Self {
         Self { why: why.into(), patience_seconds: 0 }
     }
 
-    /// Looking again in a minute may settle it.
+    /// A doubt that another look in a minute may settle.
     pub fn passing(why: impl Into<String>) -> Self {
         Self { why: why.into(), patience_seconds: PATIENCE_SECONDS }
     }
 
-    /// For how many seconds after it came up looking again may settle it; 0 where it cannot.
+    /// For how many seconds after the doubt came up another look may settle it; 0 where none can.
     pub const fn patience_seconds(&self) -> i64 {
         self.patience_seconds
     }
 
-    /// A permission is missing, or is too new to count everywhere.
+    /// A doubt because a permission is missing, or is too new to apply everywhere.
     pub fn denied(why: impl Into<String>) -> Self {
         Self { why: why.into(), patience_seconds: GRACE_SECONDS }
     }
@@ -82,13 +82,13 @@ impl std::fmt::Display for Doubt {
 pub struct ResolvedImage {
     /// The digest of its manifest or image index.
     pub digest: Digest,
-    /// The platforms it offers as `os/architecture`; `None` if it is a single image, which does not say in its
-    /// manifest.
+    /// The platforms it offers as `os/architecture`; `None` for a single image, whose manifest does not name its
+    /// platform.
     pub platforms: Option<Vec<String>>,
 }
 
 impl ResolvedImage {
-    /// Whether it is for a platform (`os/architecture`); `None` where it does not say.
+    /// Whether the image is for a platform (`os/architecture`); `None` where its platforms are not known.
     pub fn is_for(&self, platform: &str) -> Option<bool> {
         let platforms = self.platforms.as_ref()?;
         let variant = format!("{platform}/");
@@ -99,22 +99,21 @@ impl ResolvedImage {
 /// Where ECR keeps an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
-    /// Where it can be pulled from.
+    /// In the standard storage class, from which it can be pulled.
     Standard,
-    /// In the archive, from where it cannot.
+    /// In the archive, from which it cannot be pulled.
     Archive,
     /// On its way back from the archive.
     Returning,
 }
 
-/// What the policies of a role say of some actions together.
+/// What the policies of a role say about a group of actions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicyVerdict {
-    /// It may.
+    /// The role may do all of them.
     Given,
-    /// It may not do these, and nothing can make up for it.
+    /// The role may not do these, and no other policy can allow them.
     Refused(Vec<String>),
-    /// Its own policies do not say that it may do these; a policy of the resource, or a condition of the request,
-    /// could.
+    /// The role's own policies do not allow these; a policy of the resource, or a condition of the request, could.
     Missing(Vec<String>),
 }

@@ -1,9 +1,9 @@
 //! What a manifest refers to: an index names manifests, an image names its config and its layers.
 //!
-//! Reading is tolerant, for a manifest is somebody else's document: fields that nothing here needs may be missing
-//! or odd, and a media type that nobody knows yet is judged by its shape. What a copy relies on is not guessed: a
-//! descriptor without a readable digest and size is an error.
-//! Sources: OCI Image Specification 1.1 (manifest, image-index, descriptor); Docker Image Manifest V2, Schema 2.
+//! Reading is tolerant, because somebody else writes the manifest: fields that nothing here needs may be missing or
+//! odd, and a manifest is recognised by its fields, not by its media type. What a copy relies on is not guessed: a
+//! descriptor without a readable digest and size is an error. Sources: OCI Image Specification 1.1 (manifest,
+//! image-index, descriptor); Docker Image Manifest V2, Schema 2.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,18 +24,18 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 /// The four media types that a request must accept, or a registry may convert the manifest and change its digest.
 pub const ACCEPTED: [&str; 4] = [OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST];
 
-/// More values than any real manifest or config has. A few bytes of JSON can be a hundred in memory, so that the bytes
-/// alone are no bound.
+/// More values than any real manifest or config has. A few bytes of JSON can take a hundred in memory, so a limit on
+/// the bytes is not enough.
 const MOST_VALUES: usize = 100_000;
-/// More than any image or index refers to.
+/// More descriptors than any image or index has.
 const MOST_DESCRIPTORS: usize = 1000;
-/// Larger than any blob that a registry takes.
+/// Larger than any blob that a registry takes, in bytes.
 const LARGEST_BLOB: u64 = 1 << 40;
 
-/// The JSON of a manifest or a config, which is somebody else's document.
+/// Parses the JSON of a manifest or a config, which somebody else has written.
 ///
 /// # Errors
-/// It is not JSON, or holds more than any real one does.
+/// It is not JSON, or holds more values than any real document.
 pub fn document(bytes: &[u8]) -> Result<Value, InvalidManifest> {
     if bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > MOST_VALUES {
         return Err(InvalidManifest::new(format!("it holds more than {MOST_VALUES} values")));
@@ -75,7 +75,7 @@ impl Platform {
         })
     }
 
-    /// Build tools attach attestations to an index under this platform, which no machine has.
+    /// Whether this is the platform under which build tools attach attestations to an index. No machine has it.
     fn is_unknown(&self) -> bool {
         self.os == "unknown" || self.architecture == "unknown"
     }
@@ -205,7 +205,7 @@ impl Contents {
         }))
     }
 
-    /// The platforms that an index offers, in its order, each once; attestations are none. Empty for an image, whose
+    /// The platforms that an index offers, in its order, each once and without attestations. Empty for an image, whose
     /// platform is in its config: see [`platform_of_config`].
     pub fn platforms(&self) -> Vec<Platform> {
         let children = match self {

@@ -1,7 +1,7 @@
 //! What the mirror is asked for and what it announces: the messages of its queues and the event `Image Mirrored`.
 //!
 //! Whoever asks the mirror writes a [`MirrorJob`] and the mirror reads one; the mirror writes an [`ImageMirrored`], and
-//! whoever waits for a copy reads that. A field that one side does not know yet is no error to the other.
+//! whoever waits for a copy reads that. Neither side fails on a field that it does not know yet.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,7 +85,7 @@ impl ImageMirrored {
     }
 }
 
-/// Texts, numbers and lists of them are always JSON.
+/// Turns a message into JSON. This cannot fail: a message holds only texts, numbers and lists of them.
 fn as_value(message: &impl Serialize) -> Value {
     serde_json::to_value(message).unwrap_or_default()
 }

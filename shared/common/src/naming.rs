@@ -1,4 +1,4 @@
-//! How the mirror names its repositories: who asks for a copy has to expect it where the mirror puts it.
+//! How the mirror names its repositories. Whoever asks for a copy finds it by the same names.
 
 use crate::reference::{DOCKER_HUB, Reference};
 use crate::settings::MirrorLocation;
@@ -6,8 +6,8 @@ use crate::settings::MirrorLocation;
 /// What the repositories' names begin with unless the configuration says otherwise.
 pub const DEFAULT_PREFIX: &str = "docker-hub";
 
-/// The repository that mirrors another, below the prefix. Images of other registries than Docker Hub have its host in
-/// their name.
+/// The name of the repository in which the mirror keeps copies of `source`, with the prefix. For registries other than
+/// Docker Hub, the registry's host is a part of the name.
 pub fn mirrored_name(prefix: &str, source: &Reference) -> String {
     let name = if source.registry() == DOCKER_HUB {
         source.repository().to_owned()
@@ -17,11 +17,12 @@ pub fn mirrored_name(prefix: &str, source: &Reference) -> String {
     if prefix.is_empty() { name } else { format!("{prefix}/{name}") }
 }
 
-/// The image of Docker Hub whose copy this is, by its name in the mirror. Without a prefix a copy cannot be told from
-/// another image of the registry.
+/// The Docker Hub image that `copy` is a copy of, by its name in the mirror. `None` without a prefix: a copy could not
+/// be told from another image of the registry.
 pub fn docker_hub_source(mirror: &MirrorLocation, copy: &Reference) -> Option<Reference> {
     let name = copy.repository().strip_prefix(&mirror.prefix)?.strip_prefix('/')?;
-    // What begins with a host is a copy of another registry's. Names of Docker Hub have no dot in their first part.
+    // A name that begins with a host is a copy from another registry. Names of Docker Hub have no dot in their first
+    // part.
     let of_docker_hub = name.split_once('/').is_some_and(|(first, _)| !first.contains('.'));
     (copy.registry() == mirror.registry && of_docker_hub && !mirror.prefix.is_empty())
         .then(|| copy.moved_to(DOCKER_HUB, name).ok())

@@ -32,7 +32,7 @@ impl Severity {
         }
     }
 
-    // By reference, as serde wants it.
+    // Takes a reference because serde passes one.
     fn is_usual(&self) -> bool {
         *self == Self::default()
     }
@@ -71,7 +71,7 @@ pub struct Notice {
     pub detail: Value,
 }
 
-/// What an event on the bus shows, which everybody in the account may listen to (the parameter `EvidenceOnBus`).
+/// What an event on the bus shows (the parameter `EvidenceOnBus`). Everybody in the account may listen to the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnBus {
     /// The lines of evidence, too.
@@ -81,16 +81,16 @@ pub enum OnBus {
 }
 
 impl Notice {
-    /// The event's detail for programs: where evidence is not for the bus, which everybody in the account may listen
-    /// to, it says the cause and where the evidence was read. Advice about an application goes too, for it names what a
-    /// line of the log names.
+    /// The event's detail for programs. With [`OnBus::CauseAlone`] it says the cause and where the evidence was read,
+    /// without the lines, because everybody in the account may listen to the bus. Advice about an application is left
+    /// out as well, because it repeats what a line of the log names.
     pub fn for_programs(&self, shows: OnBus) -> Value {
         let mut detail = self.detail.clone();
         if let Some(detail) = detail.as_object_mut() {
             detail.insert("severity".to_owned(), json!(self.severity));
             detail.insert("title".to_owned(), json!(self.subject));
             detail.insert("thread".to_owned(), json!(plain_id(self.thread().unwrap_or(&self.id))));
-            // What is told once and for all is the first of its kind.
+            // A message that belongs to no thread opens its own.
             detail.entry("opens").or_insert_with(|| json!(self.thread().is_none()));
             detail.entry("to_people").or_insert(json!(true));
             if !self.links.is_empty() {
@@ -110,13 +110,13 @@ impl Notice {
         detail
     }
 
-    /// The incident or the outbreak whose messages belong together; nothing where it stands alone.
+    /// The incident or the outbreak that the message belongs to; `None` where it stands alone.
     fn thread(&self) -> Option<&str> {
         let of = |name: &str| self.detail.get(name).and_then(Value::as_str);
         of("incident").or_else(|| of("outbreak"))
     }
 
-    /// The message for people as programs may have it, where people could not be told.
+    /// The text for people as it may go over the bus, for a message that did not reach people.
     pub fn text_for_programs(&self, shows: OnBus) -> String {
         let cut = self
             .evidence
@@ -133,7 +133,7 @@ impl Notice {
         format!("{}{links}", foreign::terminal(&self.text))
     }
 
-    /// The links, a line each. They are ours, and go behind the text of others once that is made harmless.
+    /// The links, a line each. They are ours, and are added after the text of others was made harmless.
     fn links_in_words(&self) -> String {
         if self.links.is_empty() {
             return String::new();
@@ -143,10 +143,11 @@ impl Notice {
     }
 }
 
-/// Longest id of a thread, well below what trackers and pagers take.
+/// The longest id of a thread in bytes, well below what trackers and pagers take.
 const LONGEST_ID: usize = 200;
 
-/// An id that may stand in the path of an address: letters, digits and `-._:`. A long one ends with its digest.
+/// Makes an id that may stand in the path of an address: letters, digits and `-._:`. A long one is cut, and ends with a
+/// part of its digest.
 fn plain_id(id: &str) -> String {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-._:".contains(character);
     let plain: String = id.chars().map(|character| if is_plain(character) { character } else { '-' }).collect();
@@ -163,7 +164,7 @@ pub fn chatbot(notice: &Notice) -> Value {
     let links = notice.links_in_words();
     let text = bounded(&notice.text, LONGEST_DESCRIPTION.saturating_sub(links.len()));
     let (title, description) = (foreign::chat(&notice.subject), format!("{}{links}", foreign::chat(&text)));
-    // What a button of the channel can fill in.
+    // The code of a question, which a button in the channel can fill in.
     let code = notice.detail.pointer("/question/code");
     let mut context = json!({ "severity": notice.severity });
     if let Some(code) = code {
@@ -178,10 +179,10 @@ pub fn chatbot(notice: &Notice) -> Value {
     })
 }
 
-/// A message in a chat channel is shorter still: what is longer is shown in part, or not at all.
+/// The longest description in bytes. A chat channel shows a longer one in part, or not at all.
 const LONGEST_DESCRIPTION: usize = 8_000;
 
-/// A text with its end cut off if it is longer than this many bytes, and said to be.
+/// Cuts off the end of a text that is longer than this many bytes, and says so.
 pub fn bounded(text: &str, bytes: usize) -> String {
     const CUT: &str = "\n[cut; `pullsafe report` has the rest]\n";
     if text.len() <= bytes {

@@ -1,8 +1,8 @@
 //! The permissions that each function needs: each observation and each step declares its own.
 //!
-//! A test holds the roles of `template.yaml` against these lists in both directions, and the scenarios hold every call
-//! that the remediator makes against its list. The tables of docs/permissions.md and docs/mirror.md are generated from
-//! them.
+//! A test compares the roles of `template.yaml` with these lists in both directions, and the scenarios compare every
+//! call that the remediator makes with its list. The tables of docs/permissions.md and docs/mirror.md are generated
+//! from them.
 
 /// Something a function does that needs permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,9 +11,9 @@ pub struct Permission {
     pub purpose: &'static str,
     /// The IAM actions that it takes.
     pub actions: &'static [&'static str],
-    /// Whether it changes something of the user's.
+    /// Whether it changes something that belongs to the user.
     pub writes: bool,
-    /// The parameter of the stack that it comes with, where it has one of its own.
+    /// The stack parameter that grants it, where it has one of its own.
     pub parameter: Option<&'static str>,
 }
 
@@ -31,7 +31,8 @@ const fn writes(purpose: &'static str, actions: &'static [&'static str]) -> Perm
     Permission { purpose, actions, writes: true, parameter: None }
 }
 
-/// What a customer key asks of whoever sends to a queue or a topic, takes from a queue, or uses a table under it.
+/// What a customer key requires of a function that sends to a queue or a topic, takes from a queue, or uses a table
+/// that the key encrypts.
 const KEY: &[&str] = &["kms:Decrypt", "kms:GenerateDataKey"];
 
 /// Every permission of the remediator.
@@ -127,8 +128,9 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
-/// Every permission of the mirror. On ECR it holds for the repositories under the mirror's prefix, but for the sign-in;
-/// writing there, deleting, the configuration, the secret and the key come with the stack parameters that ask for them.
+/// Every permission of the mirror. On ECR they apply to the repositories under the mirror's prefix, except for the
+/// sign-in. Writing there, deleting, the configuration, the secret and the key come with the stack parameters that ask
+/// for them.
 pub const MIRROR: &[Permission] = &[
     reads("sign in to ECR", &["ecr:GetAuthorizationToken"]),
     reads(
@@ -179,7 +181,7 @@ pub const MIRROR: &[Permission] = &[
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
-/// Every permission of the image gate. A Delete is answered without any.
+/// Every permission of the image gate. It answers a Delete without any of them.
 pub const GATE: &[Permission] = &[
     LOOK_AT_IMAGES,
     LOOK_AT_SIGNATURES,
@@ -230,8 +232,8 @@ const LOOK_AT_PLATFORMS: Permission = reads(
 );
 const LOOK_AT_STACKS: Permission = reads("see whether an update is a rollback", &["cloudformation:DescribeStacks"]);
 
-/// Every permission of the probe. It calls nothing itself: Lambda attaches it to its subnets, and hands on what it
-/// answers.
+/// Every permission of the probe. The probe calls nothing of AWS itself: Lambda attaches it to its subnets and passes
+/// on its answer.
 pub const PROBE: &[Permission] = &[
     reads(
         "be attached to the tasks' subnets, which Lambda does for it and its code may not",
@@ -248,7 +250,7 @@ pub const PROBE: &[Permission] = &[
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
-/// Every permission of the widget. Read only, and no other index or table.
+/// Every permission of the widget: read only, on one table and one of its indexes.
 pub const WIDGET: &[Permission] = &[
     reads(
         "list the open incidents, by the index of the own table, and what is known to go wrong",

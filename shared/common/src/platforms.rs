@@ -1,8 +1,8 @@
 //! An image with fewer platforms than its author gave it.
 //!
-//! One platform is that platform's own manifest, as its author made it. Several are an index that names only these,
-//! with their attestations: it has to be written anew, so its digest is another than the source's. It says which it
-//! came from.
+//! For one platform, that is the platform's own manifest, unchanged. For several, it is a new index that lists only
+//! these and their attestations. The new index has another digest than its source, and names the source in an
+//! annotation.
 
 use serde_json::{Value, json};
 
@@ -12,10 +12,10 @@ use crate::reference::Digest;
 /// The annotation of an index written here: the digest of the index it was taken from.
 pub const TAKEN_FROM: &str = "pullsafe.source.digest";
 
-/// What a choice of platforms makes of an image.
+/// What a choice of platforms selects of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
-    /// Everything that there is was asked for, or it is a single image.
+    /// The image as it is: every platform or none was asked for, or it is a single image.
     Whole,
     /// One of its manifests.
     One(Digest),
@@ -79,15 +79,15 @@ pub fn taken_from(index: &[u8]) -> Option<Digest> {
 /// Why platforms cannot be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotOffered {
-    /// The manifest is none.
+    /// The manifest cannot be read.
     #[error(transparent)]
     Unreadable(InvalidManifest),
-    /// The image is not made for a platform.
+    /// The image does not offer a platform that was asked for.
     #[error("it is not offered for {wanted}, only for {offered}")]
     Platform {
         /// What was asked for.
         wanted: Platform,
-        /// What there is.
+        /// The platforms that it is offered for.
         offered: String,
     },
 }

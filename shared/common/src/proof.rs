@@ -1,14 +1,14 @@
-//! A proof of who somebody is, which STS alone can read.
+//! A proof of a caller's identity, which only STS can verify.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A signature, a session token: longer than any that AWS makes.
+/// Longer than any signature or session token that AWS makes, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// The headers of a request to `sts:GetCallerIdentity`, signed by whoever proves who they are, for one statement alone.
-/// They show nowhere.
+/// The headers of a request to `sts:GetCallerIdentity`, signed by the caller for one statement only. `Debug` does not
+/// show them.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// `Authorization`.
@@ -21,14 +21,14 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Whether everything in it can be a header.
+    /// Whether every value can be a header: printable ASCII, not empty and not too long.
     pub fn is_sound(&self) -> bool {
         let is_header =
             |text: &str| (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         is_header(&self.authorization) && is_header(&self.date) && self.token.as_deref().is_none_or(is_header)
     }
 
-    /// Whether the signature is one over all of these headers: what it does not cover proves nothing.
+    /// Whether the signature covers all of these headers: a header that is not signed proves nothing.
     pub fn covers(&self, headers: &[&str]) -> bool {
         let signed = self
             .authorization

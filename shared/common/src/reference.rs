@@ -20,7 +20,7 @@ pub const DOCKER_HUB: &str = "docker.io";
 /// Amazon ECR Public's host.
 pub const ECR_PUBLIC: &str = "public.ecr.aws";
 
-/// An image reference with everything a short form leaves out filled in.
+/// An image reference in which everything that a short form leaves out is filled in.
 ///
 /// `Display` gives the full form, which parses back to the same value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,7 +82,7 @@ impl Reference {
         self.digest.as_ref()
     }
 
-    /// What the manifest is asked for by: the digest if there is one, else the tag, else `latest`.
+    /// What a request for the manifest names: the digest if there is one, else the tag, else `latest`.
     pub fn tag_or_digest(&self) -> &str {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => digest.as_str(),
@@ -106,8 +106,8 @@ impl Reference {
         self.is_docker_hub() && self.repository.starts_with("library/")
     }
 
-    /// The same official image where another registry publishes it; `None` for every other image, and where the
-    /// registry does not.
+    /// The same official image at another registry; `None` if this is not an official image, or that registry does not
+    /// publish them.
     pub fn official_at(&self, registry: &str) -> Option<Self> {
         let place = row_of(registry).official.filter(|_| self.is_official())?;
         self.moved_to(registry, &format!("{place}{}", self.repository)).ok()
@@ -197,8 +197,8 @@ impl FromStr for Reference {
                 "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => {
                     DOCKER_HUB.to_owned()
                 }
-                // Only its capitals make it a host, as Docker reads it: without them it would be a part of the
-                // repository.
+                // Docker takes this part for a host only because of its capitals, so they stay: in lower case it would
+                // be a part of the repository.
                 low if split_host(&format!("{low}/")).0.is_none() && is_host(host) => host.to_owned(),
                 host if is_host(host) => host.to_owned(),
                 _ => return fail("the registry's host is malformed"),
@@ -209,7 +209,7 @@ impl FromStr for Reference {
         } else {
             path.to_owned()
         };
-        // As the registry knows it: what a name for Docker Hub may leave out counts.
+        // The full name counts, with the `library/` that a short name leaves out.
         if repository.len() > 255 {
             return fail("a repository is at most 255 characters long");
         }

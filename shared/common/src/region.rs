@@ -1,4 +1,4 @@
-//! Regions of AWS, as far as a text can be one.
+//! Regions and partitions of AWS, by their names.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// The name of a region, such as `eu-west-1` or `us-gov-east-1`.
 ///
-/// It becomes a part of host names, to which signed requests go. So it cannot hold a dot, a slash or anything else that
-/// would end that part: whoever may write a region into a task definition or an image's name chooses a region and never
-/// a host.
+/// A region becomes a part of host names that signed requests go to. So it cannot contain a dot, a slash or anything
+/// else that would end that part: whoever writes a region into a task definition or an image's name can choose a
+/// region, but never a host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Region(String);
@@ -17,7 +17,7 @@ pub struct Region(String);
 /// Longer than any region's name.
 const LONGEST: usize = 32;
 
-/// Regions of AWS that share accounts, host names and nothing with the others.
+/// A group of regions that has its own accounts and host names, and shares nothing with the other groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Partition {
     /// `aws`.

@@ -1,12 +1,12 @@
 //! Which tags of a repository look like the one that is missing: a typo, a forgotten prefix, the build before.
 
-/// How many are shown.
+/// How many similar tags are returned.
 const SHOWN: usize = 3;
 /// Tags longer than this are not compared.
 const LONGEST: usize = 128;
 
-/// The tags that are most like the wanted one, the most similar first; of equals those that come first. `tags` need not
-/// be in any order.
+/// Returns the tags that are most like the wanted one, the most similar first. Equally similar ones keep the order of
+/// `tags`, which can be any.
 pub fn similar<'a>(wanted: &str, tags: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let mut found: Vec<(usize, &str)> = tags
         .into_iter()
@@ -33,7 +33,7 @@ fn distance(wanted: &str, tag: &str) -> Option<usize> {
     (near || begins_alike).then_some(edits + 1)
 }
 
-/// The Levenshtein distance, case by case in one row.
+/// The Levenshtein distance, computed in one row of its table.
 fn edits(a: &[u8], b: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (line, from) in a.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The stacks of this template that share a region: all of them hear the same events, and one acts.
+//! The stacks of this template that share a region: all of them receive the same events, and one acts.
 
 use crate::arn::ServiceId;
 use crate::glob;
@@ -20,21 +20,21 @@ pub fn is_pullsafe(description: Option<&str>) -> bool {
     description.is_some_and(|text| text.starts_with(DESCRIPTION))
 }
 
-/// A stack of this template, as far as others have to know it.
+/// What the other stacks of a region need to know about a stack of this template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sibling {
     /// Its name, which no other stack of the region has.
     pub name: String,
     /// When it was created.
     pub created: Timestamp,
-    /// Whether it, or a tag in it, may change services.
+    /// Whether its mode lets it change services, or a tag may raise the mode so far.
     pub may_act: bool,
     /// The services that it may change, as `cluster/service` with `*` and `?`.
     pub service_pattern: String,
 }
 
 impl Sibling {
-    /// A stack, by its parameters.
+    /// Describes a stack by its parameters.
     pub fn of<'a>(name: &str, created: Timestamp, parameter: impl Fn(&str) -> Option<&'a str>) -> Self {
         Self {
             name: name.to_owned(),
@@ -49,13 +49,13 @@ impl Sibling {
     }
 }
 
-/// Whether the parameters of a stack let it, or a tag in it, change services.
+/// Whether the mode in a stack's parameters lets it change services, or a tag may raise the mode so far.
 pub fn may_act<'a>(parameter: impl Fn(&str) -> Option<&'a str>) -> bool {
     !matches!(parameter("Mode").unwrap_or_default(), "" | "observe") || parameter("AllowTagToAct") == Some("true")
 }
 
-/// The stack that acts on a service before the stack of this name does: the oldest of those that may. A stack that
-/// CloudFormation does not know comes behind all that it knows.
+/// The stack that acts on a service instead of the stack called `own`: the oldest of those that may. If CloudFormation
+/// does not know `own`, every other stack comes before it.
 pub fn before<'a>(own: &str, stacks: &'a [Sibling], service: &ServiceId) -> Option<&'a Sibling> {
     let age = |stack: &Sibling| (stack.created, stack.name.clone());
     let mine = stacks.iter().find(|stack| stack.name == own).map(age);
@@ -96,7 +96,7 @@ mod tests {
         for other in [stack("b", 1, "act", "prod/*"), stack("b", 1, "act", "prod/we?")] {
             assert_eq!(named("a", &[young.clone(), other]).as_deref(), Some("b"));
         }
-        // Made in the same moment: one of the two, and the same one for both.
+        // Of two stacks made in the same moment one acts, and both agree on which.
         let twins = [stack("a", 1, "act", "*"), stack("b", 1, "act", "*")];
         assert_eq!((named("a", &twins), named("b", &twins).as_deref()), (None, Some("a")));
     }

@@ -11,11 +11,11 @@ pub struct TagFacts {
     pub name: String,
     /// When it was last pushed. Docker Hub tells it, other registries do not.
     pub pushed_at: Option<Timestamp>,
-    /// What it meant when the list was made.
+    /// The digest that it named when the list was made.
     pub digest: Option<Digest>,
-    /// The manifests below it: the platforms of an index; none of a single image.
+    /// How many manifests (platforms) its index lists; `None` for a single image.
     pub children: Option<u32>,
-    /// The image of each platform, where they were told.
+    /// The image of each platform, where the registry tells.
     pub images: Vec<(Platform, Digest)>,
 }
 

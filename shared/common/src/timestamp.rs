@@ -19,7 +19,7 @@ impl Timestamp {
 
     /// A moment from seconds since the Unix epoch, as the AWS JSON protocols give times (a number with a fraction).
     pub fn from_epoch_seconds(seconds: f64) -> Self {
-        // The cast saturates at the ends of the range, which is what a nonsensical time deserves.
+        // The cast saturates at the ends of the range, which is right for a nonsensical time.
         Self((seconds * 1000.0).round() as i64)
     }
 

@@ -1,7 +1,7 @@
-//! What reading a log of 100 MB costs: `cargo run --release -p pullsafe-diagnosis --example long_log`.
+//! Measures what reading a log of 100 MB costs: `cargo run --release -p pullsafe-diagnosis --example long_log`.
 //!
-//! The lines are made while they are read, page by page as CloudWatch Logs gives them, so that what the process holds
-//! is what the reading holds. Prints one JSON object: the peak of the process above its start, and the speed.
+//! The lines are made while they are read, page by page as CloudWatch Logs gives them, so the memory of the process is
+//! the memory of the reading. Prints one JSON object: the peak of the process above its start, and the speed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,10 +12,10 @@ use serde_json::json;
 
 /// The log's length.
 const BYTES: usize = 100_000_000;
-/// A page of GetLogEvents.
+/// The size of a page of GetLogEvents.
 const PAGE_BYTES: usize = 1_000_000;
 
-/// The lines that tell, in the middle of all the others.
+/// The line that tells the cause, in the middle of all the others.
 const TELLING: &str = r#"{"error": "Integration services initialization failed: No module named 'core.aws_service'", "timestamp": "2026-01-15T20:18:32Z"}"#;
 
 fn main() {
@@ -45,7 +45,7 @@ fn main() {
     );
 }
 
-/// A page of the log; every one has its warnings, and the one in the middle the lines that tell.
+/// Makes a page of the log. Every page has warnings, and the middle one has the line that tells the cause.
 fn fill(page: &mut Vec<String>, read: usize) {
     page.clear();
     let (mut bytes, mut number) = (0, read);
@@ -66,14 +66,14 @@ fn fill(page: &mut Vec<String>, read: usize) {
     }
 }
 
-/// A line of `/proc/self/status` in bytes.
+/// Reads a line of `/proc/self/status`, in bytes.
 fn resident(name: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-/// The processor's time so far, which includes the making of the lines.
+/// The processor time used so far, which includes making the lines.
 fn processor_seconds() -> Option<f64> {
     let schedstat = fs::read_to_string("/proc/self/schedstat").ok()?;
     Some(schedstat.split_whitespace().next()?.parse::<u64>().ok()? as f64 / 1e9)

@@ -1,8 +1,8 @@
 //! Fills an advice template with what was found.
 //!
-//! Names in braces: `image`, `host`, `repository`, `official` (where ECR Public has the same image), `limit`,
+//! Names in braces: `image`, `host`, `repository`, `official` (the image at ECR Public, if it is there), `limit`,
 //! `subject`, `who`, `spent`, `driver` (see `log_driver`), and the topics of `placed`. `{name|otherwise}` falls back to
-//! the words behind the bar; `{name? of $}` is left out where the name is not known. A name is filled in only if it has
+//! the words after the bar; `{name? of $}` is left out if the name is not known. A value is filled in only if it has
 //! the shape of such a name.
 
 use super::log_driver::Driver;
@@ -20,12 +20,12 @@ pub(super) struct About<'a> {
     pub(super) text: &'a str,
     pub(super) place: LaunchedOn,
     pub(super) mode: Option<NetworkMode>,
-    /// The log driver of the task, where the text names none.
+    /// The log driver of the task, if the text names none.
     pub(super) driver: Option<Driver>,
     pub(super) attempts: Option<u32>,
 }
 
-/// The advice of a row.
+/// Renders the advice of a row.
 pub(super) fn render(row: &SignatureRow, about: &About<'_>) -> String {
     let About { target, text, place, mode, driver, attempts } = *about;
     let reference = target.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
@@ -59,7 +59,7 @@ fn private_address(text: &str) -> Option<&str> {
     })
 }
 
-/// Where ECR Public publishes the same official image.
+/// The reference under which ECR Public publishes the same official image.
 fn on_ecr_public(reference: &Reference) -> Option<String> {
     reference.official_at(ECR_PUBLIC).map(|moved| moved.to_string())
 }
@@ -76,7 +76,7 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
         rest = after;
         if let Some((name, otherwise)) = inside.split_once('|') {
             let Some(found) = value(name) else {
-                // Words are no name: the quotes around it go.
+                // The fallback is words and not a name, so the quotes around it are removed.
                 if let Some(behind) = after.strip_prefix('`').filter(|_| out.ends_with('`')) {
                     out.pop();
                     rest = behind;
@@ -86,14 +86,14 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
             };
             out.push_str(&found);
         } else if let Some((name, shown)) = inside.split_once('?') {
-            // Only where it is known, in these words.
+            // Shown only if the name is known, in these words.
             if let Some(found) = value(name) {
                 out.push_str(&shown.replace('$', &found));
             }
         } else if let Some(found) = value(inside) {
             out.push_str(&found);
         } else {
-            // Braces that are no name belong to the text (a JSON example).
+            // Braces around anything else belong to the text (a JSON example).
             out.extend(["{", inside, "}"]);
         }
     }
@@ -101,7 +101,7 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
     out
 }
 
-/// What the row's subject is in this text, if what stands there has its shape.
+/// Finds the row's subject in this text, if what stands there has its shape.
 pub(super) fn subject(row: &SignatureRow, text: &str) -> Option<String> {
     let place = row.subject?;
     let lower = text.to_ascii_lowercase();
@@ -122,7 +122,7 @@ pub(super) fn subject(row: &SignatureRow, text: &str) -> Option<String> {
     })
 }
 
-/// The advice where no signature matched.
+/// The advice if no signature matched.
 pub(super) fn unknown(image: Option<&str>, pull: bool, text: &str) -> String {
     let image = image.and_then(|image| image.parse::<Reference>().ok());
     let look = match (pull, image) {

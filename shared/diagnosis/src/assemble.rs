@@ -15,7 +15,7 @@ use pullsafe::reference::Registry;
 pub(super) fn of_row(row: &'static SignatureRow, read: &NormalisedText<'_>) -> Diagnosis {
     let about_image = row.cause.is_about_image();
     let mut registry = read.target.registry.or(row.registry);
-    // The API of ECR is no registry of images: where it failed, it is what is meant, whatever the image.
+    // ECR's API is not an image registry: if it failed, the row means the API, whatever the image.
     if row.registry == Some(Registry::EcrPrivateApi) {
         registry = row.registry;
     }
@@ -25,8 +25,8 @@ pub(super) fn of_row(row: &'static SignatureRow, read: &NormalisedText<'_>) -> D
         && registry == Some(Registry::DockerHub)
         && let Some(other) = foreign
     {
-        // The image is Docker Hub's and the address in the text is not: a mirror of the daemon's, so that moving helps
-        // nobody.
+        // The image is Docker Hub's but the address in the text is not: the daemon uses a mirror, so moving the image
+        // does not help.
         registry = Some(other);
         settled_by = Some("which registry answered: the image and the address in the text differ");
     }
@@ -76,7 +76,8 @@ pub(super) fn of_finding(finding: &LogFinding, setting: &StopSetting) -> Diagnos
     }
 }
 
-/// No signature: the text stays as it is, with what it is most like, and nothing acts on it.
+/// The diagnosis without a signature: it keeps the text, names the known message that is most like it, and nothing acts
+/// on it.
 pub(super) fn unknown(read: &NormalisedText<'_>) -> Diagnosis {
     let pull = is_pull(read.text);
     let image = read.target.image.clone().filter(|_| pull);
@@ -105,7 +106,7 @@ fn with_like(mut found: Diagnosis, like: &Like) -> Diagnosis {
     found
 }
 
-/// An event of a service or deployment whose words name no cause.
+/// The diagnosis of an event of a service or deployment whose words name no cause.
 pub(super) fn unknown_event(said: &str, name: &str) -> Diagnosis {
     Diagnosis {
         evidence: vec![Evidence { source: "reason".to_owned(), text: text::redact(said) }],
@@ -115,7 +116,7 @@ pub(super) fn unknown_event(said: &str, name: &str) -> Diagnosis {
     }
 }
 
-/// A build that somebody stopped.
+/// The diagnosis of a build that somebody stopped.
 pub(super) fn stopped_build() -> Diagnosis {
     Diagnosis {
         advice: "Nothing to do: a person or a program stopped the build.".to_owned(),
@@ -123,7 +124,7 @@ pub(super) fn stopped_build() -> Diagnosis {
     }
 }
 
-/// Why the network failed, for a row that decides on the chain.
+/// Why the network failed, for a row that reads the error chain.
 fn why_of(row: &SignatureRow, text: &str) -> Option<Why> {
     if row.reads.is_empty() {
         return None;
@@ -136,7 +137,7 @@ fn why_of(row: &SignatureRow, text: &str) -> Option<Why> {
     }
 }
 
-/// In which phase a pull failed that did not get through.
+/// The phase in which a pull failed, for pulls that did not get through.
 fn phase_of(cause: Cause, text: &str) -> Option<Phase> {
     if !matches!(cause, Cause::RegistryUnreachable | Cause::RegistryServerError) {
         return None;

@@ -1,8 +1,8 @@
-//! A failed CodeBuild build: which phase failed, and whether a pull was the cause.
+//! Diagnoses a failed CodeBuild build: which phase failed, and whether a pull was the cause.
 //!
-//! The pull of the build image fails in PROVISIONING and says so in the phase's context. The pull of a base image
-//! fails inside `docker build`, in BUILD, where the context says no more than that a command failed: the build's log
-//! has the message. A failure of DOWNLOAD_SOURCE has nothing to do with images, however often it comes first.
+//! The pull of the build image fails in PROVISIONING, and the phase's context says so. The pull of a base image fails
+//! inside `docker build`, in BUILD, whose context says only that a command failed; the build's log has the message. A
+//! failure of DOWNLOAD_SOURCE has nothing to do with images, even if it comes first.
 
 use std::collections::BTreeMap;
 
@@ -19,25 +19,25 @@ use super::{diagnose_text_at, logs};
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence};
 use pullsafe::reference::Reference;
 
-/// What a failed build says.
+/// The diagnosis of a failed build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildDiagnosis {
     /// The phase that failed first, such as `BUILD`.
     pub phase: Option<String>,
-    /// The cause. Its image is the build image in PROVISIONING, the base image in the phases that run commands.
+    /// The cause. Its image is the build image in PROVISIONING, and the base image in the phases that run commands.
     pub diagnosis: Diagnosis,
-    /// The `FROM` line that would not need the registry that failed, for an official image of Docker Hub.
+    /// The `FROM` line that avoids the registry that failed, for an official image of Docker Hub.
     pub replacement_from: Option<String>,
 }
 
 /// What a failed phase runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhaseKind {
-    /// The build container is set up: its image is pulled.
+    /// The build container is set up, which pulls its image.
     Provisioning,
     /// Nothing that pulls an image.
     WithoutPulls,
-    /// The commands of the build specification, whose log says why they failed.
+    /// The commands of the build specification; their log says why they failed.
     Commands,
 }
 
@@ -51,18 +51,18 @@ impl PhaseKind {
     }
 }
 
-/// What the phase that failed runs, so that its log is read only where it can tell.
+/// Returns what the failed phase runs, so that its log is read only if it can tell the cause.
 pub fn failed_kind(detail: &Value) -> PhaseKind {
     PhaseKind::of(failed_phase(detail).map(|phase| phase.name).unwrap_or_default().as_str())
 }
 
-/// Reads the `detail` of a `CodeBuild Build State Change` and the lines of the build's log, under whatever key.
+/// Reads the `detail` of a `CodeBuild Build State Change` and the lines of the build's log. `logs` may have any keys.
 pub fn diagnose_build(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> BuildDiagnosis {
     let read = |(name, lines): (&String, &Vec<String>)| (name.clone(), BuildLog::of(lines.iter().map(String::as_str)));
     diagnose_build_read(detail, &logs.iter().map(read).collect())
 }
 
-/// As [`diagnose_build`], with logs that were read before, page by page.
+/// Does as [`diagnose_build`], with logs that were read already, page by page.
 pub fn diagnose_build_read(detail: &Value, logs: &BTreeMap<String, BuildLog>) -> BuildDiagnosis {
     let phase = failed_phase(detail);
     let name = phase.as_ref().map(|phase| phase.name.as_str()).unwrap_or_default();
@@ -124,7 +124,7 @@ struct BuildPhase {
     context: String,
 }
 
-/// The first phase that did not succeed; where the phases are missing, the current one.
+/// The first phase that did not succeed; if there are no phases, the current one.
 fn failed_phase(detail: &Value) -> Option<BuildPhase> {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let phases = detail.pointer("/additional-information/phases").and_then(Value::as_array);
@@ -147,7 +147,7 @@ fn failed_phase(detail: &Value) -> Option<BuildPhase> {
     })
 }
 
-/// A context is a string or a list of strings.
+/// Reads a context, which is a string or a list of strings.
 fn context_of(value: Option<&Value>) -> String {
     match value {
         Some(Value::String(text)) => text.clone(),
@@ -156,7 +156,7 @@ fn context_of(value: Option<&Value>) -> String {
     }
 }
 
-/// The failed pull in a build's log.
+/// Finds the failed pull in a build's log.
 fn by_log(logs: &BTreeMap<String, BuildLog>) -> Option<Diagnosis> {
     let found = logs.iter().find_map(|(name, log)| log.failed_pull(name))?;
     Some(if found.cause == Cause::Unknown {
@@ -180,7 +180,7 @@ fn about(what: &str, found: Diagnosis, of_environment: bool) -> Diagnosis {
     Diagnosis { advice, ..found }
 }
 
-/// A failure that is no pull, or whose log is not there: the phase and what it says.
+/// The diagnosis of a failure that is not a pull, or has no log: the phase and its context.
 fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, BuildLog>) -> Diagnosis {
     let of_commands = PhaseKind::of(phase) == PhaseKind::Commands;
     let pickers = logs.iter().map(|(name, log)| (name.clone(), log.picker().clone())).collect();

@@ -1,4 +1,5 @@
-//! What to do about a pull that failed in a build: the project's login, service role and network, never a task's.
+//! What to do about a pull that failed in a build: it concerns the project's login, service role and network, never a
+//! task's.
 
 use crate::cause::{Cause, Diagnosis};
 use pullsafe::reference::Registry;
@@ -6,12 +7,12 @@ use pullsafe::reference::Registry;
 /// Advice for builds, for some causes.
 struct Advice {
     causes: &'static [Cause],
-    /// Only where this holds.
+    /// The condition that the diagnosis has to meet.
     only: fn(&Diagnosis) -> bool,
     text: &'static str,
 }
 
-/// The particular before the general.
+/// The specific before the general: the first that fits is taken.
 const ALL: &[Advice] = &[
     Advice {
         causes: &[Cause::RegistryRateLimited],
@@ -149,8 +150,8 @@ fn is_ecr(found: &Diagnosis) -> bool {
     matches!(found.registry, Some(Registry::EcrPrivate | Registry::EcrPrivateApi))
 }
 
-/// The advice for a build, where it is another than for a task: for the images that its commands pull, or for the
-/// project's own.
+/// Returns the advice for a build, if it differs from that for a task: for the project's own image (`of_environment`),
+/// or for the images that its commands pull.
 pub(crate) fn of(found: &Diagnosis, of_environment: bool) -> Option<&'static str> {
     let table = if of_environment { OF_ENVIRONMENT } else { ALL };
     table

@@ -1,5 +1,5 @@
-//! The log of a build, of which only a few lines can matter: those that name a base image, and those that report a
-//! pull. Docker (classic and BuildKit), kaniko, podman and buildah.
+//! Reads the log of a build. Only a few lines matter: those that name a base image, and those that report a pull. It
+//! knows Docker (classic and BuildKit), kaniko, podman and buildah.
 
 use std::collections::VecDeque;
 
@@ -13,10 +13,10 @@ use pullsafe::reference::Reference;
 
 /// How many lines of a log are kept; a build with more of them repeats itself.
 const KEPT: usize = 2_000;
-/// The body of an answer has so many lines.
+/// The most lines that the body of an answer has.
 const BODY: usize = 12;
 
-/// What may matter of a build's log, however long it is.
+/// The lines of a build's log that may matter, however long the log is.
 #[derive(Debug, Clone, Default)]
 pub struct BuildLog {
     lines: VecDeque<String>,
@@ -24,7 +24,7 @@ pub struct BuildLog {
 }
 
 impl BuildLog {
-    /// Reads the lines of a log that is at hand.
+    /// Reads the lines of a log that is in memory.
     pub fn of<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
         let mut log = Self::default();
         for line in lines {
@@ -39,7 +39,7 @@ impl BuildLog {
         log
     }
 
-    /// Reads a page that stands before everything that was read so far.
+    /// Reads a page that precedes everything that was read so far.
     pub fn before(&mut self, page: &[&str]) {
         self.picker.before(page.iter().copied());
         for line in page.iter().rev().filter_map(|line| kept(line)) {
@@ -49,12 +49,12 @@ impl BuildLog {
         }
     }
 
-    /// Whether the part that was read is one in which images are pulled.
+    /// Whether the part that was read shows images being pulled.
     pub(super) fn shows_pulls(&self) -> bool {
         self.lines.iter().any(|line| base_image(line).is_some())
     }
 
-    /// Whether it has read no line.
+    /// Whether no line was read.
     pub fn is_empty(&self) -> bool {
         self.picker.is_empty()
     }
@@ -63,12 +63,12 @@ impl BuildLog {
         &self.picker
     }
 
-    /// The last lines, for a log in which nothing is known.
+    /// The last lines, for a log in which nothing is recognised.
     pub(super) fn tail(&self, name: &str) -> Vec<Evidence> {
         self.picker.tail(name)
     }
 
-    /// The failed pull in this log, with the base image that the lines before it name.
+    /// Finds the failed pull in this log, with the base image that the lines before it name.
     pub(super) fn failed_pull(&self, name: &str) -> Option<Diagnosis> {
         let (mut base, mut cut) = (None, None);
         for (at, line) in self.lines.iter().enumerate() {
@@ -91,7 +91,7 @@ impl BuildLog {
         cut
     }
 
-    /// A limit that the line itself does not name, in the words of a body that follows over several lines.
+    /// Finds which limit it was if the line itself does not name it: the body of the answer follows over several lines.
     fn in_more_words(&self, found: Diagnosis, at: usize, image: Option<&str>, name: &str) -> Diagnosis {
         if found.cause != Cause::RegistryRateLimited || found.kind.is_some() {
             return found;
@@ -102,7 +102,8 @@ impl BuildLog {
         said.find(|said| said.cause == found.cause && said.kind.is_some()).unwrap_or(found)
     }
 
-    /// A URL by digest names only the repository: the base image from there, if the log shows one.
+    /// Adds the tag to an image that a URL names only by repository and digest, if the log shows a base image from
+    /// there.
     fn tagged(&self, image: String) -> String {
         let Ok(wanted) = image.parse::<Reference>() else {
             return image;
@@ -133,7 +134,8 @@ impl BuildLog {
                     || same_image(&known.image, &base.image) && (known.stage.is_none() || base.stage.is_none())
             };
             match bases.iter().position(same).and_then(|at| bases.get_mut(at)) {
-                // A later line can say more of the same: BuildKit names the image first, and its stage in an error.
+                // A later line can say more about the same image: BuildKit names the image first, and its stage in an
+                // error.
                 Some(known) => {
                     known.flags = known.flags.take().or_else(|| base.flags.clone());
                     known.stage = known.stage.take().or_else(|| base.stage.clone());
@@ -150,7 +152,7 @@ fn same_image(one: &str, other: &str) -> bool {
     one == other || parsed(one).is_some_and(|one| Some(one) == parsed(other))
 }
 
-/// A line that can matter, without colours, and masked only when it is shown.
+/// Keeps a line that can matter, without colours. It is masked only when it is shown.
 fn kept(line: &str) -> Option<String> {
     let line = text::normalise(line);
     (may_tell(&line) || base_image(&line).is_some()).then(|| cut(&line).to_owned())
@@ -216,7 +218,7 @@ const OF_FAILURES: &[&str] = &[
     "unable to",
 ];
 
-/// Words of a line that has to do with another download, such as a file that a Dockerfile adds.
+/// Words of a line about another transfer, such as a push, or a file that a Dockerfile adds.
 const OF_DOWNLOADS: &[&str] = &[
     "/blobs/uploads/",
     "push permission",
@@ -232,7 +234,7 @@ const OF_DOWNLOADS: &[&str] = &[
     "could not get resource",
 ];
 
-/// Whether a line can be the report of a failed pull; most lines of a build are not.
+/// Whether a line can be the report of a failed pull; most lines of a build cannot.
 fn may_tell(line: &str) -> bool {
     let lower = line.to_ascii_lowercase();
     OF_PULLS.iter().any(|word| lower.contains(word))
@@ -240,7 +242,7 @@ fn may_tell(line: &str) -> bool {
         && OF_FAILURES.iter().any(|word| lower.contains(word))
 }
 
-/// What stands before the image in lines that name one.
+/// What precedes the image in lines that name one.
 const NAMES_IMAGE: &[&str] = &[
     "load metadata for ",
     "Retrieving image manifest ",
@@ -271,8 +273,8 @@ pub(super) fn base_image(line: &str) -> Option<BaseImage> {
     Some(BaseImage { image, flags: None, stage: None })
 }
 
-/// What follows `FROM`, where it is an instruction: at the start, behind `Step 1/9 :` or `[builder 1/4]`, or in the
-/// excerpt of a Dockerfile that BuildKit shows. Not in a query of a database.
+/// Returns what follows `FROM`, if it is an instruction: at the start, after `Step 1/9 :` or `[builder 1/4]`, or in the
+/// excerpt of a Dockerfile that BuildKit shows. A `FROM` in a database query is not one.
 fn after_from(line: &str) -> Option<&str> {
     let trimmed = line.trim_start();
     let (before, rest) = match trimmed.strip_prefix("FROM ") {
@@ -283,7 +285,7 @@ fn after_from(line: &str) -> Option<&str> {
     (before.is_empty() || before.ends_with([':', ']', '|']) || before.ends_with(">>>")).then_some(rest)
 }
 
-/// An image without the punctuation around it and without the digest that BuildKit adds to a tag.
+/// Returns an image without the punctuation around it, and without the digest that BuildKit adds to a tag.
 fn clean(word: &str) -> Option<String> {
     let word = word.trim_matches(['\'', '"', '`']).trim_end_matches([':', ',', '.', '\'']);
     let word = match word.split_once('@') {
@@ -297,7 +299,7 @@ fn is_reference(word: &str) -> bool {
     !word.eq_ignore_ascii_case("scratch") && word.parse::<Reference>().is_ok()
 }
 
-/// The image of a manifest URL of Docker Hub.
+/// The image of a Docker Hub manifest URL.
 fn image_of_url(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("registry-1.docker.io/v2/").or_else(|| line.split_once("index.docker.io/v2/"))?;
     let (repository, rest) = rest.split_once("/manifests/")?;

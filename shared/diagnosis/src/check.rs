@@ -1,6 +1,6 @@
-//! What shows whether a diagnosis is so: one command to paste, or the page of the console, for every cause.
+//! Says how to check a diagnosis: for every cause a command to paste, or a page of the console.
 //!
-//! A name goes into a command only if it has the shape of such a name; what a text says is never a command by itself.
+//! A name goes into a command only if it has the shape of such a name; a text is never a command by itself.
 
 use super::log_driver::Driver;
 use super::setting::{LaunchedOn, StopSetting, is_arn, is_name};
@@ -8,7 +8,7 @@ use super::shape::NameShape;
 use crate::cause::{Cause, Diagnosis, Kind, Phase, Signature, Why};
 use pullsafe::reference::{Reference, Registry, ecr_host};
 
-/// The command or page, and what to look for in it.
+/// Returns the command or page, and what to look for in it.
 pub fn check(diagnosis: &Diagnosis, setting: &StopSetting) -> String {
     let text = diagnosis.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join(" ");
     let place = if diagnosis.cause.is_about_image() || is_of_start(diagnosis.cause) {
@@ -77,18 +77,18 @@ pub fn check(diagnosis: &Diagnosis, setting: &StopSetting) -> String {
     }
 }
 
-/// What a container runs, of its definition.
+/// The fields of a container definition that say what it runs.
 const COMMAND: &str = "[name,image,entryPoint,command,workingDirectory,user]";
-/// What a container pulls.
+/// The fields of a container definition that say what it pulls.
 const IMAGES: &str = "[name,image,repositoryCredentials]";
 
-/// Whether the program lacks something that its environment carries.
+/// Whether the program lacks something that its environment should provide.
 fn needs_environment(diagnosis: &Diagnosis) -> bool {
     let lacks = [Signature::EnvMissing, Signature::DependencyLocalhostDefault, Signature::DependencyAuth];
     diagnosis.signature.is_some_and(|signature| lacks.contains(&signature))
 }
 
-/// Whether it is of the host's runtime, whose words tell the host.
+/// Whether the cause comes from the host's container runtime, whose words tell what kind of host it is.
 const fn is_of_start(cause: Cause) -> bool {
     matches!(
         cause,
@@ -100,7 +100,7 @@ const fn is_of_start(cause: Cause) -> bool {
     )
 }
 
-/// For a build, where a task would be asked about what only tasks have.
+/// The check for a build, for causes whose usual check asks for what only tasks have.
 fn of_build(diagnosis: &Diagnosis) -> Option<String> {
     let cause = diagnosis.cause;
     let said = if cause == Cause::RoleAssumeFailed {
@@ -148,7 +148,7 @@ fn limit(diagnosis: &Diagnosis) -> String {
     )
 }
 
-/// Where the image is in ECR: registry, repository and region as arguments.
+/// An image of ECR as arguments: registry and region, then the repository.
 fn in_ecr(image: &Reference) -> Option<(String, String)> {
     let host = ecr_host(image.registry())?;
     Some((format!("--registry-id {} --region {}", host.account, host.region), image.repository().to_owned()))
@@ -177,7 +177,7 @@ fn access(diagnosis: &Diagnosis, text: &str, setting: &StopSetting) -> String {
         return command;
     }
     match reference(diagnosis).as_ref().and_then(in_ecr) {
-        // The layers come from S3, whose endpoint has a policy of its own.
+        // The layers come from S3, whose endpoint has its own policy.
         Some((registry, _)) if diagnosis.phase == Some(Phase::Layer) => {
             let region = registry.rsplit(' ').next().unwrap_or_default();
             format!(
@@ -196,7 +196,7 @@ fn access(diagnosis: &Diagnosis, text: &str, setting: &StopSetting) -> String {
     }
 }
 
-/// Asks IAM whether the role of a refusal may do what was refused.
+/// Asks IAM whether the refused role may do what was refused.
 fn simulation(text: &str) -> Option<String> {
     let session = arn(text, ":assumed-role/")?;
     let (head, tail) = session.split_once(":assumed-role/")?;
@@ -243,7 +243,7 @@ fn network(diagnosis: &Diagnosis, setting: &StopSetting) -> String {
     )
 }
 
-/// Whether the way to this address is open, from where the request comes.
+/// How to check whether the network lets requests through to this address from where they come.
 fn way(address: &str, endpoints: Option<&str>, setting: &StopSetting) -> String {
     let region = setting.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default();
     let of_subnet = |whose: &str| match endpoints {
@@ -266,7 +266,7 @@ fn way(address: &str, endpoints: Option<&str>, setting: &StopSetting) -> String 
     }
 }
 
-/// Whether the way to a service of AWS is open.
+/// How to check whether the network lets requests through to an AWS service.
 fn of_service(service: &str, setting: &StopSetting) -> Option<String> {
     let region = setting.region.as_ref()?;
     Some(way(
@@ -292,7 +292,8 @@ fn disk(setting: &StopSetting) -> String {
     }
 }
 
-/// What the definition says of each container (fields in brackets) or by itself (one field), or all of it.
+/// How to show the definition: fields of each container (in brackets), one field of the definition, or all of it
+/// (empty).
 fn definition(setting: &StopSetting, what: &str) -> String {
     match &setting.definition {
         _ if setting.place == LaunchedOn::Batch => "the job definition in the Batch console".to_owned(),
@@ -335,7 +336,7 @@ fn events(setting: &StopSetting) -> String {
     }
 }
 
-/// The first word of a text that is an ARN with this inside.
+/// Returns the first ARN in a text that contains `inside`.
 fn arn<'a>(text: &'a str, inside: &str) -> Option<&'a str> {
     text.match_indices("arn:aws").find_map(|(at, _)| {
         let rest = text.get(at..)?;
@@ -360,7 +361,7 @@ fn secret(diagnosis: &Diagnosis, text: &str, setting: &StopSetting) -> String {
         return command;
     }
     if let Some(arn) = arn(text, ":secretsmanager:") {
-        // Behind the secret itself: a key of its JSON, a stage, a version.
+        // After the secret's name may come a key of its JSON, a stage, a version.
         let name: Vec<&str> = arn.splitn(8, ':').take(7).collect();
         return format!("`aws secretsmanager get-secret-value --secret-id {} --query VersionId`", name.join(":"));
     }
@@ -393,7 +394,7 @@ fn role(text: &str) -> String {
     }
 }
 
-/// A word with this beginning and then hexadecimal digits.
+/// Returns a word that begins like this and goes on with at least 8 hexadecimal digits.
 fn identifier<'a>(text: &'a str, beginning: &str) -> Option<&'a str> {
     text.match_indices(beginning).find_map(|(at, _)| {
         let rest = text.get(at..)?;
@@ -427,7 +428,7 @@ fn target_group(text: &str) -> String {
     }
 }
 
-/// Whether no other log driver than CloudWatch's is at hand.
+/// Whether neither the text nor the setting names a log driver other than CloudWatch's.
 fn is_of_cloudwatch(text: &str, setting: &StopSetting) -> bool {
     Driver::in_text(text).or(setting.driver).is_none_or(|driver| driver == Driver::Awslogs)
 }

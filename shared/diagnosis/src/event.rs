@@ -1,6 +1,6 @@
-//! An EventBridge event of any type that pullsafe hears, to what it says.
+//! Diagnoses an EventBridge event of any type that pullsafe receives.
 //!
-//! The envelope must be one; inside it a field that is missing or of a wrong type counts as absent.
+//! The envelope must be valid; inside `detail`, a field that is missing or of a wrong type counts as absent.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use pullsafe_events::stopped_task::StoppedTask;
 /// What an event says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventDiagnosis {
-    /// Something stopped or failed, for this reason.
+    /// Something stopped or failed, and this is why.
     Diagnosed(Box<Diagnosis>),
     /// A build failed.
     Build(Box<BuildDiagnosis>),
-    /// Nothing stopped; the words say what it is instead.
+    /// Nothing stopped; the text says what the event is instead.
     NotAStop(String),
 }
 
@@ -29,14 +29,14 @@ pub enum EventDiagnosis {
 pub struct InvalidEvent {
     /// The path of the field.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     pub problem: String,
 }
 
 /// Diagnoses an event, with the lines of the logs that belong to it.
 ///
 /// # Errors
-/// The value is not an EventBridge event with an object `detail`, or of a type that pullsafe does not hear.
+/// The value is not an EventBridge event with an object `detail`, or is of a type that pullsafe does not receive.
 pub fn diagnose_event(event: &Value, logs: &BTreeMap<String, Vec<String>>) -> Result<EventDiagnosis, InvalidEvent> {
     let fail = |field, problem: String| Err(InvalidEvent { field, problem });
     if !event.is_object() {

@@ -1,5 +1,5 @@
-//! What exit codes tell: which container of a task is meant, whether the task simply did its work, and what a code
-//! alone says, which is little.
+//! Reads exit codes: which container ended a task, whether the task simply did its work, and what a code alone says,
+//! which is little.
 
 use super::row::SignatureRow;
 use super::tables;
@@ -9,14 +9,14 @@ use pullsafe_events::stopped_task::{Container, StoppedTask};
 /// How a container ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ContainerEnding {
-    /// With 0.
+    /// With code 0.
     Well,
-    /// By SIGKILL or SIGTERM, with which ECS ends what is left when an essential container is gone, or by the signal
-    /// that its image asks for instead (`STOPSIGNAL`: SIGINT, SIGQUIT).
+    /// By SIGKILL or SIGTERM, which ECS sends to the rest of a task when an essential container is gone, or by the
+    /// signal that the image asks for instead (`STOPSIGNAL`: SIGINT, SIGQUIT).
     Stopped,
     /// With any other code.
     Failed,
-    /// Without a code: it never ran, or nobody knows.
+    /// Without a code: it never ran, or the code is not known.
     Unknown,
 }
 
@@ -31,7 +31,7 @@ impl ContainerEnding {
     }
 }
 
-/// Which container ended the task, by what is left of all of them. The lower rank is the likelier one:
+/// Returns the container that most likely ended the task, by how each of them ended. The lowest rank wins:
 ///
 /// | how it ended | rank | why |
 /// |---|---|---|
@@ -42,10 +42,11 @@ impl ContainerEnding {
 /// | a reason and no code | 4 | it never ran |
 /// | nothing | 5 | |
 ///
-/// One that is not essential comes behind all that are where only an essential one can have ended the task; an injected
-/// one comes last.
+/// If only an essential container can have ended the task, those that are not essential rank behind all that are. An
+/// injected container ranks last.
 pub(super) fn failed_first(task: &StoppedTask) -> Option<&Container> {
-    // Only an essential container stops its task; one that is not can still be what others waited for.
+    // Only an essential container stops its task. A container that is not essential may still be what others waited
+    // for.
     let by_exit_of_essential = ended_by_a_container(task);
     let rank = |container: &Container| {
         let by_exit = match (ContainerEnding::of(container), container.exit_code) {
@@ -62,8 +63,8 @@ pub(super) fn failed_first(task: &StoppedTask) -> Option<&Container> {
     task.containers.iter().min_by_key(|container| rank(container))
 }
 
-/// Whether a task simply did its work: it is known to belong to no service, an essential container ended with 0 by
-/// itself, and what ended otherwise was ended by ECS after that, or is not essential.
+/// Whether a task simply did its work: it is known to belong to no service, an essential container ended by itself with
+/// 0, and every other container was ended by ECS after that, or is not essential.
 ///
 /// | essential | others | means |
 /// |---|---|---|
@@ -117,7 +118,7 @@ fn ended_by_a_container(task: &StoppedTask) -> bool {
     task.stop_code.as_deref().is_some_and(|code| code.eq_ignore_ascii_case("EssentialContainerExited"))
 }
 
-/// What a code means by itself.
+/// What an exit code means by itself.
 struct ExitCode {
     codes: &'static [i64],
     cause: Cause,
@@ -185,7 +186,7 @@ const CODES: &[ExitCode] = &[
     },
 ];
 
-/// Signals that end a process and that no code above tells more of: a shell, and PID 1, pass them on as 128 and the
+/// Signals that end a process and that no code above explains better. A shell, and PID 1, pass them on as 128 plus the
 /// number.
 const SIGNALS: &[(i64, &str, &str)] = &[
     (1, "SIGHUP", "its terminal or supervisor went away"),
@@ -203,7 +204,7 @@ const SIGNALS: &[(i64, &str, &str)] = &[
     (31, "SIGSYS", "a system call that the host's seccomp profile forbids"),
 ];
 
-/// The diagnosis of a container that exited and whose log, if there is one, shows nothing known.
+/// The diagnosis of a container that exited, if its log shows nothing known or there is none.
 pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
     if matches!(code, 134 | 3_221_226_505 | -1_073_740_791) {
         let (signature, text) = if has_log {
@@ -252,7 +253,7 @@ pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
     }
 }
 
-/// A row of this cause among those that say who stopped a task, for its advice.
+/// Returns the row with this cause in the table of who stopped a task, for its advice.
 pub(super) fn row_of(cause: Cause) -> Option<&'static SignatureRow> {
     tables::stopper::ROWS.iter().find(|row| row.cause == cause)
 }

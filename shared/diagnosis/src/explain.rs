@@ -1,5 +1,4 @@
-//! Why a text means this cause and not the next: its chain, the row that decided, and the rows that would have come
-//! after it.
+//! Explains why a text means this cause and not another: its chain, the row that decided, and the rows that match too.
 
 use crate::cause::Cause;
 use crate::chain::{Chain, Tell};
@@ -9,13 +8,13 @@ use crate::{NormalisedText, REASONS, target, text};
 /// Why a text was read as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// The links of the chain, each with what it tells.
+    /// The links of the chain, each with what it means.
     pub links: Vec<(String, String)>,
     /// The row that decided, with its cause.
     pub decided: Option<(&'static str, Cause)>,
-    /// Whether it decided on the answer at the end of the chain rather than on a known sentence.
+    /// Whether the answer at the end of the chain decided, rather than a known sentence.
     pub by_answer: bool,
-    /// The rows that match as well and stand after it, because an earlier phase or a more particular text decides.
+    /// The other rows that match. They come later in the tables, after earlier phases and more specific texts.
     pub after: Vec<(&'static str, Cause)>,
 }
 
@@ -45,7 +44,7 @@ pub fn explain(said: &str, image: Option<&str>) -> Explanation {
     }
 }
 
-/// What a link tells, in words.
+/// Says in words what a link means.
 fn says(tells: &Tell<'_>) -> String {
     match tells {
         Tell::Reporter => "passes an error on".to_owned(),

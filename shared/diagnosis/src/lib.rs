@@ -1,4 +1,4 @@
-//! From the text of a stop to its cause.
+//! Finds the cause of a stop from its text.
 //!
 //! The order of reading matters more than the patterns:
 //! 1. who stopped the task: a stop from outside explains exit codes, never the other way round;
@@ -8,8 +8,8 @@
 //! 5. the image's host before the words of the message;
 //! 6. for what ran: its log, then its exit code, which is a hint only.
 //!
-//! A text that is cut before it tells is [`Cause::Unknown`]. [`Diagnosis::docker_hub_quota`] can come from the
-//! `hub-pull-quota*` rows of [`tables::limits`] alone, and only where the image is not known to be elsewhere.
+//! A text that is cut before it tells the cause is [`Cause::Unknown`]. [`Diagnosis::docker_hub_quota`] can come only
+//! from the `hub-pull-quota*` rows of [`tables::limits`], and only if the image is not known to be elsewhere.
 
 #![warn(missing_docs)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -55,14 +55,14 @@ use pullsafe_events::stopped_task::StoppedTask;
 static REASONS: LazyLock<Matcher> = LazyLock::new(|| Matcher::new(tables::REASONS));
 static LOGS: LazyLock<Matcher> = LazyLock::new(|| Matcher::new(tables::LOGS));
 
-/// Why this task stopped. `logs` has the lines of each container, where there are any.
+/// Diagnoses why this task stopped. `logs` has the lines of each container's log, if there are any.
 ///
 /// A task that has not stopped is diagnosed from its log only: [`Cause::AppDegraded`], or unknown.
 pub fn diagnose(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>) -> Diagnosis {
     diagnose_read(task, &picked(logs))
 }
 
-/// As [`diagnose`], with logs that were read before, page by page.
+/// Does as [`diagnose`], with logs that were read already, page by page.
 pub fn diagnose_read(task: &StoppedTask, logs: &BTreeMap<String, Picker>) -> Diagnosis {
     let setting = StopSetting::of_task(task);
     let found = of_task(task, logs, &setting);
@@ -110,14 +110,14 @@ fn picked(logs: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Picker> {
         .collect()
 }
 
-/// What a text says that does not come from a task, such as a line of a build log. `None` if it says nothing known.
+/// Diagnoses a text that does not come from a task, such as a line of a build log. `None` if it says nothing known.
 ///
-/// A text that begins as a failed pull and is cut before it tells gives [`Cause::Unknown`].
+/// A text that begins as a failed pull and is cut before it tells the cause gives [`Cause::Unknown`].
 pub fn diagnose_text(text: &str, image_hint: Option<&str>, source: &str) -> Option<Diagnosis> {
     diagnose_text_at(text, image_hint, source, &StopSetting::default())
 }
 
-/// As [`diagnose_text`], for a text of which one knows where it happened.
+/// Does as [`diagnose_text`], for a text whose place is known.
 pub fn diagnose_text_at(
     text: &str,
     image_hint: Option<&str>,
@@ -137,18 +137,18 @@ pub fn diagnose_text_at(
     }
 }
 
-/// The signature in the lines of a log that belongs to no task, such as the log of a build.
+/// Finds the signature in the lines of a log that belongs to no task, such as a build's log.
 pub fn diagnose_log(source: &str, lines: &[String]) -> Option<Diagnosis> {
     let logs = BTreeMap::from([(source.to_owned(), Picker::of(lines.iter().map(String::as_str)))]);
     logs::read(&logs, None).map(|finding| of_finding(&finding, &StopSetting::default()))
 }
 
-/// A text with signed URLs, credentials and values of secrets masked, cut to a length that a person reads.
+/// Returns a text with signed URLs, credentials and secret values masked, cut to a readable length.
 pub fn masked(text: &str) -> String {
     text::redact(text)
 }
 
-/// A normalised text, where it stood, and what it is about.
+/// A normalised text, with its source and what it is about.
 struct NormalisedText<'a> {
     source: String,
     target: TextSubject,
@@ -176,7 +176,7 @@ impl NormalisedText<'_> {
         }
     }
 
-    /// The row that the end of the chain means, for a text about a pull that no signature knows.
+    /// For a text about a pull that no signature knows: returns the row for the answer at the end of the chain.
     fn by_answer(&self, context: Context) -> Option<&'static SignatureRow> {
         let chain = Chain::parse(self.text);
         if !chain.is_of_registry() && !is_pull(self.text) {
@@ -210,7 +210,7 @@ impl NormalisedText<'_> {
     }
 }
 
-/// Step 1: the stop code and the head of the text say that somebody outside stopped the task.
+/// Step 1: the cause, if the stop code and the head of the text say that something outside stopped the task.
 fn stopped_from_outside(task: &StoppedTask, by_text: Option<&'static SignatureRow>) -> Option<(Cause, Confidence)> {
     let code = task.stop_code.as_deref().unwrap_or_default();
     let is = |name: &str| code.eq_ignore_ascii_case(name);
@@ -236,14 +236,14 @@ fn stopped_from_outside(task: &StoppedTask, by_text: Option<&'static SignatureRo
     }
 }
 
-/// Whether the scheduler names its service and what about it: a sentence that is cut there, or not known, is no
-/// scaling.
+/// Whether the scheduler names its service and a complaint about it. If that sentence is cut or unknown, the stop is
+/// not taken for scaling.
 fn is_complaint(task: &StoppedTask) -> bool {
     let reason = text::normalise(task.stopped_reason.as_deref().unwrap_or_default());
     reason.starts_with("(service ")
 }
 
-/// The diagnosis of a stop from outside: the text as evidence, and for failed health checks what the log tells.
+/// The diagnosis of a stop from outside, with the text as evidence; for failed health checks, also what the log tells.
 fn from_outside(
     task: &StoppedTask,
     cause: Cause,
@@ -282,7 +282,7 @@ fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>, se
     let Some(finding) = logs::read(logs, None) else { return };
     let inner = of_finding(&finding, setting);
     if !finding.is_specific() {
-        // An error, but none that is known: shown, and not called the explanation.
+        // An unknown error is shown, but not called the explanation.
         diagnosis.evidence.extend(inner.evidence);
         return;
     }
@@ -298,7 +298,7 @@ fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>, se
     );
 }
 
-/// A task that has not stopped: only its log can say anything.
+/// The diagnosis of a task that has not stopped: only its log can say anything.
 fn still_running(logs: &BTreeMap<String, Picker>, setting: &StopSetting) -> Diagnosis {
     match logs::read(logs, None).filter(LogFinding::is_specific) {
         Some(finding) => Diagnosis {
@@ -313,7 +313,7 @@ fn still_running(logs: &BTreeMap<String, Picker>, setting: &StopSetting) -> Diag
     }
 }
 
-/// Steps 3 and 4: the reason of a container that failed before anything ran in it.
+/// Steps 3 and 4: the diagnosis by the reason of a container that failed before anything ran in it.
 fn by_container_reason(task: &StoppedTask, setting: &StopSetting) -> Option<Diagnosis> {
     let mut cut_pull = None;
     for injected in [false, true] {
@@ -322,7 +322,7 @@ fn by_container_reason(task: &StoppedTask, setting: &StopSetting) -> Option<Diag
                 continue;
             };
             let reason = text::normalise(reason);
-            // A container that has an exit code ran: it survived the failed pull from a cached image.
+            // A container that has an exit code ran: it survived the failed pull, from a cached image.
             if container.exit_code.is_some() && is_pull(&reason) {
                 continue;
             }
@@ -343,7 +343,7 @@ fn by_container_reason(task: &StoppedTask, setting: &StopSetting) -> Option<Diag
     cut_pull
 }
 
-/// Step 6: the log of the container that failed first, then its exit code.
+/// Step 6: the diagnosis by the log of the container that failed first, then by its exit code.
 fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Picker>, read: &NormalisedText<'_>) -> Diagnosis {
     let failed = failed_first(task);
     let exited = failed.and_then(|container| container.exit_code);
@@ -377,7 +377,7 @@ fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Picker>, read: &No
     with_reasons(diagnosis, task)
 }
 
-/// Adds the reasons of containers that matched nothing, the first lines of evidence where nothing else tells.
+/// Adds the container reasons that matched nothing to the evidence, and puts them first if the cause is unknown.
 fn with_reasons(mut diagnosis: Diagnosis, task: &StoppedTask) -> Diagnosis {
     let reasons = task.containers.iter().filter_map(|container| {
         let text = text::normalise(container.reason.as_deref()?);

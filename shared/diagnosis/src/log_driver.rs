@@ -1,6 +1,6 @@
-//! The log drivers: the words by which a text means one, and what one does about each way in which it fails.
+//! The log drivers: which words identify each one, and what to do about each way in which it fails.
 //!
-//! One row for each driver. What a text does not name is not guessed: without a driver the advice says what holds for
+//! There is one row for each driver. A driver that no text names is not guessed: the advice then says what holds for
 //! all of them.
 
 use crate::cause::Why;
@@ -24,28 +24,28 @@ pub enum Driver {
     JsonFile,
 }
 
-/// A driver's row.
+/// What is known of one driver.
 struct DriverRow {
     driver: Driver,
     /// Its names in `logDriver`.
     names: &'static [&'static str],
     /// Words that only this driver's texts have.
     words: &'static [&'static str],
-    /// What to do where it does not reach what it sends to.
+    /// What to do if the driver does not reach its destination.
     network: &'static str,
-    /// What to do where it may not.
+    /// What to do if the destination refuses the driver.
     permission: &'static str,
-    /// What to do where what it writes to is not there.
+    /// What to do if the destination does not exist.
     missing: &'static str,
-    /// What to do about its options, and where the text tells nothing.
+    /// What to do about the driver's options, and what to do if the text gives no reason.
     options: &'static str,
 }
 
-/// What the drivers of Docker that send to a server share.
+/// Shared by Docker's drivers that send to a server.
 const NOT_OF_AWS: &str = "This driver needs no permission of AWS: what it sends to refuses it.";
 
 static ROWS: &[DriverRow] = &[
-    // `unknown log opt 'splunk-token' for json-file log driver` is about the last of the two.
+    // First, because `unknown log opt 'splunk-token' for json-file log driver` is about json-file and not Splunk.
     DriverRow {
         driver: Driver::JsonFile,
         names: &["json-file", "local", "journald"],
@@ -138,14 +138,14 @@ static ROWS: &[DriverRow] = &[
 ];
 
 impl Driver {
-    /// The driver of this name in `logDriver`.
+    /// Returns the driver of this name in `logDriver`.
     pub fn of_name(name: &str) -> Option<Self> {
         ROWS.iter()
             .find(|row| row.names.iter().any(|own| own.eq_ignore_ascii_case(name)))
             .map(|row| row.driver)
     }
 
-    /// The driver that a text means by its own words.
+    /// Returns the driver that a text identifies by its own words.
     pub fn in_text(text: &str) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
         let named = |row: &&DriverRow| row.names.iter().any(|name| lower.contains(&format!("for {name} log driver")));
@@ -154,7 +154,7 @@ impl Driver {
     }
 }
 
-/// What to do where a driver fails for this reason.
+/// Returns what to do if a driver fails for this reason.
 pub(super) fn advice(driver: Option<Driver>, why: Option<Why>) -> &'static str {
     let row = driver.and_then(|driver| ROWS.iter().find(|row| row.driver == driver));
     match (row, why) {

@@ -1,4 +1,4 @@
-//! What one line of a log says: plain text, a JSON object wherever its logger puts the message, or an Erlang term.
+//! Reads one line of a log: plain text, JSON wherever its logger puts the message, or an Erlang term.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 
 use super::text::normalise;
 
-/// What a line says, and whether it says of itself that it is a warning or less.
+/// What a line says, and whether it calls itself a warning or less.
 pub(super) struct LineText<'a> {
     pub(super) text: Cow<'a, str>,
     pub(super) mild: bool,
 }
 
-/// Where loggers put what they have to say, the most telling first. An object or a list in such a place is read the
-/// same way.
+/// The keys that loggers put their message under, the most telling first. An object or a list there is read in the same
+/// way.
 const MESSAGES: &[&str] = &[
     "error",
     "err",
@@ -67,9 +67,9 @@ const MESSAGES: &[&str] = &[
     "MessageTemplate",
     "RenderedMessage",
 ];
-/// What an object of an error has besides, and what means too much elsewhere.
+/// Further keys that are read inside an error object; elsewhere they may mean anything.
 const OF_ERRORS: &[&str] = &["type", "name", "class", "code", "value", "kind", "stack", "backtrace", "source"];
-/// Where they put the level.
+/// The keys that loggers put the level under.
 const LEVELS: &[&str] = &[
     "level",
     "severity",
@@ -83,10 +83,10 @@ const LEVELS: &[&str] = &[
     "level_name",
     "Level",
 ];
-/// How deep objects in objects are read.
+/// How many levels of nested objects are read.
 const DEPTH: usize = 4;
 
-/// For JSON its message, error and stack; else the line without colours.
+/// Returns the message, error and stack of a JSON line; for any other, the line without colours.
 pub(super) fn read_line(trimmed: &str) -> LineText<'_> {
     if let Some(value) = json_in(trimmed) {
         let mut text = String::new();
@@ -110,14 +110,14 @@ pub(super) fn read_line(trimmed: &str) -> LineText<'_> {
     LineText { text, mild }
 }
 
-/// The JSON that a line is, or that follows a time and a name.
+/// Parses the JSON that a line is, or that follows a time and a name.
 fn json_in(trimmed: &str) -> Option<Value> {
     if !trimmed.ends_with(['}', ']']) {
         return None;
     }
     let start = if trimmed.starts_with(['{', '[']) { 0 } else { trimmed.find("{\"")? };
     let value: Value = serde_json::from_str(trimmed.get(start..)?).ok()?;
-    // `[1]` and `[2024]` are how some loggers write a process and a year.
+    // Some loggers write a process or a year as `[1]` or `[2024]`.
     let tells = match &value {
         Value::Object(_) => true,
         Value::Array(items) => items.iter().any(|item| item.is_object() || item.is_string()),
@@ -174,7 +174,7 @@ fn is_mild_value(value: &Value, line: &str) -> bool {
     }
 }
 
-/// The line with the binaries of Erlang in words: `<<101,114,114>>` is `err`.
+/// Returns the line with Erlang's binaries as words: `<<101,114,114>>` is `err`.
 fn with_binaries(line: &str) -> Option<String> {
     const SHORTEST: usize = 3;
     let mut out: Option<String> = None;
@@ -203,11 +203,11 @@ fn is_mild_level(level: &str) -> bool {
         .any(|mild| lower.starts_with(mild))
 }
 
-/// Whether a line says of itself that it is a warning or less.
+/// Whether a line calls itself a warning or less.
 fn is_mild(line: &str) -> bool {
     let head: &str = line.char_indices().nth(160).map_or(line, |(end, _)| &line[..end]);
     let lower = head.to_ascii_lowercase();
-    // A panic is none, whatever its own words hold (`info: "..."`).
+    // A panic is never mild, whatever its own words hold (`info: "..."`).
     if lower.contains("panicked at") {
         return false;
     }

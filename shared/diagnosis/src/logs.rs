@@ -1,8 +1,8 @@
 //! Picks the telling lines out of a container's log.
 //!
-//! Logs are plain text, tracebacks, or one JSON object on each line. The line whose signature has the greatest
-//! weight decides; a line that says of itself that it is a warning or less counts for less, because an application
-//! that died did not die of a warning.
+//! Logs are plain text, tracebacks, or one JSON object on each line. The line whose signature has the greatest weight
+//! decides. A line that calls itself a warning or less counts for less, because an application that died did not die of
+//! a warning.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -15,15 +15,15 @@ use crate::cause::Evidence;
 
 /// How many lines go into the evidence.
 const SHOWN: usize = 4;
-/// How many telling lines are kept to choose them from.
+/// How many telling lines are kept to choose the evidence from.
 const KEPT: usize = 64;
-/// How many of the last lines are shown where none tells.
+/// How many of the last lines are shown if no line tells.
 const TAIL: usize = 3;
-/// How much of a line is kept.
+/// The most bytes of a line that are kept.
 const LINE_BYTES: usize = 4 * 1024;
-/// Lines of the same signature that are not further apart belong to one message, whose first line tells most.
+/// Lines of the same signature at most this many lines apart belong to one message, whose first line tells most.
 const ONE_MESSAGE: i64 = 25;
-/// The greatest weight: `row.weight` goes up to 3.
+/// The score of one unit of `row.weight`.
 const STEP: i32 = 2;
 
 /// What a log tells.
@@ -36,7 +36,7 @@ pub(super) struct LogFinding {
 }
 
 impl LogFinding {
-    /// Whether it says more than that something failed.
+    /// Whether the finding says more than that something failed.
     pub(super) fn is_specific(&self) -> bool {
         self.row.weight > 1
     }
@@ -46,15 +46,15 @@ impl LogFinding {
 struct MatchedLine {
     row: &'static SignatureRow,
     score: i32,
-    /// Its place in the log; lines before the first that was read have negative ones.
+    /// The line's place in the log. Lines before the first that was read have negative places.
     index: i64,
     line: String,
     message: String,
 }
 
-/// Reads a log of any length line by line and keeps what may tell, which is little.
+/// Reads a log of any length line by line, and keeps the few lines that may tell.
 ///
-/// Lines come in their order by [`Self::push`]; a page that stands before all that was read comes by [`Self::before`].
+/// [`Self::push`] takes lines in their order; [`Self::before`] takes a page that precedes all that was read.
 #[derive(Debug, Clone, Default)]
 pub struct Picker {
     first: i64,
@@ -65,7 +65,7 @@ pub struct Picker {
 }
 
 impl Picker {
-    /// Reads the lines of a log that is at hand.
+    /// Reads the lines of a log that is in memory.
     pub fn of<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
         let mut picker = Self::default();
         lines.into_iter().for_each(|line| picker.push(line));
@@ -84,7 +84,7 @@ impl Picker {
             self.tail.push_back(cut(trimmed).to_owned());
         }
         let LineText { text, mild } = read_line(trimmed);
-        // What is not where loggers put it still counts, unless the line is only a warning: its other fields may say
+        // A match outside the usual keys still counts, unless the line is only a warning: its other fields may say
         // anything.
         let whole = || {
             if mild || matches!(text, Cow::Borrowed(_)) {
@@ -119,7 +119,7 @@ impl Picker {
         }
     }
 
-    /// Reads a page that stands before everything that was read so far.
+    /// Reads a page that precedes everything that was read so far.
     pub fn before<'a>(&mut self, page: impl IntoIterator<Item = &'a str>) {
         let mut older = Self::of(page);
         let shift = self.first - older.next;
@@ -139,12 +139,12 @@ impl Picker {
         }
     }
 
-    /// Whether it has read no line.
+    /// Whether no line was read.
     pub fn is_empty(&self) -> bool {
         self.first == self.next
     }
 
-    /// Keeps the telling lines of the greatest weight, of these the first.
+    /// Keeps the telling lines with the greatest scores; of equal ones, the earlier.
     fn keep(&mut self, candidate: MatchedLine) {
         self.telling.push(candidate);
         if self.telling.len() > KEPT {
@@ -154,7 +154,7 @@ impl Picker {
         }
     }
 
-    /// The last lines, for a log in which nothing is known.
+    /// The last lines, for a log in which nothing is recognised.
     pub(super) fn tail(&self, container: &str) -> Vec<Evidence> {
         let line = |line: &String| Evidence { source: format!("logs[{container}]"), text: redact(line) };
         self.tail.iter().map(line).collect()
@@ -182,7 +182,7 @@ impl Picker {
     }
 }
 
-/// Whether a later line is the better one: it weighs more, or the same and is not a further line of the same message.
+/// Whether a later line is the better one: it scores more, or as much without belonging to the same message.
 fn supersedes(best: &MatchedLine, row: &SignatureRow, score: i32, index: i64) -> bool {
     let continues = best.row.id == row.id && index - best.index <= ONE_MESSAGE;
     score > best.score || (score == best.score && !continues)
@@ -197,7 +197,7 @@ pub(super) fn cut(line: &str) -> &str {
     &line[..line.floor_char_boundary(LINE_BYTES)]
 }
 
-/// The most telling line of the log of `container`, or of any container if none is named.
+/// Returns the most telling line of the log of `container`, or of all logs if that container is not named or has none.
 pub(super) fn read(logs: &BTreeMap<String, Picker>, container: Option<&str>) -> Option<LogFinding> {
     let of_one = container.filter(|name| logs.contains_key(*name));
     logs.iter()
@@ -219,7 +219,8 @@ mod tests {
         of(lines).map(|finding| finding.row.id)
     }
 
-    /// A log read newest page first says the same as one read from its beginning, wherever the pages end.
+    /// A log that is read newest page first gives the same finding as one read from its beginning, wherever the pages
+    /// end.
     #[test]
     fn pages_backwards_say_the_same() {
         let mut lines = vec!["listening on 8000".to_owned(); 300];

@@ -1,18 +1,17 @@
-//! The known message that a text is most like, where no rule knows the text.
+//! Finds the known message that a text is most like, if no rule knows the text.
 //!
-//! Messages are compared by the groups of four characters that they share, each weighing the more the rarer it is. It
-//! is a hint for a person: it names what was seen before and what it meant, never a remedy, and never Docker Hub's
-//! quota.
+//! Messages are compared by the groups of four characters that they share; a rarer group weighs more. The result is a
+//! hint for a person: it names what was seen before and what that meant, never a remedy, and never Docker Hub's quota.
 
 use crate::cause::Cause;
 
 /// A message that was seen and explained before.
 pub struct KnownMessage {
-    /// What it meant.
+    /// What the message meant.
     pub cause: Cause,
-    /// The thread or site that it is from, so that a measurement can leave it out.
+    /// The thread or site that the message is from, so that a measurement can leave it out.
     pub group: &'static str,
-    /// The message, brought into one shape.
+    /// The message, as [`shape`] made it.
     pub text: &'static str,
 }
 
@@ -23,29 +22,29 @@ mod index {
     include!(concat!(env!("OUT_DIR"), "/known.rs"));
 }
 
-/// What a text is like.
+/// The known message that a text is most like.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Like {
     /// What the most similar message meant.
     pub cause: Cause,
     /// The most similar message.
     pub text: &'static str,
-    /// From 0 (the same) to 1 (nothing in common).
+    /// The distance, from 0 (the same) to 1 (nothing in common).
     pub distance: f32,
-    /// How many of the nearest messages meant the same.
+    /// How many of the compared neighbours meant the same.
     pub agree: usize,
-    /// How many were asked.
+    /// How many neighbours were compared.
     pub of: usize,
 }
 
-/// How many neighbours are asked.
+/// How many of the nearest messages are compared.
 const NEIGHBOURS: usize = 4;
-/// Further away than this nothing is alike.
+/// The greatest distance at which a message counts as alike.
 const FAR: f32 = 0.72;
-/// The text is compared up to this length.
+/// The length up to which a text is compared, in bytes.
 const LONGEST: usize = 600;
 
-/// The nearest known message that `may_count`, if one is near enough.
+/// Returns the nearest known message that `may_count` admits, if it is near enough.
 pub fn nearest(text: &str, may_count: impl Fn(&KnownMessage) -> bool) -> Option<Like> {
     let grams = grams(&shape(text));
     if grams.len() < 8 {
@@ -84,7 +83,7 @@ pub fn nearest(text: &str, may_count: impl Fn(&KnownMessage) -> bool) -> Option<
         .filter_map(|(distance, at)| Some((*distance, index::KNOWN.get(*at)?)))
         .collect();
     let (distance, best) = near.first().filter(|(distance, _)| *distance <= FAR)?;
-    // Neighbours that are much further away have nothing to say.
+    // Neighbours that are much further away than the nearest do not count.
     let voters: Vec<&&KnownMessage> =
         near.iter().filter(|(other, _)| *other <= distance + 0.15).map(|(_, known)| known).collect();
     let agree = voters.iter().filter(|known| known.cause == best.cause).count();
@@ -99,7 +98,7 @@ pub fn nearest(text: &str, may_count: impl Fn(&KnownMessage) -> bool) -> Option<
 
 include!("grams.rs");
 
-/// A text in one shape: lower case, what differs from case to case (numbers, identifiers) made the same.
+/// Brings a text into one shape: lower case, and one sign for what differs from case to case (numbers, identifiers).
 pub fn shape(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(LONGEST));
     for word in text.split_whitespace() {
@@ -120,7 +119,7 @@ pub fn shape(text: &str) -> String {
         }
         let mut in_number = false;
         for character in lower.chars() {
-            // A letter within digits belongs to an identifier.
+            // A letter between digits belongs to an identifier.
             let number = character.is_ascii_digit() || (in_number && matches!(character, 'a'..='f'));
             if !number {
                 out.push(character);

@@ -1,12 +1,12 @@
-//! What one does differs by where it happened: the part of an advice that a place or a network mode decides.
+//! The parts of an advice that depend on where it happened: on the place, or on the network mode.
 //!
-//! A template names a topic in braces (`{disk}`); here every place has its words for it, so that a new place does not
-//! compile before it has them all.
+//! A template names a topic in braces (`{disk}`), and every place has its own words for it. The matches have no
+//! wildcard, so a new place does not compile before it has words for all topics.
 
 use super::setting::{LaunchedOn, NetworkMode};
 use pullsafe::reference::Registry;
 
-/// The part of an advice that this topic means here; `None` if there is no such topic.
+/// Returns the words for a topic at this place; `None` if there is no such topic.
 pub(super) fn words(
     topic: &str,
     place: LaunchedOn,
@@ -92,7 +92,7 @@ const fn reader(place: LaunchedOn) -> &'static str {
     }
 }
 
-/// What runs.
+/// What this place calls the thing that runs.
 const fn task(place: LaunchedOn) -> &'static str {
     match place {
         LaunchedOn::Batch => "job",
@@ -106,7 +106,7 @@ const fn task(place: LaunchedOn) -> &'static str {
     }
 }
 
-/// Where it is defined.
+/// What this place calls its definition.
 const fn definition(place: LaunchedOn) -> &'static str {
     match place {
         LaunchedOn::Batch => "job definition",
@@ -278,7 +278,7 @@ const fn certificate(place: LaunchedOn) -> &'static str {
     }
 }
 
-/// The way out of the network, and the endpoints that shorten it; none where no endpoint leads there.
+/// What opens the way out of the network, and which endpoints can replace it; `endpoints` is empty if none leads there.
 fn route(place: LaunchedOn, endpoints: &str) -> String {
     let shorter = if endpoints.is_empty() {
         String::new()

@@ -1,5 +1,5 @@
-//! Over every row and cause at every place, by every driver and network mode: no advice of another place or driver, and
-//! each answer ends with what shows whether it is so.
+//! Checks every row and cause at every place, with every driver and network mode: no advice belongs to another place or
+//! driver, and each answer ends with how to check it.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use super::{build_advice, diagnose, tables};
 use crate::cause::{Cause, Confidence, Diagnosis};
 use pullsafe_events::stopped_task::StoppedTask;
 
-/// Every place, with words that only its advice may have. A new one does not compile before it stands here.
+/// Every place, with words that only its advice may have. A new place does not compile before it is in this list.
 const PLACES: &[(LaunchedOn, &[&str])] = &[
     (LaunchedOn::Fargate, &["assignPublicIp", "ephemeralStorage", "Fargate"]),
     (
@@ -33,7 +33,7 @@ const PLACES: &[(LaunchedOn, &[&str])] = &[
     (LaunchedOn::Unknown, &[]),
 ];
 
-/// What the words of one place may say of another, because it runs on that.
+/// Whether one place's advice may use another's words, because it runs on that other place.
 fn may_say(place: LaunchedOn, other: LaunchedOn) -> bool {
     match place {
         LaunchedOn::Fargate | LaunchedOn::ManagedInstances | LaunchedOn::External | LaunchedOn::CodeBuild => {
@@ -46,7 +46,7 @@ fn may_say(place: LaunchedOn, other: LaunchedOn) -> bool {
     }
 }
 
-/// Every driver with words that only its advice may have.
+/// Every driver, with words that only its advice may have.
 const DRIVERS: &[(Option<Driver>, &[&str])] = &[
     (Some(Driver::Awslogs), &["awslogs-", "CloudWatch Logs", "logs:Create"]),
     (Some(Driver::Firelens), &["firelensConfiguration", "config-file-value", "router"]),
@@ -65,7 +65,7 @@ const MODES: &[Option<NetworkMode>] =
 fn no_row_gives_the_advice_of_another_place_or_mode() {
     let mut wrong = Vec::new();
     let rows = tables::REASONS.iter().chain(tables::ANSWERS).chain(tables::LOGS).flat_map(|table| table.iter());
-    // These are only found where the text itself is of Windows or of Batch.
+    // These match only texts that are themselves of Windows or of Batch.
     for row in rows.filter(|row| !row.id.contains("windows") && !row.id.starts_with("batch-")) {
         let target = TextSubject {
             image: Some("acme/api:1".to_owned()),
@@ -103,8 +103,8 @@ fn no_row_gives_the_advice_of_another_place_or_mode() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Texts of every driver that names itself, at every place where ECS runs it; and texts that name none, by the task
-/// definition's driver.
+/// Texts of every driver that name it, at every place where ECS runs it; and texts that name none, whose driver comes
+/// from the task definition.
 #[test]
 fn no_driver_gives_the_advice_of_another() {
     let named = [

@@ -1,4 +1,4 @@
-//! Where a task or build ran, and by which log driver and network mode, as far as it matters to what one does about it.
+//! Where a task or build ran, with which log driver and network mode, as far as the advice depends on it.
 //!
 //! A text tells by its own words, a task by its fields and its definition. What neither tells is not guessed.
 
@@ -6,24 +6,24 @@ use pullsafe_events::stopped_task::StoppedTask;
 
 use super::log_driver::Driver;
 
-/// What ran it.
+/// What ran the task or build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LaunchedOn {
     /// AWS Fargate.
     Fargate,
-    /// A container instance on EC2 that the account looks after.
+    /// A container instance on EC2 that the account manages itself.
     Ec2,
     /// Amazon ECS Managed Instances.
     ManagedInstances,
     /// An instance outside of AWS (ECS Anywhere).
     External,
-    /// AWS Batch, on whatever it runs.
+    /// AWS Batch, on any kind of host.
     Batch,
-    /// A Windows host, on whatever it runs: its images, disks and commands are others.
+    /// A Windows host of any kind: its images, disks and commands differ.
     Windows,
     /// A build of AWS CodeBuild.
     CodeBuild,
-    /// Nobody said.
+    /// The place is not known.
     #[default]
     Unknown,
 }
@@ -42,7 +42,7 @@ pub enum NetworkMode {
 /// Where a stop happened, with the names that a command needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StopSetting {
-    /// What ran it.
+    /// What ran the task or build.
     pub place: LaunchedOn,
     /// The network mode.
     pub mode: Option<NetworkMode>,
@@ -83,7 +83,7 @@ const MODES: &[(&str, NetworkMode)] = &[
 ];
 
 impl StopSetting {
-    /// The setting of a task.
+    /// Reads the setting of a task.
     pub fn of_task(task: &StoppedTask) -> Self {
         let is =
             |said: &Option<String>, word: &str| said.as_deref().is_some_and(|said| said.eq_ignore_ascii_case(word));
@@ -130,33 +130,33 @@ impl StopSetting {
         Self { place: LaunchedOn::CodeBuild, ..Self::default() }
     }
 
-    /// What ran it, by this text as well: a build stays one, and Windows is Windows wherever it runs.
+    /// The place, also judged by this text: a build stays a build, and a text of Windows means Windows anywhere else.
     pub(crate) fn place_in(&self, text: &str) -> LaunchedOn {
         let lower = text.to_ascii_lowercase();
         let windows = self.place != LaunchedOn::CodeBuild && WINDOWS.iter().any(|word| lower.contains(word));
         if windows { LaunchedOn::Windows } else { self.place }
     }
 
-    /// The network mode, by this text if it tells.
+    /// The network mode: by this text if it tells, else the setting's.
     pub(crate) fn mode_in(&self, text: &str) -> Option<NetworkMode> {
         let lower = text.to_ascii_lowercase();
         MODES.iter().find(|(word, _)| lower.contains(word)).map(|(_, mode)| *mode).or(self.mode)
     }
 }
 
-/// The last part of an ARN, if it has the shape of a name.
+/// Returns the last part of an ARN, if it has the shape of a name.
 fn name_of(arn: &str) -> Option<String> {
     arn.rsplit('/').next().filter(|name| is_name(name)).map(str::to_owned)
 }
 
-/// Whether a text has the shape of a name in AWS, so that it may stand in a command.
+/// Whether a text has the shape of an AWS name, so that it may be put into a command.
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 255
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.'))
 }
 
-/// Whether a text has the shape of an ARN, so that it may stand in a command.
+/// Whether a text has the shape of an ARN, so that it may be put into a command.
 pub(super) fn is_arn(text: &str) -> bool {
     text.starts_with("arn:")
         && text.matches(':').count() >= 5

@@ -1,7 +1,7 @@
-//! Which image a text is about, and whose registry it comes from.
+//! Finds which image a text is about, and which registry it comes from.
 //!
-//! The image's host decides before any word of the message: a proxy repeats Docker Hub's messages, and a message
-//! about ECR's API does not make a Docker Hub image an ECR one.
+//! The image's host decides before any word of the message: a proxy repeats Docker Hub's messages, and a message about
+//! ECR's API does not make an image of Docker Hub one of ECR.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -15,15 +15,15 @@ use pullsafe_events::stopped_task::Container;
 /// What a text is about.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TextSubject {
-    /// The image, from the task where possible, else as the text writes it.
+    /// The image, from the task if possible, else as the text writes it.
     pub(super) image: Option<String>,
-    /// Whose registry it is; `None` if nothing tells.
+    /// The registry; `None` if nothing tells it.
     pub(super) registry: Option<Registry>,
-    /// The container whose image it is.
+    /// The container that has the image.
     pub(super) container: Option<String>,
-    /// Whether the text itself names a host of this registry, which a cut text does not.
+    /// The registry whose host the text itself names; a cut text may name none.
     pub(super) text_registry: Option<Registry>,
-    /// The only container of the task whose image is Docker Hub's, with that image: what a text of Docker Hub is about.
+    /// The task's only container with an image of Docker Hub, and that image: a text about Docker Hub is about it.
     pub(super) hub: Option<(String, String)>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn of_container(text: &str, image: Option<&str>, container: Option<&s
     }
 }
 
-/// The target of a text about a whole task: the one container that the text names, or the only one there is.
+/// The target of a text about a whole task: the container that the text names, or the task's only one.
 pub(super) fn of_task(text: &str, containers: &[Container]) -> TextSubject {
     let pulled: Vec<(&Container, &str)> = containers
         .iter()
@@ -69,7 +69,7 @@ pub(super) fn of_task(text: &str, containers: &[Container]) -> TextSubject {
             same &= registry == first;
             hub |= registry == Registry::DockerHub;
         }
-        // Several registries, none of them Docker Hub: at least that much is known.
+        // Several registries, none of them Docker Hub: then at least that is known.
         target.registry = if same {
             Some(first)
         } else if hub {
@@ -85,10 +85,10 @@ pub(super) fn of_task(text: &str, containers: &[Container]) -> TextSubject {
     target
 }
 
-/// Whose registry an image comes from, by its host; tolerant of masked and malformed references.
+/// The registry that an image comes from, by its host. It tolerates masked and malformed references.
 pub(super) fn registry_of(image: &str) -> Option<Registry> {
     if let Ok(reference) = image.parse::<Reference>() {
-        // Docker Hub knows `namespace/name` only: a longer path without a host is a path within some proxy.
+        // Docker Hub has only `namespace/name`: a longer path without a host is a path in some proxy.
         if reference.is_docker_hub() && reference.repository().matches('/').count() > 1 {
             return Some(Registry::Proxy);
         }
@@ -108,7 +108,7 @@ pub(super) fn registry_of(image: &str) -> Option<Registry> {
     }
 }
 
-/// `Registry::of_host`, and ECR hosts whose account number somebody masked.
+/// Does as `Registry::of_host`, and also recognises ECR hosts whose account number somebody masked.
 pub(super) fn of_host(host: &str) -> Registry {
     let by_name = Registry::of_host(host);
     let known = if by_name == Registry::Other {
@@ -124,7 +124,7 @@ pub(super) fn of_host(host: &str) -> Registry {
     }
 }
 
-/// Phrases behind which a message names its image.
+/// Phrases that a message has right before its image.
 const BEFORE_IMAGE: &[&str] = &[
     "failed to resolve ref ",
     "failed to resolve reference ",
@@ -143,10 +143,10 @@ const BEFORE_IMAGE: &[&str] = &[
     "repository ",
 ];
 
-/// Finds all of them in one pass. Building it fails only for lists of gigabytes.
+/// Finds all of these phrases in one pass. Building it can fail only for lists of gigabytes.
 static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(BEFORE_IMAGE).ok());
 
-/// The image that a message names, without quotes and the punctuation behind it.
+/// Returns the image that a message names, without quotes and the punctuation after it.
 pub(super) fn image_in(text: &str) -> Option<&str> {
     let mut ends = [None; BEFORE_IMAGE.len()];
     for hit in FINDER.as_ref()?.find_overlapping_iter(text) {
@@ -169,7 +169,7 @@ fn looks_like_an_image(word: &str) -> bool {
         && word.starts_with(|first: char| first.is_ascii_alphanumeric())
 }
 
-/// Whether a text names an image: as written, or as the path of a registry URL.
+/// Whether a text names an image, either as written or in the path of a registry URL.
 fn names(text: &str, image: &str) -> bool {
     if text.contains(image) {
         return true;
@@ -180,7 +180,7 @@ fn names(text: &str, image: &str) -> bool {
     })
 }
 
-/// The registry whose host stands in a text.
+/// The registry whose host appears in a text.
 pub(super) fn registry_in(text: &str) -> Option<Registry> {
     let lower: Cow<'_, str> = if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(text.to_ascii_lowercase())
@@ -215,15 +215,15 @@ pub(super) fn registry_in(text: &str) -> Option<Registry> {
     None
 }
 
-/// Whether `host` is followed by a path somewhere, so that it is a host and not the name of an image with a dot.
+/// Whether a `/` follows `host` somewhere: then it is a host, and not the name of an image with a dot.
 fn text_has_path(text: &str, host: &str) -> bool {
     text.match_indices(host).any(|(at, _)| text.as_bytes().get(at + host.len()) == Some(&b'/'))
 }
 
-/// The host of the first URL that is an address of a registry rather than of a page about it.
+/// The host of the first URL that is a registry's address and not a page about it.
 fn url_host(text: &str) -> Option<&str> {
     text.match_indices("://").find_map(|(at, _)| {
-        // podman writes `docker://python:3.11`, which is no address.
+        // podman writes `docker://python:3.11`, which is not an address.
         let scheme = text.get(..at)?;
         if !scheme.ends_with("http") && !scheme.ends_with("https") {
             return None;

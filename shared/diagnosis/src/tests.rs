@@ -1,4 +1,4 @@
-//! Every row is tested by its own example; the reading order by cases that each need one step of it.
+//! Tests every row by its own example, and the reading order by cases that each need one step of it.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Brings a reason into one shape before it is matched, and masks what must not be repeated.
 //!
-//! The same message comes wrapped by a console, with typographic quotes, or with the name of containerd's reader
-//! misspelt by AWS. After this it reads the same, except for its case, which matching ignores.
+//! The same message may come wrapped by a console, with typographic quotes, or with AWS's misspelling of containerd's
+//! reader. After normalising it always reads the same, except for its case, which matching ignores.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -9,10 +9,10 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 use regex::Regex;
 
-/// Longest evidence that is kept of one text.
+/// The most bytes of evidence that are kept of one text.
 const EVIDENCE: usize = 1_100;
 
-/// The text on one line with single spaces and straight quotes.
+/// Returns the text on one line, with single spaces and straight quotes.
 pub(super) fn normalise(text: &str) -> Cow<'_, str> {
     if is_normal(text) {
         return Cow::Borrowed(text);
@@ -72,7 +72,7 @@ impl Escape {
     }
 }
 
-/// How many times the pull was tried, from `... has been retried N time(s)` of the image pull itself.
+/// How many times the pull was tried, from `... has been retried N time(s)` about the image pull itself.
 pub(super) fn attempts(text: &str) -> Option<u32> {
     const RETRIED: &str = " has been retried ";
     let at = text.find(RETRIED)?;
@@ -84,8 +84,8 @@ pub(super) fn attempts(text: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// Whether a text was cut before its end: it has the length at which an agent cuts, an ellipsis, an open quote, or ends
-/// where more must follow.
+/// Whether a text was cut before its end: it has a length at which agents cut, ends with an ellipsis, has an open
+/// quote, or ends where more must follow.
 pub(super) fn is_cut(text: &str) -> bool {
     let text = text.trim_end();
     let length = text.len();
@@ -106,7 +106,7 @@ pub(super) fn is_cut(text: &str) -> bool {
         || text.ends_with([':', ',', '/', '='])
 }
 
-/// Words that only texts with something to mask contain.
+/// Words that mark a suspect: every text with something to mask has at least one of them.
 static SUSPECTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let words = [
         "://",
@@ -173,15 +173,14 @@ static SUSPECTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 
 static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
-        // A key in PEM, as far as it stands on this line (in JSON, its line ends are written `\n`).
+        // A PEM key, as far as it is on this line (in JSON, its line ends are written `\n`).
         (r"(?s)(-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----).*?(-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)", "$1[masked]$2"),
         // The query of a URL: signatures and session tokens of layer downloads, parameters of connection strings.
         (r#"(?i)\b([a-z][a-z0-9+.-]*://[^\s"'?<>]+)\?[^\s"'<>]+"#, "$1?[masked]"),
         (r#"(?i)\b(x-amz-[a-z-]+|signature|awsaccesskeyid|sig)=[^\s&"';,]+"#, "$1=[masked]"),
-        // User and password of a connection string; the password may hold any of the reserved characters but the last
-        // `@`.
+        // User and password of a connection string. The password may hold any reserved character; the last `@` ends it.
         (r#"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:"'<>]*:[^\s"'<>]*@"#, "$1[masked]@"),
-        // The account that a limit is told to, or that somebody logged in with.
+        // The account that a limit applies to, or that somebody logged in with.
         (r#"(?i)((?:rate limit|(?:logged|signed|logging) in|authenticated) as (?:user )?)(["'\\]*)[^\s"'\\:]+"#, "$1$2[masked]"),
         (r#"(?i)(\slogin\b[^|;\n]*?\s(?:-u|--username)[ =]["']?)[^\s"']+"#, "$1[masked]"),
         (r#"(?i)(\bauths\b.{0,400}?"username\\?"\s*:\s*\\?"|\bdocker[a-z]*_(?:hub_)?(?:user|username|login|account)["']?\s*[=:]\s*["']?)[^\s"',;\\]+"#, "$1[masked]"),
@@ -194,8 +193,8 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_.-]*)?", "[masked]"),
         (r#"(?i)\b(bearer|basic|digest)\s+[a-z0-9._~+/=-]{8,}"#, "$1 [masked]"),
         (r#"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token)(["']?\s*[:=]\s*["']?)(?:bearer |basic |token )?[^\s"',\[][^"'\r\n]*"#, "$1$2[masked]"),
-        // An assignment to something that is called a secret; a name alone (`SECRET_KEY is not set`) stays. In quotes
-        // the value can hold blanks.
+        // An assignment to a name that means a secret. The name alone (`SECRET_KEY is not set`) stays. In quotes the
+        // value can hold blanks.
         (
             r#"(?i)([a-z0-9_.-]*(?:password|passwd|passphrase|pwd|secret(?:[_-]?(?:access)?[_-]?(?:key|string))?|token|(?:api|access|private|account|encryption|signing|shared[_-]?access|auth|session)[_-]?key|credentials?)["'\\]*\s*(?:=>|[=:])\s*)(\\?["'])[^"'\r\n]{2,}?(\\?["'])"#,
             "$1$2[masked]$3",
@@ -205,8 +204,8 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
             "$1[masked]",
         ),
         (r#"(?i)([a-z0-9_.-]*(?:token|credentials?)["'\\]*\s*(?:=>|=)\s*["']?)([^\s"',;&)}\]\[\\]{4,})"#, "$1[masked]"),
-        // In prose a colon ends a thought (`failed to fetch oauth token: unexpected status`): only what looks like one
-        // is a token.
+        // In prose a colon ends a thought (`failed to fetch oauth token: unexpected status`): only a value that looks
+        // like a token is one.
         (
             r#"(?i)([a-z0-9_.-]*(?:token|credentials?)["'\\]*\s*:\s*["']?)([^\s"',;&)}\]\[\\/:]*[0-9][^\s"',;&)}\]\[\\/:]{3,})"#,
             "$1[masked]",
@@ -221,7 +220,7 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     .collect()
 });
 
-/// A line that is nothing but the inside of a key or a certificate.
+/// Whether a line is nothing but the inside of a key or a certificate.
 fn is_key_material(text: &str) -> bool {
     let text = text.trim();
     text.len() >= 40
@@ -231,7 +230,7 @@ fn is_key_material(text: &str) -> bool {
         && text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
-/// The text with signed URLs, credentials and values of secrets masked, cut to a length that a person reads.
+/// Returns the text with signed URLs, credentials and secret values masked, cut to a readable length.
 pub fn redact(text: &str) -> String {
     if is_key_material(text) {
         return "[masked]".to_owned();

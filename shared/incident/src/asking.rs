@@ -2,6 +2,7 @@
 //! answers.
 
 use pullsafe::arn::Arn;
+use pullsafe::count::{count, counted};
 use pullsafe::notice::{Notice, Severity};
 use serde_json::{Value, json};
 
@@ -53,8 +54,10 @@ pub fn asked(asking: &QuestionSubject<'_>, incident: &Incident, id: String) -> N
         text.line(&format!("It takes the place of question {before}: what would be done has changed since."));
     }
     text.line(&format!(
-        "Current blocker since {}, {} task(s), confidence {}.",
-        blocker.first_at, blocker.tasks, diagnosis.confidence
+        "Current blocker since {}, {}, confidence {}.",
+        blocker.first_at,
+        count(blocker.tasks, "task"),
+        diagnosis.confidence
     ));
     text.section("What would be done", [plan.summary.clone()]);
     text.section("What would change", changes(plan, asking.counts));
@@ -166,6 +169,11 @@ fn answers(word: &str, code: &str, function: &str, days: Option<i64>) -> Vec<Str
     lines
 }
 
+/// What runs while the question is open.
+fn run_now(running: i64) -> String {
+    counted(running, "task", "runs now", "run now")
+}
+
 /// What would change, as a difference, in the order in which it would.
 fn changes(plan: &Plan, counts: Option<(i64, i64)>) -> Vec<String> {
     let mut lines = Vec::new();
@@ -211,9 +219,9 @@ fn changes(plan: &Plan, counts: Option<(i64, i64)>) -> Vec<String> {
         }
     }
     if let Some((desired, running)) = counts.filter(|_| !counted) {
-        lines.push(format!("desired count: stays {desired}; {running} task(s) run now"));
+        lines.push(format!("desired count: stays {desired}; {}", run_now(running)));
     } else if let Some((_, running)) = counts {
-        lines.push(format!("{running} task(s) run now"));
+        lines.push(run_now(running));
     }
     lines
 }

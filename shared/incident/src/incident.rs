@@ -13,6 +13,7 @@ use super::refusal::StepRefusal;
 use super::runs::Runs;
 use super::spent::LogsRead;
 use super::waiting::WaitingIncident;
+use pullsafe::count::count;
 use pullsafe::notice::Severity;
 use pullsafe::reference::Registry;
 use pullsafe::timestamp::Timestamp;
@@ -309,7 +310,7 @@ impl Incident {
             let seen = self.causes.remove(oldest);
             self.say(
                 seen.last_at,
-                format!("{} stopped {} task(s) since {}", summary(&seen.diagnosis), seen.tasks, seen.first_at),
+                format!("{} stopped {} since {}", summary(&seen.diagnosis), count(seen.tasks, "task"), seen.first_at),
             );
         }
     }

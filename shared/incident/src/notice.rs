@@ -4,6 +4,7 @@
 //! written once, kept in the record until it went out, and always carries the same id, so that a receiver can
 //! drop the second copy that at-least-once delivery may bring.
 
+use pullsafe::count::count;
 use pullsafe::notice::{Notice, Severity, bounded};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Diagnosis;
@@ -105,8 +106,10 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     let summary = super::incident::summary(diagnosis);
     text.line(&format!("{subject}: {summary} since {}: {runs}{}.", blocker.first_at, outcome.briefly()));
     text.line(&format!(
-        "Current blocker since {}, {} task(s), confidence {}.",
-        blocker.first_at, blocker.tasks, diagnosis.confidence
+        "Current blocker since {}, {}, confidence {}.",
+        blocker.first_at,
+        count(blocker.tasks, "task"),
+        diagnosis.confidence
     ));
     if let Some(hidden_by) = blocker.hidden_by {
         text.line(&format!("It was hidden by {hidden_by} before."));
@@ -161,7 +164,8 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     text.section(
         "Other causes in this incident, oldest first",
         earlier.map(|seen| {
-            format!("{} from {} to {} ({} task(s))", seen.diagnosis.cause, seen.first_at, seen.last_at, seen.tasks)
+            let tasks = count(seen.tasks, "task");
+            format!("{} from {} to {} ({tasks})", seen.diagnosis.cause, seen.first_at, seen.last_at)
         }),
     );
     text.short_form(incident);
@@ -200,11 +204,11 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
     let causes = incident.causes.iter().map(|seen| {
         let hidden = seen.hidden_by.map(|cause| format!(", hidden by {cause} before")).unwrap_or_default();
         format!(
-            "{} from {} to {}, {} task(s){hidden}",
+            "{} from {} to {}, {}{hidden}",
             super::incident::summary(&seen.diagnosis),
             seen.first_at,
             seen.last_at,
-            seen.tasks
+            count(seen.tasks, "task")
         )
     });
     text.section("What it was, oldest first", causes);
@@ -416,9 +420,9 @@ pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
 
 /// The message about those of one author that were held back, because there were too many of them.
 pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
-    let (count, minutes) = (held.count, PERIOD_SECONDS / 60);
+    let (more, minutes) = (count(held.count, "more message"), PERIOD_SECONDS / 60);
     let mut text = NoticeText::default();
-    text.line(&format!("{author}: {count} more message(s) in {minutes} minutes."));
+    text.line(&format!("{author}: {more} in {minutes} minutes."));
     text.line(
         "The first of them were told one by one. Whoever can start tasks or builds, or write tags, can cause \
         any number: look at what they have in common.",
@@ -431,13 +435,13 @@ pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
         notice: id.clone(),
         author: author.clone(),
         since,
-        held_back: count,
+        held_back: held.count,
     })
     .detail();
     Notice {
         id,
         detail_type: "Diagnosis".to_owned(),
-        subject: subject_line(&format!("{author}: {count} more messages in {minutes} minutes")),
+        subject: subject_line(&format!("{author}: {more} in {minutes} minutes")),
         text: text.finish(),
         evidence: None,
         severity: Severity::Degraded,

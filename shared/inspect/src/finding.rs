@@ -1,35 +1,35 @@
-//! What a look at a definition has found.
+//! What an inspection of a task definition found.
 
 use serde::Serialize;
 
 use pullsafe_diagnosis::cause::Cause;
 
-/// What is wrong.
+/// What is wrong with a definition or the things that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InspectFault {
-    /// There is no such image.
+    /// The registry has no such image.
     ImageAbsent,
-    /// It lies in ECR's archive.
+    /// The image lies in ECR's archive.
     ImageArchived,
-    /// It is not for the tasks' platform.
+    /// The image is not for the tasks' platform.
     WrongPlatform,
-    /// Its name is none that a registry has.
+    /// The image's name does not follow the grammar of a reference.
     InvalidReference,
-    /// The execution role may not pull it, or there is none.
+    /// The execution role may not pull the image, or the definition names no role.
     PullDenied,
-    /// The execution role may not read a secret, or there is none.
+    /// The execution role may not read a secret, or the definition names no role.
     SecretDenied,
-    /// There is no such log group.
+    /// The log group does not exist.
     LogGroupMissing,
-    /// It is pulled from Docker Hub, and the mirror has no copy to move to.
+    /// The image is pulled from Docker Hub, and the mirror has no copy to move to.
     NoCopy,
     /// Docker Hub grants fewer pulls than the deployment needs.
     QuotaTooSmall,
 }
 
 impl InspectFault {
-    /// Whether a task cannot start with it; the others are risks.
+    /// Whether a task cannot start with this fault; the other faults are risks.
     pub const fn blocks(self) -> bool {
         match self {
             Self::ImageAbsent
@@ -43,7 +43,8 @@ impl InspectFault {
         }
     }
 
-    /// Whether somebody else may mend it while a deployment waits: a push, or the way back from the archive.
+    /// Whether somebody else may cure the fault while a deployment waits: by a push, or by taking the image out of the
+    /// archive.
     pub const fn may_pass(self) -> bool {
         match self {
             Self::ImageAbsent | Self::ImageArchived => true,
@@ -57,7 +58,7 @@ impl InspectFault {
         }
     }
 
-    /// The cause that a task would stop for.
+    /// The cause that ECS would stop a task for.
     pub const fn cause(self) -> Cause {
         match self {
             Self::ImageAbsent => Cause::ImageNotFound,
@@ -76,26 +77,24 @@ impl InspectFault {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Certainty {
-    /// It is so.
+    /// The fault is there.
     Certain,
-    /// It is so unless this is.
+    /// The fault is there unless this condition holds.
     Unless(String),
-    /// It could not be found out, and this would settle it.
+    /// The look could not tell; this would settle it.
     Unknown(String),
 }
 
-/// What a look at a definition has found.
+/// One fault, with what it concerns and how sure it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InspectFinding {
-    /// What is wrong, or would be.
     pub fault: InspectFault,
-    /// What it is about: an image, a secret, a log group.
+    /// The name of the image, secret or log group that has the fault.
     pub about: String,
-    /// The containers that it is about; none where it is about all.
+    /// The containers that the fault concerns; empty where it concerns all of them.
     pub containers: Vec<String>,
-    /// How sure it is.
     pub certainty: Certainty,
-    /// What was seen, in a sentence.
+    /// What was seen, as a sentence.
     pub seen: String,
     /// What to do about it.
     pub advice: String,
@@ -107,7 +106,7 @@ impl InspectFinding {
         self.fault.blocks() && self.certainty == Certainty::Certain
     }
 
-    /// Whether something was found, and not only left open.
+    /// Whether the look settled the question, rather than leaving it open.
     pub const fn is_known(&self) -> bool {
         match self.certainty {
             Certainty::Certain | Certainty::Unless(_) => true,

@@ -1,6 +1,7 @@
-//! What the looks mean. Not sure is said as such: what passes by itself, what a look could not see, and what somebody
-//! else's policy may allow are no certain failures.
+//! What the looks mean. A doubt is reported as a doubt: what passes by itself, what a look could not see, and what a
+//! resource's own policy may allow are no certain failures.
 
+use pullsafe::count::count;
 use pullsafe::lookup::{Doubt, Lookup, PolicyVerdict, ResolvedImage, Storage};
 use pullsafe::reference::Registry;
 
@@ -10,7 +11,7 @@ use super::seen::{ImageSeen, Seen};
 
 const NOT_LOOKED: &str = "it was not looked at";
 
-/// Everything that was found, in the order of the needs. `tasks` is how many the deployment starts.
+/// Returns everything that is wrong, in the order of the needs. `tasks` is how many tasks the deployment starts.
 pub fn findings(needs: &Needs, seen: &Seen, tasks: u64) -> Vec<InspectFinding> {
     let mut found = Vec::new();
     for image in &needs.images {
@@ -123,7 +124,7 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
     found
 }
 
-/// How sure it is that a missing image stays missing at the first pull.
+/// How sure it is that a missing image is still missing at the first pull.
 fn absent(image: &WantedImage, is_ecr: bool, comes_by_a_pull: &Lookup<bool>) -> (Certainty, String) {
     match comes_by_a_pull {
         _ if image.has_credentials && !is_ecr => (
@@ -192,7 +193,7 @@ fn without_role(launch: LaunchPlatform, what: &str) -> Option<(Certainty, String
     }
 }
 
-/// An image of Docker Hub without a copy that a service could be moved to.
+/// Judges the copy of a Docker Hub image: whether the mirror has one that a service could be moved to.
 fn copy(image: &WantedImage, seen: &ImageSeen) -> Option<(Certainty, String)> {
     let (place, there) = seen.mirror.as_ref()?;
     let written = &image.written;
@@ -271,8 +272,8 @@ fn of_log_group(group: &LogGroup, there: Option<&Lookup<()>>) -> Option<InspectF
     })
 }
 
-/// Whether Docker Hub grants as many pulls as the deployment takes: one for each image and task, by the address that
-/// was asked from.
+/// Judges whether Docker Hub grants as many pulls as the deployment takes: one for each image and task. The quota is
+/// that of the address which asked.
 fn quota(needs: &Needs, seen: &Seen, tasks: u64) -> Option<InspectFinding> {
     let anonymous = |image: &&WantedImage| {
         !image.has_credentials && image.reference.as_ref().is_some_and(|image| image.is_docker_hub())
@@ -291,8 +292,9 @@ fn quota(needs: &Needs, seen: &Seen, tasks: u64) -> Option<InspectFinding> {
             }
         },
         seen: format!(
-            "Docker Hub grants {left} more of {of} pulls, and {wanted} are needed ({} image(s), {tasks} time(s))",
-            hub.len()
+            "Docker Hub grants {left} more of {of} pulls, and {wanted} are needed ({}, {})",
+            count(hub.len(), "image"),
+            count(tasks, "time")
         ),
         advice: "Move the images to the mirror, or pull with an account.".to_owned(),
     })

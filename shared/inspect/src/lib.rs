@@ -1,9 +1,9 @@
-//! What would fail if a task definition were deployed now.
+//! Says what would fail if a task definition were deployed now.
 //!
 //! [`Needs::of`] says what its tasks need before they can start: images, secrets, log groups, a role. [`Seen`] is what
-//! was found of it, and [`findings`] says what that means, and how sure it is. Only [`Certainty::Certain`] says that a
-//! task would fail; whoever acts, acts on nothing else. The looks themselves are a feature (`looks`); without it the
-//! package is pure.
+//! the looks found, and [`findings`] says what that means, and how sure it is. Only [`Certainty::Certain`] says that a
+//! task would fail; whoever acts on a finding acts on no other. The looks themselves are a feature (`looks`); without
+//! it the package is pure.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 

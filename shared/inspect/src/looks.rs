@@ -1,5 +1,5 @@
-//! The looks: at registries, at what ECR keeps, at roles by simulation, at log groups. Read only, side by side, and
-//! each ends in time: what does not answer is not known.
+//! Looks at registries, at what ECR keeps, at roles by simulation, and at log groups. The looks only read, run side by
+//! side, and have a time limit: what does not answer in time is unknown.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,17 +23,17 @@ use pullsafe_registry::Client;
 use crate::need::{LogGroup, Needs, StartSecret, WantedImage};
 use crate::seen::{ImageSeen, Seen};
 
-/// For how long one look waits for its answer.
+/// How long one look waits for its answer.
 pub const LOOK: Duration = Duration::from_secs(8);
 
 /// What a pull of an image would find, and what Docker Hub said of the limit on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullLook {
-    /// What it means.
+    /// What the pull would find.
     pub resolved: Lookup<ResolvedImage>,
-    /// How many pulls its address has in a window.
+    /// How many pulls Docker Hub grants the asking address in a window.
     pub limit: Option<u32>,
-    /// How many of how many pulls are left.
+    /// How many pulls are left, and out of how many.
     pub left: Option<(u64, u64)>,
 }
 
@@ -44,18 +44,18 @@ impl PullLook {
     }
 }
 
-/// Where AWS is asked.
+/// The clients for the AWS services that are asked.
 #[derive(Clone)]
 pub struct Account {
     ecr: EcrRegions,
     roles: Roles,
     logs: InRegions,
-    /// The rules of the pull-through cache, by account and region: they hardly ever change.
+    /// The rules of the pull-through cache, by account and region. They hardly ever change, so they are kept.
     rules: Arc<Mutex<HashMap<String, Lookup<Vec<String>>>>>,
 }
 
 impl Account {
-    /// By this configuration. Nothing is connected before it is needed.
+    /// Makes the clients from this configuration. Nothing connects before the first call.
     pub fn new(config: &SdkConfig, ecr: EcrRegions) -> Self {
         Self {
             ecr,
@@ -79,26 +79,26 @@ impl std::fmt::Debug for Account {
     }
 }
 
-/// Whoever looks.
+/// What a look asks, and until when.
 #[derive(Debug, Clone, Copy)]
 pub struct Looker<'a> {
-    /// AWS; without it, only registries are asked.
+    /// The AWS account; without one, only registries are asked.
     pub account: Option<&'a Account>,
-    /// For registries that are not ECR's; and for the configs of ECR's single images, if it can sign in there.
+    /// The client for registries other than ECR, and for the configs of ECR's single images if it can sign in there.
     pub registry: &'a Client,
-    /// Whether hosts are asked that only a definition names, or a few well-known registries alone.
+    /// Whether hosts that only a definition names are asked too, or only a few well-known registries.
     pub anywhere: bool,
-    /// The mirror, if copies of Docker Hub's images are to be looked for there.
+    /// The mirror, if copies of Docker Hub's images are to be looked for.
     pub mirror: Option<&'a MirrorLocation>,
-    /// When the looks end.
+    /// When the looks have to end.
     pub end: Option<Instant>,
 }
 
 impl Looker<'_> {
-    /// A look that ends in time.
+    /// Waits for a look within its time limit.
     ///
     /// # Errors
-    /// It failed, or did not end in time.
+    /// The look failed, or did not end in time.
     pub async fn in_time<T>(
         &self,
         call: &'static str,
@@ -112,7 +112,7 @@ impl Looker<'_> {
         self.in_time(call, async { Ok(look.await) }).await.unwrap_or_else(|failure| failure.doubt())
     }
 
-    /// Everything that these needs call for. What is `known` of an image is not asked again.
+    /// Looks at everything that these needs name. Images in `known` are not asked for again.
     pub async fn look(&self, needs: &Needs, known: BTreeMap<String, ImageSeen>) -> Seen {
         let images = needs.images.iter().filter(|image| !known.contains_key(&image.written));
         let images = join_all(images.map(async |image| Some((image.written.clone(), self.image(needs, image).await?))));
@@ -261,7 +261,7 @@ impl Looker<'_> {
             Ok(api) => api,
             Err(why) => return Lookup::Unknown(Doubt::lasting(why)),
         };
-        // Names are listed in their order, so that the group itself is the first that begins with its name.
+        // CloudWatch Logs lists names in order, so the group itself is the first that begins with its name.
         let request = json!({ "logGroupNamePrefix": group.name, "limit": 1 });
         match self.in_time(CALL, api.call(CALL, "Logs_20140328.DescribeLogGroups", &request)).await {
             Ok(answer) if answer["logGroups"][0]["logGroupName"] == group.name.as_str() => Lookup::Found(()),
@@ -274,7 +274,7 @@ impl Looker<'_> {
         }
     }
 
-    /// What a reference means right now. Never a GET at Docker Hub: a HEAD spends no quota.
+    /// Resolves a reference as of now. It never uses a GET at Docker Hub: a HEAD spends no quota.
     pub async fn resolve(&self, reference: &Reference) -> PullLook {
         if let (Registry::EcrPrivate, Some(account)) = (reference.kind(), self.account) {
             return PullLook::of(self.lookup("ecr:BatchGetImage", account.ecr.resolve(reference)).await);

@@ -11,16 +11,16 @@ use pullsafe_events::task_definition::TaskDefinition;
 /// Where the tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LaunchPlatform {
-    /// On Fargate: the execution role does everything before the start, and the platform is what the definition says.
+    /// On Fargate: the execution role does everything before the start, and the definition says the platform.
     Fargate,
-    /// On instances, whose role and processor may stand in for what the definition does not say.
+    /// On instances, whose role and processor may stand in for what the definition leaves out.
     Instances,
-    /// It is no task, or nobody knows of which: whatever reads the file pulls, from the address that asks now.
+    /// Not in a known task: whatever reads the file pulls, from the address that asks now.
     Elsewhere,
 }
 
 impl LaunchPlatform {
-    /// Where the tasks of a definition run that nobody has deployed yet: on Fargate if it is for nothing else.
+    /// Where the tasks of a definition that nobody has deployed yet would run: on Fargate if it requires nothing else.
     pub fn of(definition: &TaskDefinition) -> Self {
         if definition.requires_only("FARGATE") {
             Self::Fargate
@@ -30,23 +30,22 @@ impl LaunchPlatform {
     }
 }
 
-/// An image, and who wants it.
+/// An image, and the containers that want it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedImage {
-    /// The containers.
     pub containers: Vec<String>,
     /// The image as the definition has it.
     pub written: String,
-    /// The image as a reference; `None` if it is none that can be read.
+    /// The image as a reference; `None` if its name cannot be parsed.
     pub reference: Option<Reference>,
-    /// The digest that ECS has pinned it to, where that is known.
+    /// The digest that ECS has resolved the tag to, where that is known.
     pub pinned: Option<Digest>,
     /// Whether the task sends credentials of its own, so that its registry may show it more than it shows us.
     pub has_credentials: bool,
 }
 
 impl WantedImage {
-    /// What a pull asks for: the pinned digest where there is one.
+    /// The reference that a pull asks for: by the pinned digest if there is one.
     pub fn pulled(&self) -> Option<Reference> {
         let reference = self.reference.clone()?;
         Some(match &self.pinned {
@@ -59,20 +58,19 @@ impl WantedImage {
 /// A secret or parameter that the execution role reads before the start.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StartSecret {
-    /// Its ARN, without the parts that choose a key or a version; `None` where account and region are not known.
+    /// The ARN, without the parts that choose a key or a version; `None` if account and region are not known.
     pub arn: Option<String>,
-    /// As the definition has it.
+    /// The reference as the definition has it.
     pub written: String,
-    /// The IAM action that reads it.
+    /// The IAM action that reads the secret.
     pub action: &'static str,
 }
 
 /// A log group that containers write to and do not create.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogGroup {
-    /// Its name.
     pub name: String,
-    /// Its region, where the definition names one.
+    /// The region, where the definition names one.
     pub region: Option<Region>,
 }
 
@@ -87,16 +85,15 @@ pub struct Needs {
     pub log_groups: Vec<LogGroup>,
     /// The role that pulls, reads and logs.
     pub execution_role: Option<String>,
-    /// `os/architecture`, where it is known.
+    /// `os/architecture`, if it is known.
     pub platform: Option<String>,
-    /// Whether that is certain: said by the definition, or Fargate's default.
+    /// Whether the platform is certain: the definition says it, or it is Fargate's default.
     pub platform_is_certain: bool,
-    /// Where they run.
     pub launch: LaunchPlatform,
 }
 
 impl Needs {
-    /// Of images alone, which something else than a known task pulls.
+    /// The needs of images alone, pulled by something other than a known task.
     pub fn of_images(images: Vec<WantedImage>, platform: Option<String>) -> Self {
         Self {
             images,
@@ -109,7 +106,7 @@ impl Needs {
         }
     }
 
-    /// Of a definition. `pinned` has the digests that ECS has resolved tags to, by container.
+    /// Reads the needs of a definition. `pinned` has, by container, the digests that ECS has resolved tags to.
     pub fn of(definition: &TaskDefinition, launch: LaunchPlatform, pinned: &BTreeMap<String, Digest>) -> Self {
         let mut images: Vec<WantedImage> = Vec::new();
         for image in definition.images() {
@@ -165,12 +162,12 @@ fn secrets(container: &Value, definition: &str) -> Vec<StartSecret> {
         .collect()
 }
 
-/// A secret of Secrets Manager by its ARN, or a parameter by its ARN or name, which is one of the definition's account
-/// and region.
+/// Reads a secret of Secrets Manager by its ARN, or a parameter by its ARN or name. A name belongs to the definition's
+/// account and region.
 fn secret(written: &str, definition: &str) -> StartSecret {
     let (action, arn) = match Arn::parse(written) {
         Some(_) if written.split(':').nth(2) == Some("secretsmanager") => {
-            // arn:aws:secretsmanager:region:account:secret:name, and behind it a key, a stage, a version.
+            // arn:aws:secretsmanager:region:account:secret:name, then perhaps a key, a stage and a version.
             ("secretsmanager:GetSecretValue", Some(written.split(':').take(7).collect::<Vec<_>>().join(":")))
         }
         Some(_) => ("ssm:GetParameters", Some(written.to_owned())),
@@ -185,7 +182,7 @@ fn secret(written: &str, definition: &str) -> StartSecret {
     StartSecret { arn, written: written.to_owned(), action }
 }
 
-/// The log group of a container that has to be there before it.
+/// The log group that must exist before this container starts.
 fn log_group(container: &Value) -> Option<LogGroup> {
     let logging = container.get("logConfiguration")?;
     let option = |name: &str| {
@@ -196,7 +193,7 @@ fn log_group(container: &Value) -> Option<LogGroup> {
     if logging.get("logDriver").and_then(Value::as_str) != Some("awslogs") || made_by_driver {
         return None;
     }
-    // A region that is none becomes no host; such a definition names no group that could be looked for.
+    // A region that does not parse never becomes a host; such a definition names no group that could be looked for.
     let region = option("awslogs-region").map(str::parse).transpose().ok()?;
     Some(LogGroup { name: option("awslogs-group")?.to_owned(), region })
 }

@@ -1,4 +1,4 @@
-//! What was found of what a definition needs.
+//! What the looks found for a definition's needs.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +7,27 @@ use pullsafe::reference::Reference;
 
 use super::need::{LogGroup, StartSecret};
 
-/// What was found of an image.
+/// What the looks found about one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageSeen {
-    /// What it means in its registry.
+    /// What the reference resolves to in its registry.
     pub found: Lookup<ResolvedImage>,
-    /// Why its platforms are not known, where they were asked for.
+    /// Why the platforms are unknown, if they were asked for.
     pub unread: Option<Doubt>,
-    /// Where ECR keeps it; for what is not in ECR, where it can be pulled from.
+    /// Where ECR keeps the image; `Standard` for an image that is not in ECR.
     pub storage: Storage,
-    /// Of an image that is absent from ECR: whether a pull would bring it in from another registry.
+    /// For an image that is absent from ECR: whether a pull would bring it in from another registry.
     pub comes_by_a_pull: Lookup<bool>,
-    /// Whether the execution role may pull it; absent where no role decides.
+    /// Whether the execution role may pull the image; absent where no role decides.
     pub leave: Lookup<PolicyVerdict>,
-    /// Of an image of Docker Hub: its place in the mirror, and what is there.
+    /// For an image of Docker Hub: its place in the mirror, and what is there.
     pub mirror: Option<(Reference, Lookup<ResolvedImage>)>,
-    /// How many of how many pulls Docker Hub grants the address that asked.
+    /// How many pulls Docker Hub still grants the address that asked, and out of how many.
     pub pulls_left: Option<(u64, u64)>,
 }
 
 impl ImageSeen {
-    /// An image of which only this is known.
+    /// An image with this result and nothing else known.
     pub const fn only(found: Lookup<ResolvedImage>) -> Self {
         Self {
             found,
@@ -41,13 +41,13 @@ impl ImageSeen {
     }
 }
 
-/// What was found of everything.
+/// What the looks found, for all needs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Seen {
-    /// The images, by how they are written.
+    /// The images, by their names as the definition has them.
     pub images: BTreeMap<String, ImageSeen>,
-    /// The secrets: whether the execution role may read them.
+    /// For each secret, whether the execution role may read it.
     pub secrets: BTreeMap<StartSecret, Lookup<PolicyVerdict>>,
-    /// The log groups: absent means that there is none.
+    /// For each log group, whether it exists: absent means that it does not.
     pub log_groups: BTreeMap<LogGroup, Lookup<()>>,
 }

@@ -1,5 +1,5 @@
-//! Copies what is listed on standard input, a source and a target on each line, in one run of the engine; prints one
-//! JSON object. The comparison with other tools measures many images with it.
+//! Copies the images that standard input lists, a source and a target on each line, in one run of the engine; prints
+//! one JSON object. The comparison with other tools uses it to measure many images.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ fn run() -> Result<usize, Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let options = CopyOptions { describe: false, ..CopyOptions::default() };
     let copier = Copier::new(client);
-    // Which repository refers to which blob, as the command line and the function keep it from one run to the next.
+    // Which repository refers to which blob, kept from one run to the next as the command line and the function do.
     let memory = std::env::var_os("COPIES_MEMORY").map(PathBuf::from);
     if let Some(known) = memory.as_deref().and_then(|file| std::fs::read(file).ok()) {
         copier.recall(serde_json::from_slice::<Vec<Holder>>(&known)?);

@@ -1,4 +1,4 @@
-//! Addresses that a registry names: where a `Location` leads, and whether a credential may go there.
+//! Checks addresses that a registry names: where a `Location` leads, and whether a credential may go there.
 
 use http::header::LOCATION;
 use http::{HeaderMap, Uri};
@@ -29,7 +29,7 @@ pub(crate) fn same_origin(one: &Uri, other: &Uri) -> bool {
     one.scheme() == other.scheme() && one.host() == other.host() && one.port_u16() == other.port_u16()
 }
 
-/// Where a redirect leads.
+/// The address that a redirect leads to.
 pub(crate) fn redirect_target(
     call: &RegistryRequest<'_>,
     registry: &Uri,
@@ -48,7 +48,7 @@ pub(crate) fn redirect_target(
     not_followed(registry, from, &next).map_or(Ok(next), |why| Err(unusable(why)))
 }
 
-/// The address of a call.
+/// Parses the address of a call.
 pub(crate) fn parse_address(call: &RegistryRequest<'_>, address: &str) -> Result<Uri, RegistryError> {
     address
         .parse()

@@ -1,4 +1,4 @@
-//! Blobs: whether one exists, and its content, verified while it streams.
+//! Asks whether a blob exists, and reads its content, verified while it streams.
 
 use bytes::Bytes;
 use http::Method;
@@ -10,14 +10,14 @@ use super::request::blob_call;
 use pullsafe::manifest::{Contents, Descriptor, Platform, platform_of_config};
 use pullsafe::reference::{Digest, Reference};
 
-/// A config is a few kilobytes.
+/// The largest config that is read: 4 MiB, far beyond the few kilobytes of a real one.
 pub(crate) const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 
 impl Client {
-    /// Whether the repository of a reference holds a blob.
+    /// Returns whether the repository of a reference holds a blob.
     ///
     /// # Errors
-    /// Whatever leaves that open.
+    /// The registry gave no answer that says so.
     pub async fn blob_exists(&self, reference: &Reference, digest: &Digest) -> Result<bool, RegistryError> {
         match self.call(&blob_call(Method::HEAD, reference, digest)).await {
             Ok(_) => Ok(true),
@@ -26,19 +26,19 @@ impl Client {
         }
     }
 
-    /// Opens a blob of the repository of a reference.
+    /// Opens a blob of a reference's repository.
     ///
     /// # Errors
-    /// It cannot be opened, or the answer already shows another size.
+    /// The blob cannot be opened, or the answer already shows another size.
     pub async fn blob(&self, reference: &Reference, blob: &Descriptor) -> Result<BlobReader, RegistryError> {
         self.blob_from(vec![reference.clone()], blob, None).await
     }
 
     /// Opens a blob at the first of some repositories that gives it. Where one breaks off, the next goes on from the
-    /// same byte; `on_failure` hears why one was left.
+    /// same byte; `on_failure` hears why a repository was left.
     ///
     /// # Errors
-    /// None of them gives it: why the last one does not.
+    /// No repository gives it; the error is that of the last one.
     pub async fn blob_from(
         &self,
         sources: Vec<Reference>,
@@ -54,10 +54,10 @@ impl Client {
         Ok(reader)
     }
 
-    /// A whole blob of at most `limit` bytes, verified.
+    /// Reads a whole blob of at most `limit` bytes, and verifies it.
     ///
     /// # Errors
-    /// [`RegistryError::Invalid`] where its size is over the limit.
+    /// [`RegistryError::Invalid`] if the blob is larger than the limit.
     pub async fn small_blob(
         &self,
         reference: &Reference,
@@ -79,11 +79,11 @@ impl Client {
         Ok(whole.freeze())
     }
 
-    /// The platforms that an image is for: an index names them, a single image says its own in its config, which is
-    /// fetched for it.
+    /// Returns the platforms that an image is for. An index names them; a single image says its own in its config,
+    /// which is fetched.
     ///
     /// # Errors
-    /// The config cannot be had.
+    /// The config cannot be fetched.
     pub async fn platforms(&self, reference: &Reference, contents: &Contents) -> Result<Vec<Platform>, RegistryError> {
         let Contents::Image { config: Some(config), .. } = contents else {
             return Ok(contents.platforms());

@@ -1,7 +1,7 @@
-//! One request to a registry: signed in, redirected by hand, repeated where that can help.
+//! Sends one request to a registry: signs in, follows redirects itself, repeats where that can help.
 //!
 //! A request is repeated only for faults that pass (a broken connection, a stall, HTTP 5xx, a limit whose wait is
-//! short), a few times, with growing pauses. A pull quota is never waited for: it takes hours.
+//! short), a few times, with growing pauses. It never waits for a pull quota: that takes hours.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub(crate) struct Inner {
 }
 
 impl Client {
-    /// A client. Nothing is loaded or connected until the first request.
+    /// Makes a client. Nothing is loaded or connected until the first request.
     pub fn new(config: Config) -> Self {
         let http = Http::new(config.timeouts, config.reach);
         Self {
@@ -61,12 +61,12 @@ impl Client {
         &self.inner.config.endpoints
     }
 
-    /// These will be pulled from soon: the next token of their registry covers them all.
+    /// Announces pulls from these soon: the next token of their registry covers them all.
     pub async fn expect_pulls(&self, references: &[Reference]) {
         self.expect(references, false).await;
     }
 
-    /// These will be pushed to soon: the next token of their registry covers them all.
+    /// Announces pushes to these soon: the next token of their registry covers them all.
     pub async fn expect_pushes(&self, references: &[Reference]) {
         self.expect(references, true).await;
     }
@@ -78,17 +78,17 @@ impl Client {
         }
     }
 
-    /// Sends a request until it succeeds, fails for good, or has failed often enough.
+    /// Sends a request until it succeeds, fails for good, or has used up its attempts.
     pub(crate) async fn call(&self, call: &RegistryRequest<'_>) -> Result<SuccessfulResponse, RegistryError> {
         self.call_at_most(call, self.inner.config.attempts).await
     }
 
-    /// How often a request is sent at most.
+    /// The most times that a request is sent.
     pub(crate) fn attempts(&self) -> u32 {
         self.inner.config.attempts
     }
 
-    /// [`Self::call`], with another number of attempts.
+    /// Does as [`Self::call`], with another number of attempts.
     pub(crate) async fn call_at_most(
         &self,
         call: &RegistryRequest<'_>,
@@ -119,7 +119,7 @@ impl Client {
         }
     }
 
-    /// The pause before trying for the next time what has failed so often.
+    /// Waits after this many failures, before the next attempt.
     pub(crate) async fn pause(&self, failures: u32) {
         tokio::time::sleep(self.pause_after(failures)).await;
     }
@@ -128,7 +128,7 @@ impl Client {
         self.inner.config.first_pause * 2_u32.saturating_pow(failures.saturating_sub(1).min(6))
     }
 
-    /// Waits until the host may be asked for this.
+    /// Waits until the registry may be asked to do this.
     pub(crate) async fn permit(&self, call: &RegistryRequest<'_>) -> Permit {
         let permit = self.inner.pace.admit(call.registry, call.action()).await;
         if let Some(allowance) = &self.inner.config.allowance {
@@ -142,12 +142,12 @@ impl Client {
         let base = self.inner.config.endpoints.of(call.registry);
         let address = parse_address(call, &format!("{base}/v2/{}", call.path))?;
         let registry = parse_address(call, &base)?;
-        // The first request to a registry goes alone: it learns how to sign in, and the others need no 401 of their
-        // own.
+        // The first request to a registry goes alone: it learns how to sign in, which spares the others a 401 each.
         let first = self.inner.auth.introduction(&self.inner.config, call.registry, &call.scopes).await;
         let sent = self.send(call, &address).await;
         if first.is_some() && !matches!(&sent, Ok((answer, _)) if answer.status() == StatusCode::UNAUTHORIZED) {
-            // Also if it did not answer at all: the others need not find that out one after the other.
+            // Let them in even if the registry did not answer at all: the others need not find that out one after the
+            // other.
             self.inner.auth.let_in(&self.inner.config, call.registry, &call.scopes).await;
         }
         let (mut answer, refused) = sent?;
@@ -157,7 +157,8 @@ impl Client {
             (answer, _) = self.send(call, &address).await?;
         }
         let mut from = address;
-        // Once an answer has led away, no credential goes along any more, not even back.
+        // Once a redirect has led to another origin, no credential is sent any more, even if a later redirect leads
+        // back.
         let mut at_home = true;
         for _ in 0..MOST_REDIRECTS {
             if !answer.status().is_redirection() || !call.follows_redirects() {
@@ -174,8 +175,7 @@ impl Client {
         if answer.status().is_success() || answer.status().is_redirection() && call.is_head_of_blob() {
             Ok(SuccessfulResponse { response: answer, host })
         } else if redirected {
-            // Whatever a storage host refuses, a signed address that has run out is the likely cause, and a new one
-            // helps.
+            // When a storage host refuses, a signed address that has run out is the likely cause, and a new one helps.
             Err(RegistryError::Unavailable {
                 registry: host,
                 what: call.what.clone(),
@@ -186,7 +186,7 @@ impl Client {
         }
     }
 
-    /// Whether a registry may be asked at all.
+    /// Checks whether a registry may be asked at all.
     pub(super) fn check_reach(&self, registry: &str) -> Result<(), RegistryError> {
         let Config { reach, endpoints, .. } = &self.inner.config;
         if *reach == AllowedHosts::Anywhere
@@ -200,7 +200,8 @@ impl Client {
         )))
     }
 
-    /// Sends to the registry itself; also gives the header that was sent, should it be refused.
+    /// Sends to the registry itself; also returns the `Authorization` header that was sent, to be forgotten if it is
+    /// refused.
     async fn send(
         &self,
         call: &RegistryRequest<'_>,
@@ -227,7 +228,7 @@ impl Client {
         self.inner.auth.challenged(&self.inner.config, registry, scopes, headers, refused, what).await
     }
 
-    /// The error that an answer stands for.
+    /// Returns the error that an answer stands for.
     pub(crate) async fn failure(&self, call: &RegistryRequest<'_>, answer: Response<Incoming>) -> RegistryError {
         let (head, body) = answer.into_parts();
         let body = match self.inner.http.whole(body, call.registry, 64 * 1024).await {
@@ -258,7 +259,7 @@ impl Client {
     }
 }
 
-/// Tells the limiter how a request ended. A wait that nobody will wait for does not hold up the requests that follow.
+/// Tells the limiter how a request ended. A wait that is too long to be waited for does not hold up later requests.
 pub(crate) fn settle(permit: Permit, error: Option<&RegistryError>, longest_pause: Duration) {
     match error {
         None => permit.well(),
@@ -269,7 +270,7 @@ pub(crate) fn settle(permit: Permit, error: Option<&RegistryError>, longest_paus
     }
 }
 
-/// What a registry's error says, short, harmless and on one line.
+/// Returns what a registry's error says, shortened, without control characters, on one line.
 fn words_of(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct ErrorBody {

@@ -1,4 +1,4 @@
-//! What a client works with.
+//! The settings of a client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,34 +11,34 @@ use super::reach::AllowedHosts;
 use super::sign_in::credentials::{Anonymous, CredentialsProvider};
 use pullsafe::clock::Clock;
 
-/// What a client calls itself.
+/// The `User-Agent` of a client.
 pub(crate) const AGENT: &str = concat!("pullsafe/", env!("CARGO_PKG_VERSION"));
 
-/// What a client works with.
+/// The settings of a client.
 #[derive(Clone)]
 pub struct Config {
-    /// Where registries answer.
+    /// The addresses that registries answer at.
     pub endpoints: Endpoints,
-    /// Which hosts are asked.
+    /// Which hosts may be asked.
     pub reach: AllowedHosts,
-    /// Who signs in.
+    /// Who provides the credentials.
     pub credentials: Arc<dyn CredentialsProvider>,
-    /// What time it is, for limits that are given as a date.
+    /// The clock, for limits that are given as a date.
     pub clock: Clock,
-    /// How long to wait for what.
+    /// How long to wait for each part of a request.
     pub timeouts: Timeouts,
-    /// How often a request is sent at most.
+    /// The most times that a request is sent.
     pub attempts: u32,
     /// The pause after the first failure; it doubles with each further one.
     pub first_pause: Duration,
-    /// The longest pause that a registry may ask for without the request failing instead.
+    /// The longest wait that a registry may ask for; at a longer one the request fails.
     pub longest_pause: Duration,
-    /// What other processes have a part in too.
+    /// A limit that is shared with other processes, if there is one.
     pub allowance: Option<Arc<dyn Allowance>>,
 }
 
 impl Config {
-    /// Anonymous, at the own addresses of registries on the internet.
+    /// Signs in nowhere, and asks registries on the internet at their own addresses.
     pub fn new(clock: Clock) -> Self {
         Self {
             endpoints: Endpoints::default(),

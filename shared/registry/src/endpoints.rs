@@ -1,7 +1,7 @@
-//! Where the API of a registry answers.
+//! Knows the address at which a registry's API answers.
 //!
-//! A reference names a registry by its host; the API usually answers there over https. Docker Hub answers elsewhere,
-//! loopback hosts speak plain http, and for local runs any host can be mapped to another address.
+//! A reference names a registry by its host, and the API usually answers there over https. Docker Hub answers
+//! elsewhere, loopback hosts use plain http, and for local runs any host can be mapped to another address.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -59,7 +59,7 @@ impl FromStr for Endpoints {
 }
 
 impl Endpoints {
-    /// The address of a registry's API, without a slash at its end.
+    /// Returns the address of a registry's API, without a slash at its end.
     pub fn of(&self, registry: &str) -> String {
         if let Some(url) = self.mapped.get(registry) {
             return url.clone();
@@ -71,7 +71,7 @@ impl Endpoints {
         format!("{scheme}://{registry}")
     }
 
-    /// Whether this registry answers at another address than its own, as in a local run.
+    /// Whether this registry is mapped to an address other than its own, as in a local run.
     pub fn is_mapped(&self, registry: &str) -> bool {
         self.mapped.contains_key(registry)
     }

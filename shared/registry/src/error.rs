@@ -1,5 +1,4 @@
-//! What can go wrong with a registry: one enum, that says whose fault it is and, apart from that, whether trying again
-//! can help.
+//! What can go wrong with a registry. One enum says whose fault it is and, separately, whether trying again can help.
 
 use pullsafe::lookup::Doubt;
 use std::time::Duration;
@@ -10,11 +9,11 @@ use pullsafe::reference::Digest;
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorSource {
-    /// What was asked for cannot be: another reference, credential or setting is needed.
+    /// The request cannot succeed: it needs another reference, credential or setting.
     Input,
     /// The service refused or failed.
     Refused,
-    /// The way to the service failed.
+    /// The connection to the service failed.
     Network,
     /// What the service sent is not what was asked for.
     Content,
@@ -25,10 +24,10 @@ pub enum ErrorSource {
 /// Why a registry did not do what it was asked to. No variant holds a token, a password or a signed address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
-    /// The request makes no sense, whatever the registry.
+    /// The request makes no sense at any registry.
     #[error("{0}")]
     Invalid(String),
-    /// There is no such repository, manifest or blob.
+    /// The repository, manifest or blob does not exist.
     #[error("{registry} does not have {what}")]
     NotFound {
         /// The registry's host.
@@ -46,7 +45,7 @@ pub enum RegistryError {
         /// The registry's own words, or ours.
         why: String,
     },
-    /// Credentials that should be there could not be had.
+    /// Credentials that should exist could not be obtained.
     #[error("no credentials for {registry}: {why}")]
     Credentials {
         /// The registry's host.
@@ -61,14 +60,14 @@ pub enum RegistryError {
     Limited {
         /// The registry's host.
         registry: String,
-        /// Which limit.
+        /// Which limit it is.
         limit: Limit,
-        /// The quota, where the answer states one.
+        /// The quota, if the answer states one.
         quota: Option<StatedQuota>,
-        /// When to come back, where the answer says so.
+        /// When to come back, if the answer says so.
         retry_after: Option<Duration>,
     },
-    /// The tag exists with other content in a repository whose tags cannot be changed.
+    /// The tag holds other content, and its repository's tags are immutable.
     #[error("{reference} holds other content and its repository's tags are immutable")]
     TagImmutable {
         /// The tag's reference.
@@ -99,40 +98,40 @@ pub enum RegistryError {
     /// The connection could not be made, or broke.
     #[error("connection to {host} failed: {why}")]
     Connection {
-        /// The host, which after a redirect is not the registry's.
+        /// The host; after a redirect, it is not the registry's.
         host: String,
         /// The cause, as the transport gives it.
         why: String,
     },
-    /// Nothing came for too long.
+    /// Nothing arrived for too long.
     #[error("{host} sent nothing for {seconds} s while {waiting_for}")]
     Stalled {
         /// The host.
         host: String,
-        /// How long nothing came.
+        /// For how long nothing arrived.
         seconds: u64,
         /// What was waited for.
         waiting_for: &'static str,
     },
-    /// An answer that was to be short kept coming, a little at a time.
+    /// An answer that should be short kept coming, a little at a time, for too long.
     #[error("{host} had not sent a short answer in {seconds} s")]
     TooSlow {
         /// The host.
         host: String,
-        /// How long it took.
+        /// How long it had taken by then.
         seconds: u64,
     },
-    /// The content does not belong to its digest, or is not of its size.
+    /// The content does not match its digest or its size.
     #[error("{from} sent content that is not {digest}: {why}")]
     Content {
-        /// Who sent it.
+        /// The host that sent it.
         from: String,
-        /// What was asked for.
+        /// The digest that was asked for.
         digest: Digest,
         /// How it differs.
         why: String,
     },
-    /// The caller's time ran out before this was done; what has arrived stays.
+    /// The caller's time ran out before the copy was done; what has arrived stays.
     #[error("the time ran out before {what} was copied; the next run continues")]
     OutOfTime {
         /// What was to be copied.
@@ -145,13 +144,13 @@ pub enum RegistryError {
         registry: String,
         /// What was asked for.
         what: String,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         why: String,
     },
 }
 
 impl RegistryError {
-    /// Whose fault this is.
+    /// Returns whose fault this is.
     pub const fn fault(&self) -> ErrorSource {
         match self {
             Self::Invalid(_) | Self::NotFound { .. } | Self::Denied { .. } | Self::TagImmutable { .. } => {
@@ -166,7 +165,7 @@ impl RegistryError {
         }
     }
 
-    /// Whether the same request can succeed later without anybody changing anything.
+    /// Whether the same request can succeed later without any change.
     pub const fn retryable(&self) -> bool {
         match self {
             Self::Limited { .. }
@@ -186,7 +185,7 @@ impl RegistryError {
         }
     }
 
-    /// What could not be found out because of this.
+    /// Returns the doubt that this error leaves about what was asked for.
     pub fn doubt(&self) -> Doubt {
         match self.retryable() {
             true => Doubt::passing(self.to_string()),
@@ -199,7 +198,7 @@ impl RegistryError {
         matches!(self, Self::NotFound { .. })
     }
 
-    /// Whether Docker Hub's pull quota is used up, which hours of waiting end and retries do not.
+    /// Whether Docker Hub's pull quota is used up. Hours of waiting end that; retries do not.
     pub const fn is_pull_quota(&self) -> bool {
         matches!(self, Self::Limited { limit: Limit::PullQuota, .. })
     }

@@ -1,9 +1,9 @@
-//! One HTTP client for registries, token services and signed addresses: HTTP/1.1 over the TLS stack that the AWS SDK
+//! The HTTP client for registries, token services and signed addresses: HTTP/1.1 over the TLS stack that the AWS SDK
 //! brings anyway.
 //!
-//! Nothing waits without a limit: connecting, the first byte of an answer and the gap between two chunks each have
-//! one. Errors name the host and never the address, which may be signed. The TLS roots are loaded when the first
-//! https request is made, so that a start, and a local run, do not pay for them.
+//! Every wait has a limit: connecting, the first byte of an answer, and the gap between two chunks. Errors name the
+//! host and never the address, which may be signed. The TLS roots are loaded at the first https request, so that a cold
+//! start or a local run does not pay for them.
 
 use std::error::Error as StdError;
 use std::sync::OnceLock;
@@ -27,7 +27,7 @@ use super::wire::{Buffered, Filled, Wrapped};
 
 pub use super::reach::host_of;
 
-/// Bytes that one connection reads or writes at a time at most.
+/// The most bytes that one connection reads or writes at a time.
 const LARGEST_BUFFER: usize = 64 * 1024;
 
 /// An error of a request's body.
@@ -35,12 +35,12 @@ pub type BodyError = Box<dyn StdError + Send + Sync>;
 /// A request's body.
 pub type Body = UnsyncBoxBody<Bytes, BodyError>;
 
-/// A body of these bytes.
+/// Makes a body of these bytes.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// How long to wait for what.
+/// How long to wait for each part of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// For a connection.
@@ -51,7 +51,7 @@ pub struct Timeouts {
     pub stall: Duration,
     /// For the answer to an upload, once its last byte is sent: the registry may hash it first.
     pub upload_answer: Duration,
-    /// For the whole of an answer that is kept in memory: a manifest, a token, a list, an error. However slowly it
+    /// For the whole of an answer that is kept in memory (a manifest, a token, a list, an error), however slowly it
     /// drips.
     pub small_answer: Duration,
 }
@@ -68,13 +68,13 @@ impl Default for Timeouts {
     }
 }
 
-/// A client that speaks TLS.
+/// A client over TLS.
 type Encrypted = Client<Wrapped<HttpsConnector<Below>, MaybeHttpsStream<TcpConnection>, Filled<TcpConnection>>, Body>;
-/// What TLS is spoken over.
+/// The layers below TLS.
 type Below = Wrapped<HttpConnector<Resolver>, TokioIo<TcpStream>, TcpConnection>;
 type TcpConnection = Buffered<TokioIo<TcpStream>>;
 
-/// The client. It keeps connections for reuse, so one serves a whole process.
+/// The client. It keeps connections for reuse, so one client serves a whole process.
 #[derive(Debug)]
 pub struct Http {
     timeouts: Timeouts,
@@ -84,18 +84,19 @@ pub struct Http {
 }
 
 impl Http {
-    /// A client with these limits that follows names to these addresses. Nothing is loaded or connected yet.
+    /// Makes a client with these time limits, which connects only to addresses that `reach` allows. Nothing is loaded
+    /// or connected yet.
     pub fn new(timeouts: Timeouts, reach: AllowedHosts) -> Self {
         let plain = builder().build(connector(&timeouts, reach));
         Self { timeouts, reach, plain, tls: OnceLock::new() }
     }
 
-    /// The limits.
+    /// The time limits.
     pub const fn timeouts(&self) -> &Timeouts {
         &self.timeouts
     }
 
-    /// Sends a request whose body is at hand, and waits for the head of the answer.
+    /// Sends a request whose body is in memory, and waits for the head of the answer.
     ///
     /// # Errors
     /// [`RegistryError::Connection`] or [`RegistryError::Stalled`].
@@ -108,7 +109,7 @@ impl Http {
         }
     }
 
-    /// Sends a request whose body may take long; the caller watches over its progress.
+    /// Sends a request whose body may take long; the caller has to watch its progress.
     ///
     /// # Errors
     /// [`RegistryError::Connection`].
@@ -128,7 +129,7 @@ impl Http {
         answer.map_err(|error| failed(chain(&error)))
     }
 
-    /// The next chunk of an answer; `None` at its end.
+    /// Reads the next chunk of an answer; `None` at its end.
     ///
     /// # Errors
     /// [`RegistryError::Connection`] or [`RegistryError::Stalled`].
@@ -142,7 +143,7 @@ impl Http {
                 }
                 Ok(Some(Ok(frame))) => frame,
             };
-            // Anything but data is a trailer.
+            // A frame without data is a trailer.
             if let Ok(data) = frame.into_data()
                 && !data.is_empty()
             {
@@ -151,10 +152,10 @@ impl Http {
         }
     }
 
-    /// A whole answer of at most `limit` bytes; `None` if it is longer.
+    /// Reads a whole answer of at most `limit` bytes; `None` if it is longer.
     ///
     /// # Errors
-    /// As for [`Self::chunk`]; also where it is not there in its time, though it never pauses for long.
+    /// As for [`Self::chunk`]; also if the whole takes too long, even without a long pause.
     pub async fn whole(&self, body: Incoming, host: &str, limit: usize) -> Result<Option<Bytes>, RegistryError> {
         let time = self.timeouts.small_answer;
         let all = timeout(time, self.collect(body, host, limit)).await;
@@ -181,7 +182,7 @@ fn builder() -> hyper_util::client::legacy::Builder {
     let mut builder = Client::builder(TokioExecutor::new());
     // A function that was frozen for longer finds its connections dead.
     builder.pool_idle_timeout(Duration::from_secs(30)).pool_timer(TokioTimer::new());
-    // What one connection holds of a body at most: many of them are open at once.
+    // The most of a body that one connection holds: many connections are open at once.
     builder.http1_max_buf_size(LARGEST_BUFFER);
     builder
 }
@@ -204,7 +205,7 @@ fn tls_client(timeouts: &Timeouts, reach: AllowedHosts) -> Result<Encrypted, Str
     Ok(builder().build(Wrapped::new(connector, Filled::new as fn(_) -> _)))
 }
 
-/// An error with its causes, each once.
+/// Formats an error with its causes, each once.
 fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -1,13 +1,16 @@
 //! A client for OCI registries (OCI Distribution Specification 1.1), and the engine that copies images between them.
 //!
-//! Guarantees: no byte is handed on that does not belong to the digest that was asked for; no credential leaves for
-//! another host than the registry's own or its token service; nothing leads from the
-//! internet into this machine's network, or from https to http; no token, password or signed address appears in a log
-//! line, an error or a `Debug` text; nothing waits without a limit.
+//! Guarantees:
 //!
-//! The order of reading: [`endpoints`] and [`sign_in`] come in as configuration, [`client`] sends one request with
-//! sign-in, redirects and retries, `manifests`, `blobs` and `uploads` are the operations on top of it, [`copy`] puts
-//! them together.
+//! - No byte is handed on that does not belong to the requested digest.
+//! - No credential goes to any host but the registry's own and its token service.
+//! - No address that a registry names leads from the internet into this machine's network, or from https to http.
+//! - No token, password or signed address appears in a log line, an error or a `Debug` text.
+//! - Every wait has a limit.
+//!
+//! Reading order: [`endpoints`] and [`sign_in`] come in as configuration; [`client`] sends one request with sign-in,
+//! redirects and retries; `manifests`, `blobs` and `uploads` are the operations on top of it; [`copy`] puts them
+//! together.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! What the headers of a registry's answers say about its limits: the quota it counts, and when to come back.
+//! Reads what the headers of a registry's answers say about its limits: the quota, and when to come back.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ pub struct StatedQuota {
     pub remaining: u64,
     /// The length of the rolling window.
     pub window_seconds: u64,
-    /// What is counted: an address, a prefix, or an account's id.
+    /// Who is counted: an address, a prefix, or an account's id.
     pub source: Option<String>,
 }
 
-/// More than any registry grants, and a longer window than any counts in: what headers say is somebody else's number.
+/// The most that is believed of a header: no registry grants a larger limit, or counts in a longer window.
 const LARGEST_LIMIT: u64 = 1_000_000_000;
 const LONGEST_WINDOW_SECONDS: u64 = 31 * 86_400;
 
 impl StatedQuota {
-    /// Reads `ratelimit-limit: 100;w=21600`, `ratelimit-remaining: 76;w=21600` and `docker-ratelimit-source`. `None`
-    /// where the registry states no quota, which on Docker Hub means that none applies.
+    /// Reads `ratelimit-limit: 100;w=21600`, `ratelimit-remaining: 76;w=21600` and `docker-ratelimit-source`. `None` if
+    /// the registry states no quota, which on Docker Hub means that none applies.
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let text = |name: &str| headers.get(name)?.to_str().ok();
         let number = |name: &str| {
@@ -50,7 +50,7 @@ impl StatedQuota {
     }
 }
 
-/// How long to wait by `Retry-After`: seconds, an HTTP date, or an epoch. `None` if absent or unreadable.
+/// Returns how long to wait by `Retry-After`: seconds, an HTTP date, or an epoch. `None` if absent or unreadable.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     throttle::retry_after(headers.get("retry-after").or_else(|| headers.get("x-retry-after"))?.to_str().ok()?, now)
 }

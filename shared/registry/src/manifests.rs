@@ -1,4 +1,4 @@
-//! Manifests: what a tag means now, the bytes behind a digest, and a tag's new content.
+//! Manifests: resolves a tag, reads the bytes behind a digest, stores new content under a tag.
 
 use bytes::Bytes;
 use http::Method;
@@ -13,7 +13,7 @@ use super::sign_in::auth::TokenScope;
 use pullsafe::manifest::{ACCEPTED, Contents, DOCKER_MANIFEST, InvalidManifest, OCI_INDEX, OCI_MANIFEST, document};
 use pullsafe::reference::{Digest, Reference};
 
-/// No registry takes larger manifests, and none should be kept in memory.
+/// The largest manifest: registries take no larger ones, and none larger should be kept in memory.
 const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
 
 /// What a tag means.
@@ -21,15 +21,15 @@ const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
 pub struct ResolvedTag {
     /// The manifest's digest.
     pub digest: Digest,
-    /// Its media type, empty where the registry does not say.
+    /// The manifest's media type; empty if the registry does not say.
     pub media_type: String,
-    /// Its size in bytes, where the registry says.
+    /// The manifest's size in bytes, if the registry says.
     pub size: Option<u64>,
-    /// The pull quota, where the registry states one.
+    /// The pull quota, if the registry states one.
     pub quota: Option<StatedQuota>,
 }
 
-/// A manifest whose bytes belong to its digest.
+/// A manifest whose bytes match its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     /// The bytes, exactly as they were pushed.
@@ -41,7 +41,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// What it refers to.
+    /// Parses what the manifest refers to.
     ///
     /// # Errors
     /// As for [`Contents::parse`].
@@ -51,10 +51,10 @@ impl Manifest {
 }
 
 impl Client {
-    /// What a reference means now, by HEAD, which costs no pull quota.
+    /// Returns what a reference means now, by HEAD, which costs no pull quota.
     ///
     /// # Errors
-    /// [`RegistryError::NotFound`] where it does not exist; any other where that is not known.
+    /// [`RegistryError::NotFound`] if it does not exist; any other error leaves that open.
     pub async fn resolve(&self, reference: &Reference) -> Result<ResolvedTag, RegistryError> {
         let call = manifest_call(Method::HEAD, reference, reference.tag_or_digest());
         let answer = self.call(&call).await?;
@@ -72,7 +72,7 @@ impl Client {
             });
         }
         if reference.is_docker_hub() {
-            // Docker Hub always states it; a GET to find out would spend a pull.
+            // Docker Hub always states the digest; a GET to find it out would spend a pull.
             let why = "it states no digest".to_owned();
             return Err(RegistryError::Answer { registry: call.registry.to_owned(), what: call.what, why });
         }
@@ -83,21 +83,22 @@ impl Client {
         Ok(ResolvedTag { digest: Digest::of(&bytes), media_type, size, quota: None })
     }
 
-    /// The manifest with this digest from the repository of a reference, whose own tag and digest do not matter.
+    /// Fetches the manifest with this digest from a reference's repository; the reference's own tag and digest are
+    /// ignored.
     ///
     /// # Errors
-    /// [`RegistryError::Content`] if the bytes do not belong to the digest.
+    /// [`RegistryError::Content`] if the bytes do not match the digest.
     pub async fn manifest(&self, reference: &Reference, digest: &Digest) -> Result<Manifest, RegistryError> {
         self.get_manifest(reference, digest.as_str(), Some(digest)).await
     }
 
-    /// The manifest that a reference means now: what [`Self::resolve`] and [`Self::manifest`] tell, in one request,
-    /// which registries that count pulls count.
+    /// Fetches the manifest that a reference means now: what [`Self::resolve`] and [`Self::manifest`] tell, in one
+    /// request. Registries that count pulls count it.
     pub(crate) async fn current_manifest(&self, reference: &Reference) -> Result<Manifest, RegistryError> {
         self.get_manifest(reference, reference.tag_or_digest(), reference.digest()).await
     }
 
-    /// The manifest under a name, which has to have this digest, or else the one that the answer states.
+    /// Fetches the manifest under a name. It must have this digest, or else the one that the answer states.
     async fn get_manifest(
         &self,
         reference: &Reference,
@@ -115,17 +116,17 @@ impl Client {
             let why = format!("it is {actual}");
             return Err(RegistryError::Content { from: call.registry.to_owned(), digest, why });
         }
-        // Some registries and caches answer with a generic type; the manifest's own word is the next best.
+        // Some registries and caches answer with a generic type; then the manifest's own `mediaType` is the next best.
         if !media_type.contains("manifest") && !media_type.contains("image.index") {
             media_type = own_media_type(&bytes);
         }
         Ok(Manifest { bytes, media_type, digest: actual })
     }
 
-    /// Stores a manifest under the tag of a reference, or by its digest alone where the reference has no tag.
+    /// Stores a manifest under the tag of a reference, or by its digest alone if the reference has no tag.
     ///
     /// # Errors
-    /// [`RegistryError::TagImmutable`] where the tag holds something else for good.
+    /// [`RegistryError::TagImmutable`] if the tag holds something else and is immutable.
     pub async fn put_manifest(&self, target: &Reference, manifest: &Manifest) -> Result<(), RegistryError> {
         let name = target.tag().unwrap_or(manifest.digest.as_str());
         let call = RegistryRequest {
@@ -174,7 +175,7 @@ fn manifest_call<'a>(method: Method, reference: &'a Reference, name: &str) -> Re
         registry: reference.registry(),
         path: format!("{repository}/manifests/{name}"),
         scopes: vec![TokenScope { repository: repository.to_owned(), push: false }],
-        // Without the full list a registry may convert the manifest, and its digest is another.
+        // Without the full list a registry may convert the manifest, which changes its digest.
         headers: vec![(ACCEPT, ACCEPTED.join(", "))],
         body: Bytes::new(),
         what: format!("the manifest {repository}{}{name}", if name.contains(':') { '@' } else { ':' }),

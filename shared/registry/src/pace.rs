@@ -1,5 +1,5 @@
-//! Keeps requests within what each host takes: the limiters of the domain, one for each host and action, with a clock
-//! and somebody to wait.
+//! Keeps requests within what each host takes: one limiter of `decide` for each host and action, with a clock and a way
+//! to wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use crate::decide::limiter::{Admission, Ended, Limiter, Rate, RequestKind};
 
-/// Requests about names at once: a few warm connections.
+/// Manifest and upload requests at once: a few warm connections.
 const METADATA_AT_ONCE: u32 = 16;
-/// Transfers at once: each has a connection of its own.
+/// Transfers at once, each over a connection of its own.
 const TRANSFERS_AT_ONCE: u32 = 48;
 
-/// A quota that several processes share, beside what each keeps to by itself.
+/// A limit that several processes share, beside the limits that each keeps by itself.
 pub trait Allowance: Send + Sync {
-    /// Waits until one such request may go. Whoever waits may give up.
+    /// Waits until one such request may go. Dropping the future gives up the wait.
     fn admit<'a>(&'a self, registry: &'a str, action: RequestKind) -> BoxFuture<'a, ()>;
 }
 
@@ -36,7 +36,7 @@ struct HostGate {
     started: Instant,
 }
 
-/// The right to send one request. Dropped, it ends as one that says nothing about rates.
+/// The right to send one request. If it is just dropped, the request's end says nothing about the rate.
 #[derive(Debug)]
 pub(crate) struct Permit {
     gate: Arc<HostGate>,
@@ -58,7 +58,7 @@ impl Limiters {
             match admission {
                 Admission::Go => return Permit { gate: Arc::clone(&gate), how: Ended::Otherwise },
                 Admission::At(moment) => tokio::time::sleep_until(gate.started + moment).await,
-                // An end in between is not missed: it leaves its notice for the next who waits.
+                // An end in between is not missed: `Notify` keeps it for the next who waits.
                 Admission::Full => gate.freed.notified().await,
             }
         }
@@ -86,12 +86,12 @@ impl HostGate {
 }
 
 impl Permit {
-    /// The host had no complaint about the rate.
+    /// Ends the request: the host had no complaint about the rate.
     pub(crate) fn well(mut self) {
         self.how = Ended::Well;
     }
 
-    /// The host refused for its rate.
+    /// Ends the request: the host refused for its rate.
     pub(crate) fn throttled(mut self, come_back: Option<Duration>) {
         self.how = Ended::Throttled(come_back);
     }

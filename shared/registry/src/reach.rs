@@ -1,8 +1,8 @@
 //! Whom a client speaks to: which registries, and where their answers may send it.
 //!
-//! Registries name further hosts: token services, redirects, places for uploads. None of them may lead from the
-//! internet into this machine's network, from https to anything else, or a credential to another host than the one it
-//! is for.
+//! Registries name further hosts: token services, redirects, places for uploads. None of these may lead from the
+//! internet into this machine's network, or from https to anything else, or send a credential to a host that it is not
+//! for.
 
 use std::future::Future;
 use std::io;
@@ -16,19 +16,19 @@ use tower_service::Service;
 
 use pullsafe::reference::{HostKind, Region, ecr_host, is_public, kind_of_address, kind_of_host};
 
-/// Which hosts a client asks, beside those that its own settings map to an address.
+/// Which hosts a client asks, besides those that its own settings map to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllowedHosts {
-    /// Hosts of the internet, by name and by what the name leads to. For functions, which meet names that strangers
-    /// wrote.
+    /// Only hosts on the internet, judged by their name and by the address that it resolves to. For functions, which
+    /// meet names that strangers wrote.
     Internet,
-    /// Any host that its caller names, this machine by plain http. For a person at a terminal.
+    /// Any host that the caller names; this machine by plain http. For a person at a terminal.
     Anywhere,
 }
 
-/// Why an address that a registry named is not followed; `None` if it may be.
+/// Returns why an address that a registry named is not followed; `None` if it may be.
 ///
-/// `registry` is the registry's own address, by its settings or its name; `from` the one that named the next.
+/// `registry` is the registry's own address, by its settings or its name; `from` is the address that named `next`.
 pub(crate) fn not_followed(registry: &Uri, from: &Uri, next: &Uri) -> Option<&'static str> {
     match (from.scheme_str(), next.scheme_str()) {
         (_, Some("https")) | (Some("http"), Some("http")) => {}
@@ -43,7 +43,7 @@ pub(crate) fn not_followed(registry: &Uri, from: &Uri, next: &Uri) -> Option<&'s
     let (own, other) = (kind_of_host(&host_of(registry)), kind_of_host(&host_of(next)));
     match (own, other) {
         (_, HostKind::Public) => None,
-        // A registry in a network may keep its blobs beside itself. The metadata service is nobody's neighbour.
+        // A registry in a private network may keep its blobs beside itself. The metadata service is never allowed.
         (HostKind::Private, HostKind::Private) if !is_link_local(next) => None,
         (HostKind::Loopback, HostKind::Loopback) => None,
         (HostKind::Loopback | HostKind::Private | HostKind::Public, HostKind::Loopback | HostKind::Private) => {
@@ -59,8 +59,8 @@ fn is_link_local(uri: &Uri) -> bool {
         || host.to_ascii_lowercase().contains("a9fe")
 }
 
-/// Looks names up. Names of the internet that lead to an address of this machine or its network are not followed, but
-/// for AWS's own: VPC endpoints of ECR, and of the storage behind it, have private addresses.
+/// Resolves names. A name of the internet that resolves to an address of this machine or its network is refused, except
+/// AWS's own: VPC endpoints of ECR, and of the storage behind it, have private addresses.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolver {
     system: GaiResolver,
@@ -103,17 +103,17 @@ fn follows(reach: AllowedHosts, host: &str, address: SocketAddr) -> bool {
     if reach == AllowedHosts::Anywhere {
         return true;
     }
-    // Whatever it is called and whatever the settings let through: a function's own credentials lie there.
+    // Refused under any name and any setting: a function's own credentials are there.
     if is_of_metadata(address.ip()) {
         return false;
     }
-    // A host that is not of the internet by its name has been let through by the settings.
+    // A host whose name is not of the internet has been allowed by the settings.
     kind_of_host(host) != HostKind::Public
         || is_public(address.ip())
         || kind_of_address(address.ip()) == HostKind::Private && is_of_ecr(host)
 }
 
-/// The metadata service of an instance, and what else answers on the link alone.
+/// Whether the address is an instance's metadata service, or another that answers on the link only.
 fn is_of_metadata(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => address.is_link_local(),
@@ -123,7 +123,7 @@ fn is_of_metadata(address: IpAddr) -> bool {
     }
 }
 
-/// ECR's registries, and the buckets in which it keeps layers.
+/// Whether the host is a registry of ECR, or a bucket in which ECR keeps layers.
 fn is_of_ecr(host: &str) -> bool {
     let bucket = |rest: &str| {
         rest.strip_suffix(".amazonaws.com")
@@ -136,7 +136,7 @@ fn is_of_ecr(host: &str) -> bool {
             .is_some_and(|(name, rest)| name.contains("-starport-layer-bucket") && bucket(rest))
 }
 
-/// Host and port of an address, which is all of it that may be shown.
+/// Returns host and port of an address; nothing else of it may be shown.
 pub fn host_of(uri: &Uri) -> String {
     uri.host().map_or_else(
         || "an address without a host".to_owned(),

@@ -1,8 +1,8 @@
 //! Reads a blob from one or several repositories as if they were one.
 //!
-//! The last chunk is handed on only if the whole belongs to its digest, so whoever forwards chunks never completes a
-//! wrong blob. A stream that breaks, stalls or crawls is taken up where it stopped, by a Range request, at the next
-//! repository that has the blob.
+//! The last chunk is handed on only if the whole matches its digest, so whoever forwards chunks never completes a wrong
+//! blob. When a stream breaks, stalls or crawls, a Range request continues it where it stopped, at the next repository
+//! that has the blob.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,30 +20,30 @@ use super::verify::Content;
 use pullsafe::manifest::Descriptor;
 use pullsafe::reference::Reference;
 
-/// How often a stream is taken up again without this much progress in between.
+/// How many times a stream is continued without [`USEFUL`] bytes of progress in between.
 const MOST_RESUMES: u32 = 5;
 const USEFUL: u64 = 1024 * 1024;
-/// Where there is another repository, the first one is not waited for as long.
+/// The attempts at a repository while there is another one to turn to.
 const ATTEMPTS_WITH_OTHERS: u32 = 2;
-/// A stream that brings less than this in such a time crawls, and is left if there is another repository.
+/// A stream that brings less than this in [`CRAWL_TIME`] crawls, and is left if there is another repository.
 const CRAWL_BYTES: u64 = 256 * 1024;
 const CRAWL_TIME: Duration = Duration::from_secs(12);
-/// Where there is none it is waited for longer, and not forever.
+/// If there is no other repository, a crawling stream gets this much time instead.
 const CRAWL_TIME_ALONE: Duration = Duration::from_secs(60);
 
-/// Hears that a repository failed to give a blob, and why.
+/// Is called when a repository failed to give a blob, with the reason.
 pub type OnFailure = Arc<dyn Fn(&Reference, &RegistryError) + Send + Sync>;
 
 /// A blob that is being read.
 pub struct BlobReader {
     client: Client,
-    /// The one being read first.
+    /// The repositories; the first is the one being read.
     sources: Vec<Reference>,
     pub(crate) content: Content,
-    /// Bytes that a server without Range support sends for the second time.
+    /// How many bytes to drop that a server without Range support sends for the second time.
     skip: u64,
     stream: Option<Stream>,
-    /// Everybody who has sent content since the start.
+    /// Every host that has sent content since the start.
     senders: Vec<String>,
     resumes: u32,
     resumed_at: u64,
@@ -90,11 +90,11 @@ impl BlobReader {
         }
     }
 
-    /// The next chunk; `None` once the whole blob was handed on.
+    /// Returns the next chunk; `None` once the whole blob was handed on.
     ///
     /// # Errors
     /// [`RegistryError::Content`] instead of the last chunk if the whole is not what was asked for; a network error
-    /// only after the stream was taken up again a few times.
+    /// only after the stream was continued a few times.
     pub async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
         if let Some(kept) = self.content.take_kept() {
             return Ok(Some(kept));
@@ -134,7 +134,7 @@ impl BlobReader {
         }
     }
 
-    /// Whether the content came from more than one host, so that one of them may be to blame for what another sent.
+    /// Whether the content came from more than one host, so that wrong content cannot be blamed on one of them.
     pub(crate) fn is_mixed(&self) -> bool {
         self.senders.len() > 1
     }
@@ -147,7 +147,7 @@ impl BlobReader {
         self.sources = sources;
     }
 
-    /// Who sent content that turned out to be wrong, if it can only have been one.
+    /// The repositories that are left, the one being read first.
     pub(crate) fn sources(&self) -> &[Reference] {
         &self.sources
     }
@@ -156,7 +156,7 @@ impl BlobReader {
         let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         let skipped = self.skip.min(length);
         self.skip -= skipped;
-        // Not more than the chunk's own length, so it fits.
+        // At most the chunk's own length, so it fits.
         chunk = chunk.split_off(usize::try_from(skipped).unwrap_or_default());
         let Some(stream) = &mut self.stream else {
             return Ok(None);
@@ -190,7 +190,7 @@ impl BlobReader {
         Ok(accepted)
     }
 
-    /// Lets go of a stream that failed; the next one comes from the next repository.
+    /// Leaves a stream that failed; the next one comes from the next repository.
     fn leave(&mut self, broken: RegistryError) -> Result<(), RegistryError> {
         self.stream = None;
         if self.content.offset() >= self.resumed_at + USEFUL {
@@ -273,7 +273,7 @@ impl BlobReader {
     }
 }
 
-/// The first byte of `bytes 5-9/10`.
+/// Returns the first byte of a range such as `bytes 5-9/10`.
 fn range_start(content_range: Option<&str>) -> Option<u64> {
     content_range?.trim().strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
 }

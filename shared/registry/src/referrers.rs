@@ -1,4 +1,4 @@
-//! What refers to a manifest: the referrers API of OCI Distribution 1.1, and the tag that stands in for it.
+//! Finds what refers to a manifest: by the referrers API of OCI Distribution 1.1, or the tag that stands in for it.
 
 use bytes::Bytes;
 use http::Method;
@@ -11,22 +11,22 @@ use super::sign_in::auth::TokenScope;
 use pullsafe::manifest::OCI_INDEX;
 use pullsafe::reference::{Digest, Reference};
 
-/// No registry lists more at once, and none should be kept in memory.
+/// The longest list: registries list no more at once, and no longer one should be kept in memory.
 const LONGEST_LIST: usize = 4 * 1024 * 1024;
 
 /// What refers to a manifest.
 pub(crate) struct Referrers {
-    /// The index of them; `None` where there is none.
+    /// The index of the referrers; `None` if there is none.
     pub(crate) index: Option<Bytes>,
     /// Whether the registry has the API, which always gives an index.
     pub(crate) by_api: bool,
 }
 
 impl Client {
-    /// What refers to a manifest.
+    /// Returns what refers to a manifest.
     ///
     /// # Errors
-    /// Whatever leaves that open.
+    /// The registry gave no answer that says so.
     pub(crate) async fn referrers(&self, reference: &Reference, subject: &Digest) -> Result<Referrers, RegistryError> {
         if let Some(index) = self.referrers_by_api(reference, subject).await? {
             return Ok(Referrers { index: Some(index), by_api: true });

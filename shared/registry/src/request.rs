@@ -19,12 +19,12 @@ pub(crate) struct RegistryRequest<'a> {
     pub(crate) method: Method,
     /// The registry's host.
     pub(crate) registry: &'a str,
-    /// Below `/v2/`.
+    /// The path below `/v2/`.
     pub(crate) path: String,
     pub(crate) scopes: Vec<TokenScope>,
     pub(crate) headers: Vec<(HeaderName, String)>,
     pub(crate) body: Bytes,
-    /// What is asked for, in the words of an error.
+    /// What is asked for, as an error names it.
     pub(crate) what: String,
 }
 
@@ -44,13 +44,14 @@ impl RegistryRequest<'_> {
         }
     }
 
-    /// A blob's storage address is signed for GET alone; that there is one says that the blob exists.
+    /// Whether this is a HEAD of a blob. Its redirect is not followed: a storage address is signed for GET alone, and
+    /// that there is one says that the blob exists.
     pub(crate) fn is_head_of_blob(&self) -> bool {
         self.method == Method::HEAD && self.path.contains("/blobs/")
     }
 }
 
-/// An answer that is a success, with the host that gave it.
+/// A successful answer, with the host that gave it.
 #[derive(Debug)]
 pub(crate) struct SuccessfulResponse {
     pub(crate) response: Response<Incoming>,
@@ -63,7 +64,7 @@ impl SuccessfulResponse {
     }
 }
 
-/// A request to an address, with this authorization and no other.
+/// Builds a request to an address, with this authorization and no other.
 pub(crate) fn request(
     call: &RegistryRequest<'_>,
     address: &Uri,

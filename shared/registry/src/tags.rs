@@ -1,5 +1,5 @@
-//! Lists of tags: a registry's own, and Docker Hub's, which also knows when each was pushed and what it means. Neither
-//! costs a pull.
+//! Lists tags, from a registry's own list or from Docker Hub's web API, which also knows when each tag was pushed and
+//! what it means. Neither costs a pull.
 
 use std::collections::HashSet;
 
@@ -16,21 +16,21 @@ use pullsafe::reference::{DOCKER_HUB, Digest, Reference};
 use pullsafe::tags::TagFacts;
 use pullsafe::timestamp::Timestamp;
 
-/// Docker Hub's web API, which has a limit of its own (180 requests a minute) and nothing to do with pulls.
+/// Docker Hub's web API. It has a limit of its own (180 requests a minute), apart from pulls.
 pub const HUB_API: &str = "hub.docker.com";
 /// The largest page that Docker Hub's web API gives.
 const HUB_PAGE: usize = 100;
-/// A list of tags is a few bytes a tag; of Docker Hub's with all platforms a page has up to 2 MiB. Registries that give
-/// everything in one page exist.
+/// The largest page that is read. A list takes a few bytes a tag; a page of Docker Hub's, with all platforms, has up to
+/// 2 MiB. Some registries give everything in one page.
 const LARGEST_PAGE: usize = 8 * 1024 * 1024;
-/// More pages than any repository has.
+/// The most pages that are read: more than any repository has.
 const MOST_PAGES: usize = 1000;
-/// More tags than any repository has that somebody selects from.
+/// The most tags that are read: more than any repository has that somebody selects from.
 const MOST_TAGS: usize = 50_000;
-/// No tag is longer. What claims to be is no tag, and is left out.
+/// The longest tag, by the specification. A longer text is not a tag, and is left out.
 const LONGEST_TAG: usize = 128;
 
-/// What Docker Hub says of a tag: the names are its own.
+/// What Docker Hub says of a tag, under its own names.
 #[derive(Deserialize)]
 struct HubTag {
     name: String,
@@ -97,13 +97,13 @@ impl HubTag {
 }
 
 impl Client {
-    /// Whether Docker Hub's web API can be asked about a repository: not where Docker Hub is another address and the
-    /// API is not.
+    /// Whether Docker Hub's web API can be asked about a repository. It cannot if Docker Hub is mapped to another
+    /// address and the API is not.
     pub fn has_hub_api(&self, repository: &Reference) -> bool {
         repository.is_docker_hub() && (!self.endpoints().is_mapped(DOCKER_HUB) || self.endpoints().is_mapped(HUB_API))
     }
 
-    /// All tags of a repository, by name alone.
+    /// Lists all tags of a repository, by name alone.
     ///
     /// # Errors
     /// As for any request.
@@ -128,17 +128,17 @@ impl Client {
         })
     }
 
-    /// All tags of a repository by one request; `None` where they are more than a page.
+    /// Lists all tags of a repository with one request; `None` if they take more than one page.
     pub(crate) async fn tags_at_once(&self, repository: &Reference) -> Result<Option<HashSet<String>>, RegistryError> {
         let (page, link): (TagPage, Option<String>) = self.page(&tags_call(repository)).await?;
         Ok(link.is_none().then(|| page.tags.map(|names| names.0.into_iter().collect()).unwrap_or_default()))
     }
 
-    /// The tags of a repository of Docker Hub with their times and digests, those pushed last first, until `enough`
-    /// says so.
+    /// Lists the tags of a repository of Docker Hub with their times and digests, those pushed last first, until
+    /// `enough` returns true.
     ///
     /// # Errors
-    /// As for any request; among them the API's own limit.
+    /// As for any request, among them the API's own limit.
     pub async fn hub_tags(
         &self,
         repository: &Reference,
@@ -151,7 +151,7 @@ impl Client {
                 break;
             };
             let (page, _): (HubPage, _) = self.page(&call).await?;
-            // The images of each tag are asked for one by one where they matter.
+            // The images of each tag are asked for one by one, where they are needed.
             let facts = page.results.0.into_iter().map(|tag| TagFacts { images: Vec::new(), ..tag.facts() });
             tags.extend(facts.filter(|tag| tag.name.len() <= LONGEST_TAG));
             check_count(&call, &tags)?;
@@ -162,7 +162,7 @@ impl Client {
         Ok(tags)
     }
 
-    /// What Docker Hub says of one tag.
+    /// Returns what Docker Hub says of one tag.
     ///
     /// # Errors
     /// As for any request.
@@ -174,7 +174,7 @@ impl Client {
         Ok(tag.facts())
     }
 
-    /// One page, and the path of the next by its `Link` header.
+    /// Reads one page, and the path of the next by its `Link` header.
     async fn page<T: serde::de::DeserializeOwned>(
         &self,
         call: &RegistryRequest<'_>,
@@ -192,7 +192,7 @@ impl Client {
     }
 }
 
-/// How many tags a page of either kind holds; `None` if it is none.
+/// Returns how many tags a page of either kind holds; `None` if it is not such a page.
 pub(super) fn count(bytes: &[u8]) -> Option<usize> {
     let names = serde_json::from_slice::<TagPage>(bytes).ok().map(|page| page.tags.map_or(0, |tags| tags.0.len()));
     names.or_else(|| {
@@ -202,7 +202,7 @@ pub(super) fn count(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// A list of at most so many entries; a longer one is an error before it is in memory.
+/// A list of at most `MOST` entries; a longer one is an error before it is in memory.
 struct AtMost<T, const MOST: usize>(Vec<T>);
 
 impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for AtMost<T, MOST> {
@@ -268,8 +268,8 @@ fn hub_call<'a>(repository: &Reference, rest: &str) -> Option<RegistryRequest<'a
     })
 }
 
-/// `</v2/library/node/tags/list?last=x&n=1000>; rel="next"`: the path below `/v2/`, if it is of the same list as the
-/// page's own.
+/// Reads `</v2/library/node/tags/list?last=x&n=1000>; rel="next"`: returns the path below `/v2/`, if it belongs to the
+/// same list as the page's own path.
 pub(super) fn next_path(link: &str, own: &str) -> Option<String> {
     let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     let path = match target.split_once("://") {

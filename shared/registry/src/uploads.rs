@@ -1,8 +1,8 @@
-//! Uploads of blobs: one POST, that mounts the blob where another repository holds it, and one streaming PUT.
+//! Uploads blobs: one POST, which mounts the blob if another repository holds it, and one streaming PUT.
 //!
-//! Never PATCH: ECR's differs from the specification. The PUT announces its length and streams; what is in flight
-//! between source and target is a few chunks. Where a PUT breaks off, a registry that is not ECR is asked what it has
-//! of the upload, and a second PUT brings the rest.
+//! It never uses PATCH, for ECR's differs from the specification. The PUT announces its length and streams; only a few
+//! chunks are in flight between source and target. Where a PUT breaks off, any registry but ECR is asked how much of
+//! the upload it has, and a second PUT brings the rest.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -29,7 +29,7 @@ use super::sign_in::token::push_encoded;
 use pullsafe::manifest::Descriptor;
 use pullsafe::reference::{Digest, Reference, Registry};
 
-/// Chunks between reading and sending, each of what one connection reads at a time at most.
+/// How many chunks wait between reading and sending. Each is at most what one connection reads at a time.
 const CHUNKS_IN_FLIGHT: usize = 2;
 
 /// A repository of the same registry that holds the blob already.
@@ -41,26 +41,26 @@ pub struct Mount {
     pub from: String,
 }
 
-/// What became of the request for an upload.
+/// How a registry answered the request for an upload.
 #[derive(Debug)]
 pub enum Upload {
-    /// The blob was mounted: nothing is to be sent.
+    /// The blob was mounted: nothing has to be sent.
     Mounted,
     /// The registry waits for the content.
     Open(OpenUpload),
 }
 
-/// An upload that the registry waits for. Its address may be signed and does not show.
+/// An upload that the registry waits for. Its address may be signed, and is never shown.
 #[derive(Clone)]
 pub struct OpenUpload {
     address: Uri,
     origin: Uri,
-    /// Bytes that it has.
+    /// Bytes that the registry has.
     offset: u64,
 }
 
 impl OpenUpload {
-    /// Bytes that the registry has of it.
+    /// How many bytes of the upload the registry has.
     pub(crate) const fn offset(&self) -> u64 {
         self.offset
     }
@@ -72,7 +72,7 @@ impl std::fmt::Debug for OpenUpload {
     }
 }
 
-/// On which side a transfer failed.
+/// A failed transfer, by the side that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransferError {
     /// The content could not be read.
@@ -84,11 +84,11 @@ pub enum TransferError {
 }
 
 impl Client {
-    /// Asks for an upload to the repository of a reference, or for a mount. A mount that is not possible opens an
-    /// upload instead, so it costs no request of its own.
+    /// Requests an upload to the repository of a reference, or a mount. A mount that is not possible opens an upload
+    /// instead, so it costs no request of its own.
     ///
     /// # Errors
-    /// As every request.
+    /// As for any request.
     pub async fn begin_upload(&self, target: &Reference, mount: Option<&Mount>) -> Result<Upload, RegistryError> {
         let repository = target.repository();
         let mut path = format!("{repository}/blobs/uploads/");
@@ -127,7 +127,7 @@ impl Client {
         Ok(Upload::Open(OpenUpload { address, origin, offset: 0 }))
     }
 
-    /// An upload of a blob of this size that broke off, as the registry has it now. `None` where it has nothing of it,
+    /// Asks how much the registry has of an upload that broke off, for a blob of this size. `None` if it has nothing,
     /// or does not say.
     pub(crate) async fn continue_upload(
         &self,
@@ -163,7 +163,7 @@ impl Client {
         if not_followed(&broken.origin, &broken.address, &address).is_some() {
             return None;
         }
-        // An empty upload is `0-0` like one of a single byte, so that byte is sent again in a new upload.
+        // An empty upload is reported as `0-0`, like one of a single byte, so that byte is sent again in a new upload.
         let offset = last.checked_add(1).filter(|offset| last > 0 && *offset <= size)?;
         Some(OpenUpload { address, origin: broken.origin.clone(), offset })
     }
@@ -171,7 +171,7 @@ impl Client {
     /// Streams a blob, from the reader's next byte on, into an upload.
     ///
     /// # Errors
-    /// The side that failed. After either, the blob does not exist.
+    /// The side that failed. In either case the blob does not exist at the target.
     pub async fn upload(
         &self,
         target: &Reference,
@@ -190,7 +190,7 @@ impl Client {
                 on_bytes(u64::try_from(chunk.len()).unwrap_or_default());
                 match timeout(stall, sender.send(chunk)).await {
                     Ok(Ok(())) => {}
-                    // The request is over; its own outcome says why.
+                    // The request has ended; its own outcome says why.
                     Ok(Err(_closed)) => break,
                     Err(_elapsed) => {
                         let waiting_for = "taking content";
@@ -206,7 +206,7 @@ impl Client {
         let body = Chunks { receiver, left: blob.size.saturating_sub(upload.offset) };
         let sent = self.send_upload(&call, upload, body, blob);
         let outcome = match select(pin!(read), pin!(sent)).await {
-            // Dropping the request breaks its connection off, so the registry never sees the end of the content.
+            // Dropping the request breaks off its connection, so the registry never sees the end of the content.
             Either::Left((Err(error), _)) => Err(error),
             Either::Left((Ok(()), sent)) => {
                 let limit = self.inner.config.timeouts.upload_answer;
@@ -242,7 +242,7 @@ impl Client {
             why: "the address of its upload cannot be used".to_owned(),
         };
         let address: Uri = address.parse().map_err(|_| unusable())?;
-        // Where content goes straight to a storage host, the address itself is the authorization.
+        // If content goes straight to a storage host, the address itself is the authorization.
         let authorization = if same_origin(&upload.origin, &address) {
             self.authorization(call).await?
         } else {
@@ -256,7 +256,7 @@ impl Client {
         match answer.status() {
             status if status.is_success() => stored_as(call, &answer, &blob.digest),
             StatusCode::UNAUTHORIZED => {
-                // A streamed body cannot be sent again; the next upload of this blob can.
+                // A streamed body cannot be sent again, but the next upload of this blob can succeed.
                 self.challenged(call, answer.headers(), authorization.as_ref()).await?;
                 let why = "the token ran out during an upload".to_owned();
                 Err(RegistryError::Credentials { registry: call.registry.to_owned(), why, retryable: true })
@@ -295,8 +295,8 @@ fn stored_as(call: &RegistryRequest<'_>, answer: &Response<Incoming>, digest: &D
     }
 }
 
-/// The body of an upload: chunks from a channel, of a length known beforehand. A channel that closes early is an
-/// error, which breaks the connection off.
+/// The body of an upload: chunks from a channel, with a length that is known in advance. If the channel closes early,
+/// the body is an error, which breaks off the connection.
 struct Chunks {
     receiver: mpsc::Receiver<Bytes>,
     left: u64,

@@ -1,7 +1,7 @@
-//! A blob's content on its way through: counted, hashed, and never called whole unless it belongs to its digest.
+//! Counts and hashes a blob's content as it passes, and never calls it whole unless it matches its digest.
 //!
-//! It can go back: the state of the hash is kept every few megabytes, so that content which a target lost is read again
-//! from there and not from the start.
+//! It can go back: it keeps the state of the hash every few megabytes, so that content which a target lost is read
+//! again from there, and not from the start.
 
 use std::collections::VecDeque;
 
@@ -11,26 +11,27 @@ use sha2::{Digest as _, Sha256};
 use super::error::RegistryError;
 use pullsafe::reference::Digest;
 
-/// A target loses what was in flight, which is a few megabytes; with it at most this much is read again.
+/// The bytes between two marks. A target loses what was in flight, a few megabytes, and at most this much more is read
+/// again.
 const MARK_EVERY: u64 = 4 * 1024 * 1024;
 const MOST_MARKS: usize = 16;
-/// Blobs up to this size are kept while they are sent.
+/// Blobs up to this size are kept in memory while they are sent.
 const KEPT: u64 = 1024 * 1024;
 
-/// How far the content of a blob has come.
+/// How much of a blob's content has been read.
 #[derive(Debug)]
 pub(crate) struct Content {
     digest: Digest,
     size: u64,
     /// Bytes hashed.
     hashed: u64,
-    /// Bytes that were hashed before a step back and are not handed on again.
+    /// Bytes from the mark to where reading goes on: they are hashed once more, but not handed on again.
     not_again: u64,
     hash: Sha256,
     marks: VecDeque<(u64, Sha256)>,
     /// All of a small blob so far.
     kept: Option<Vec<Bytes>>,
-    /// What is handed on again from what was kept.
+    /// The kept bytes that are to be handed on again.
     again: VecDeque<Bytes>,
 }
 
@@ -57,17 +58,17 @@ impl Content {
         self.size
     }
 
-    /// Where the next byte has to come from.
+    /// The offset of the next byte that a source has to send.
     pub(crate) const fn offset(&self) -> u64 {
         self.hashed
     }
 
-    /// What needs no source.
+    /// Returns the next kept chunk that is to be handed on again; it needs no source.
     pub(crate) fn take_kept(&mut self) -> Option<Bytes> {
         self.again.pop_front()
     }
 
-    /// Takes the next bytes from a host, and gives what is to be handed on of them.
+    /// Takes the next bytes from a host, and returns the part that is to be handed on.
     ///
     /// # Errors
     /// [`RegistryError::Content`] in place of the last bytes if the whole is not what was asked for.
@@ -123,7 +124,7 @@ impl Content {
         *self = Self::new(self.digest.clone(), self.size);
     }
 
-    /// Whether the content so far is the whole.
+    /// Checks that the content so far is the whole blob.
     ///
     /// # Errors
     /// [`RegistryError::Content`].

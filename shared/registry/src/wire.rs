@@ -1,8 +1,8 @@
-//! What lies between TLS and its two neighbours, the socket and HTTP, so that a byte costs few calls on its way.
+//! The layers between TLS and its two neighbours, the socket and HTTP, so that moving a byte costs few calls.
 //!
-//! TLS reads 4 kB at a time from what is below it, and gives one record of 16 kB at a time to what is above.
-//! [`Buffered`] reads the socket in large pieces, [`Filled`] fills what HTTP has room for. Both hand on what is there
-//! and wait for nothing more.
+//! TLS reads 4 kB at a time from the layer below, and gives one record of 16 kB at a time to the layer above.
+//! [`Buffered`] reads the socket in large pieces; [`Filled`] fills as much as HTTP has room for. Both hand on what has
+//! arrived and do not wait for more.
 
 use std::future::Future;
 use std::io;
@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::AsyncBufRead as _;
 use tower_service::Service;
 
-/// What is read from a socket in one call: it stays in the processor's cache until TLS has decrypted it.
+/// How much is read from a socket in one call: it stays in the processor's cache until TLS has decrypted it.
 const AT_ONCE: usize = 64 * 1024;
 
 /// A connector whose streams are wrapped.
@@ -34,7 +34,7 @@ impl<S, R, T> Wrapped<S, R, T> {
     }
 }
 
-/// Whatever the streams can do: there are none in it.
+/// Not derived: the streams need not be `Clone`, for there are none in it.
 impl<S: Clone, R, T> Clone for Wrapped<S, R, T> {
     fn clone(&self) -> Self {
         Self { connector: self.connector.clone(), wrap: self.wrap }
@@ -57,13 +57,13 @@ impl<S: Service<Uri, Response = R, Future: Future<Output = Result<R, S::Error>>>
     }
 }
 
-/// A stream that is read in large pieces, however small they are asked for.
+/// A stream that is read in large pieces, however small the pieces that are asked for.
 #[derive(Debug)]
 pub(crate) struct Buffered<T> {
     stream: T,
-    /// Empty while nothing comes.
+    /// Empty while the socket has nothing.
     buffer: Vec<u8>,
-    /// What of it was not asked for yet.
+    /// The range of the buffer that was not asked for yet.
     from: usize,
     to: usize,
 }
@@ -85,7 +85,7 @@ impl<T: Read + Unpin> Read for Buffered<T> {
             let read = Pin::new(&mut this.stream).poll_read(context, buffer.unfilled());
             let length = buffer.filled().len();
             if read.is_pending() {
-                // A connection that waits, which most do, holds nothing.
+                // A waiting connection, as most are, holds no buffer.
                 this.buffer = Vec::new();
             }
             ready!(read)?;
@@ -98,11 +98,11 @@ impl<T: Read + Unpin> Read for Buffered<T> {
     }
 }
 
-/// A stream of whose TLS as many records are taken at a time as there are, and room for.
+/// A stream that takes as many TLS records at a time as have arrived and fit.
 #[derive(Debug)]
 pub(crate) struct Filled<T> {
     stream: MaybeHttpsStream<T>,
-    /// What went wrong after bytes that had to be handed on first.
+    /// An error that came after bytes that had to be handed on first.
     failed: Option<io::Error>,
 }
 
@@ -145,7 +145,7 @@ impl<T: Read + Write + Unpin> Read for Filled<T> {
     }
 }
 
-/// Writes, and what a connection is, go through as they are.
+/// Hands writes, and the properties of the connection, through unchanged.
 macro_rules! passed_on {
     ($wrapper:ident) => {
         impl<T: Read + Write + Unpin> Write for $wrapper<T> {
@@ -191,7 +191,7 @@ mod tests {
 
     use super::*;
 
-    /// What a socket has next: bytes, nothing for now, or a fault.
+    /// What a socket gives next: bytes, nothing for now, or an error.
     type Next = Option<Result<Vec<u8>, io::ErrorKind>>;
 
     struct Socket(VecDeque<Next>);

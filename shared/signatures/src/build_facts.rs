@@ -1,4 +1,4 @@
-//! What a build pulls: the images of its `FROM` lines, and where it runs.
+//! What a build pulls (the images of its `FROM` lines), and where it runs.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct BaseImage {
 }
 
 impl BaseImage {
-    /// The `FROM` line with this image.
+    /// Writes the `FROM` line with this image in place of its own.
     pub fn line(&self, image: &str) -> String {
         let flags = self.flags.as_ref().map(|flags| format!("{flags} ")).unwrap_or_default();
         let stage = self.stage.as_ref().map(|stage| format!(" AS {stage}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Why a task stopped or a pull failed: the vocabulary of diagnosis.
+//! The vocabulary of diagnosis: why a task stopped or a pull failed.
 //!
 //! The names are a contract (`pullsafe diagnose`, events, tags on services): kebab-case, never renamed.
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::build_facts::BuildFacts;
 use pullsafe::reference::Registry;
 
-/// Declares a closed set whose members have a contract name, with both directions of the conversion.
+/// Declares a closed set whose members have a contract name, with conversions in both directions.
 macro_rules! names {
     ($(#[$meta:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$meta])*
@@ -37,7 +37,7 @@ macro_rules! names {
     };
 }
 
-/// Declares the causes, one line each: its name in the contract and what is true of it.
+/// Declares the causes, one line each: the contract name and the nature of the cause.
 macro_rules! causes {
     ($(#[$meta:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal: $nature:ident,)+ }) => {
         names! { $(#[$meta])* $type { $($(#[$doc])* $variant = $name,)+ } }
@@ -50,16 +50,16 @@ macro_rules! causes {
     };
 }
 
-/// What is true of a cause besides its name.
+/// What kind of thing a cause concerns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Nature {
-    /// It has to do with one image.
+    /// One image.
     AboutImage,
-    /// It has to do with a registry, or the way to it, and so with every image there.
+    /// A registry or the way to it, and so every image there.
     AtRegistry,
-    /// It is in the normal course of events, so that nobody is to be told.
+    /// The normal course of events, about which nobody is told.
     Benign,
-    /// Neither.
+    /// None of these.
     Other,
 }
 
@@ -144,17 +144,17 @@ causes! {
 }
 
 impl Cause {
-    /// Whether the stop is in the normal course of events, so that nobody is to be told.
+    /// Whether the stop is in the normal course of events, so that nobody is told about it.
     pub const fn is_benign(self) -> bool {
         matches!(self.nature(), Nature::Benign)
     }
 
-    /// Whether it has to do with an image and its registry.
+    /// Whether the cause concerns an image or its registry.
     pub const fn is_about_image(self) -> bool {
         matches!(self.nature(), Nature::AboutImage | Nature::AtRegistry)
     }
 
-    /// Whether whoever pulls from the same registry meets it too.
+    /// Whether everybody who pulls from the same registry meets the cause too.
     pub const fn is_at_registry(self) -> bool {
         matches!(self.nature(), Nature::AtRegistry)
     }
@@ -309,7 +309,7 @@ names! {
 }
 
 impl RemedyName {
-    /// Whether it changes nothing but the mirror, which is the stack's own.
+    /// Whether the remedy changes nothing but the mirror, which belongs to the stack.
     pub const fn fills_the_mirror(self) -> bool {
         match self {
             Self::PrepareMirror => true,
@@ -322,7 +322,8 @@ impl RemedyName {
         }
     }
 
-    /// Whether it only prepares what another remedy, or ECS itself, then does: it is no act upon a service.
+    /// Whether the remedy only prepares what another remedy, or ECS itself, does next; then it does not count as an act
+    /// upon the service.
     pub const fn only_prepares(self) -> bool {
         match self {
             Self::PrepareMirror | Self::RestoreImage => true,
@@ -410,7 +411,7 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// A cause of which nothing more is known.
+    /// A diagnosis of this cause, with nothing more known.
     pub const fn of(cause: Cause, confidence: Confidence) -> Self {
         Self {
             cause,
@@ -434,7 +435,7 @@ impl Diagnosis {
         }
     }
 
-    /// Whether this is Docker Hub's pull quota, the only limit that moves a service by itself.
+    /// Whether this is Docker Hub's pull quota, the only limit for which a service is moved without anybody's asking.
     pub fn docker_hub_quota(&self) -> bool {
         self.cause == Cause::RegistryRateLimited
             && self.registry == Some(Registry::DockerHub)

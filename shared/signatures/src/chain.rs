@@ -1,17 +1,17 @@
-//! A failed pull read as a chain of links: who reports it, what was tried, which request was made, and what came back.
+//! Reads a failed pull as a chain of links: who reports it, what was tried, which request was made, and what came back.
 //!
 //! Every tool wraps the error of the one below: `CannotPullContainerError: ... failed to resolve ref X: unexpected
-//! status from HEAD request to https://H/v2/X/manifests/1: 403 Forbidden`. So the last link that tells decides, and
-//! what stands before it says where and about what. Parsing is total and linear, keeps every byte (the texts of the
-//! links, put together, are the text), and knows no whole sentence: a sentence that nobody has seen is read by its
-//! parts.
+//! status from HEAD request to https://H/v2/X/manifests/1: 403 Forbidden`. So the last link that says what came back
+//! decides, and the links before it say where and about what. Parsing accepts every text, takes linear time and keeps
+//! every byte: the texts of the links, joined, are the text. It knows no whole sentence, so it reads a sentence that
+//! nobody has seen by its parts.
 
 use std::fmt;
 
 use crate::cause::{Phase, Why};
 use crate::registries::{self, CODES, ErrorMeaning, VOCABULARIES};
 
-/// What a link of the chain tells.
+/// What a link of the chain says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tell<'a> {
     /// A program that passes an error on; a status of its own is not the registry's.
@@ -43,16 +43,16 @@ pub struct RequestAddress<'a> {
     pub by_digest: bool,
 }
 
-/// One link: its text as it stands, separators included, and what it tells.
+/// One link: its text as written, separators included, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainLink<'a> {
-    /// The part of the text.
+    /// The link's part of the text.
     pub text: &'a str,
-    /// What it tells.
+    /// What the link says.
     pub tells: Tell<'a>,
 }
 
-/// A text, read.
+/// A text, split into its links.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chain<'a> {
     /// The links in their order.
@@ -65,11 +65,11 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// How much of a text is read; what follows is repetition.
+/// The most bytes of a text that are read; what follows is repetition.
 const LONGEST: usize = 16 * 1024;
 
 impl<'a> Chain<'a> {
-    /// Reads a text, which should be on one line.
+    /// Splits a text, which should be on one line, into links.
     pub fn parse(text: &'a str) -> Self {
         let (read, rest) = text.split_at(text.floor_char_boundary(LONGEST));
         let mut links: Vec<ChainLink<'a>> = Vec::new();
@@ -84,12 +84,11 @@ impl<'a> Chain<'a> {
         Self { links }
     }
 
-    /// The last link that tells what came back, which is the most specific one.
+    /// Returns the last link that says what came back, which is the most specific one.
     pub fn answer(&self) -> Option<&ChainLink<'a>> {
         let by_kind = |wanted: fn(&Tell<'_>) -> bool| self.links.iter().rev().find(|link| wanted(&link.tells));
         let last = by_kind(|tells| matches!(tells, Tell::Status(_) | Tell::Code(_) | Tell::Transport(_)));
-        // The registry's word is more exact than the number before it, and a number more than a word that follows it
-        // loosely.
+        // An explicit limit or block anywhere in the chain says more than a `denied` or `unauthorized` at its end.
         match last.map(|link| link.tells) {
             Some(Tell::Code(ErrorMeaning::Denied | ErrorMeaning::Unauthorized)) => by_kind(|tells| {
                 matches!(
@@ -112,7 +111,7 @@ impl<'a> Chain<'a> {
             .find_map(|link| if let Tell::Request(address) = link.tells { Some(address) } else { None })
     }
 
-    /// In which phase of the pull it failed, as far as the request or the operation tells.
+    /// The phase of the pull that failed, as far as the request or the operation tells.
     pub fn phase(&self) -> Option<Phase> {
         let operation = || {
             self.links
@@ -123,7 +122,8 @@ impl<'a> Chain<'a> {
         self.address().map(|address| address.of).or_else(operation)
     }
 
-    /// Whether this is about a registry at all: a request to one, an operation of a pull, or a registry's own code.
+    /// Whether the chain is about a registry at all: it has a request to one, an operation of a pull, or a registry's
+    /// own code.
     pub fn is_of_registry(&self) -> bool {
         const WORDS: &[&str] = &[
             "pull",
@@ -144,7 +144,7 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// The parts of a text: cut behind `: `, before and behind an address, and at a server's own message.
+/// Splits a text into parts: after `: `, before and after an address, and at a server's own message.
 struct Parts<'a>(&'a str);
 
 impl<'a> Iterator for Parts<'a> {
@@ -165,7 +165,7 @@ fn is_address(text: &str) -> bool {
     text.starts_with("https://") || text.starts_with("http://")
 }
 
-/// Behind the address and the quotes and colons that close it.
+/// Returns the end of an address, with the quotes and colons that close it.
 fn address_end(text: &str) -> usize {
     let end = text.find([' ', '"', '\'', '<', '>', '`', ')', ']', '\\', '\n']).unwrap_or(text.len());
     let closing = |character: char| matches!(character, '"' | '\'' | ':' | ' ' | '\\' | '`');
@@ -192,7 +192,7 @@ fn part_end(text: &str) -> usize {
     text.len()
 }
 
-/// What a part tells; `before` is the part in front of it.
+/// Returns what a part says; `before` is the part in front of it.
 fn tell<'a>(part: &'a str, before: &str) -> Tell<'a> {
     if is_address(part) {
         return address(part).map_or(Tell::Words, Tell::Request);
@@ -215,7 +215,7 @@ fn tell<'a>(part: &'a str, before: &str) -> Tell<'a> {
         return Tell::Code(meaning);
     }
     if let Some(phase) = OPERATIONS.iter().find(|(words, _)| lower.contains(words)).map(|(_, phase)| *phase) {
-        // `content at https://... not found` and the like tell the operation and the answer in one part.
+        // Texts like `content at https://... not found` hold the operation and the answer in one part.
         return if has(&["not found"]) && !lower.contains("not found in") {
             Tell::NotFound
         } else {
@@ -228,7 +228,7 @@ fn tell<'a>(part: &'a str, before: &str) -> Tell<'a> {
     Tell::Words
 }
 
-/// Programs that pass an error on, with a status of their own or none.
+/// The words of programs that pass an error on, with a status of their own or none.
 const REPORTERS: &[&str] = &[
     "api error (",
     "(http code",
@@ -238,7 +238,7 @@ const REPORTERS: &[&str] = &[
     "rpc error",
 ];
 
-/// What is tried in a pull, the particular before the general.
+/// The words for what is tried in a pull, the specific before the general.
 const OPERATIONS: &[(&str, Phase)] = &[
     ("failed to authorize", Phase::Auth),
     ("oauth token", Phase::Auth),
@@ -281,7 +281,7 @@ const OPERATIONS: &[(&str, Phase)] = &[
     ("head \"", Phase::Manifest),
 ];
 
-/// What the network says, the particular before the general.
+/// The words for network failures, the specific before the general.
 const TRANSPORTS: &[(&str, Why)] = &[
     ("no such host", Why::Dns),
     ("server misbehaving", Why::Dns),
@@ -324,7 +324,7 @@ fn transport(lower: &str) -> Option<Why> {
     TRANSPORTS.iter().find(|(words, _)| lower.contains(words)).map(|(_, why)| *why)
 }
 
-/// The words that stand before the number of a status, or behind it.
+/// The words that precede the number of a status; [`REASONS`] are those that follow it.
 const BEFORE_STATUS: &[&str] = &["status", "code", "response", "http", "got", "returned"];
 const REASONS: &[&str] = &[
     "unauthorized",
@@ -339,7 +339,7 @@ const REASONS: &[&str] = &[
     "bad request",
 ];
 
-/// The status in a part: a number that is called one, or that its reason follows.
+/// Returns the status in a part: a number with a word for a status before it, or with its reason after it.
 fn status(lower: &str, before: &str) -> Option<u16> {
     let bytes = lower.as_bytes();
     let before_ends = before.trim_end_matches([' ', ':', '"', '[']).to_ascii_lowercase();
@@ -376,7 +376,7 @@ fn is_word(byte: Option<&u8>) -> bool {
     byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'.')
 }
 
-/// A code of the specification: the part begins with it, or a JSON body has it.
+/// Returns the meaning of a code of the specification: the part begins with the code, or a JSON body has it.
 fn code(lower: &str) -> Option<ErrorMeaning> {
     let bare = lower.trim_start_matches(|character: char| !character.is_ascii_alphanumeric());
     let begins = |(word, _): &&(&str, ErrorMeaning)| {
@@ -390,7 +390,7 @@ fn code(lower: &str) -> Option<ErrorMeaning> {
     CODES.iter().find(|(word, _)| body.starts_with(word)).map(|(_, meaning)| *meaning)
 }
 
-/// The host of an address and what was asked of it. A page about a limit is no request.
+/// Returns the host of an address and what was asked there. A link to a page about a limit is not a request.
 fn address(part: &str) -> Option<RequestAddress<'_>> {
     let (_, rest) = part.split_once("://")?;
     let host = rest

@@ -1,10 +1,10 @@
-//! What texts mean: the words in which causes are told, and the rows that recognise them.
+//! What texts mean: the words that report causes, and the rows that recognise them.
 //!
 //! A row is data ([`row`]): what a text must contain, what it then means, what to do, and the real text that it was
-//! written for. The tables ([`tables`]) put rows in the order in which a task starts, and [`matcher`] finds the first
-//! that fits. A sentence that no row knows is read as a chain of errors ([`chain`]), whose last answer decides with
-//! each registry's own words ([`registries`]). Which text of a stop is believed is not decided here, but in the crate
-//! of the diagnosis.
+//! written for. The tables ([`tables`]) hold the rows in the order in which a task starts, and [`matcher`] finds the
+//! first that fits. A sentence that no row knows is read as a chain of errors ([`chain`]): its last answer decides,
+//! read by each registry's own words ([`registries`]). Which text of a stop is believed is decided in
+//! `pullsafe-diagnosis`, not here.
 
 #![warn(missing_docs)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]

@@ -1,7 +1,7 @@
 //! Finds the rows of a table that match a text, in one pass over it.
 //!
-//! All phrases of all rows go into one Aho-Corasick automaton, which is built once. A pass sets one bit for each
-//! phrase that occurs; a row is then a few bit tests.
+//! All phrases of all rows go into one Aho-Corasick automaton, which is built once. A pass sets one bit for each phrase
+//! that occurs; testing a row then takes a few bit tests.
 
 use std::collections::HashMap;
 
@@ -10,20 +10,20 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use crate::row::SignatureRow;
 use pullsafe::reference::Registry;
 
-/// Room for this many different phrases in one matcher; a test watches that the tables stay below it.
+/// The most different phrases in one matcher; a test checks that the tables stay below it.
 const CAPACITY: usize = 1024;
 
 /// What is known of the image that a text is about.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Context {
-    /// Whose registry it comes from.
+    /// The registry that the image comes from.
     pub registry: Option<Registry>,
     /// Whether it is an official image of Docker Hub.
     pub official: bool,
 }
 
 impl Context {
-    /// Whether a row may be meant, by the registry and the image.
+    /// Whether a row can apply to this registry and image.
     pub fn fits(self, row: &SignatureRow) -> bool {
         let of_registry =
             row.hosts.is_empty() || self.registry.map_or(row.or_unknown_host, |registry| row.hosts.contains(&registry));
@@ -31,7 +31,7 @@ impl Context {
     }
 }
 
-/// Which phrases a text contains.
+/// The phrases that a text contains, one bit each.
 #[derive(Clone, Copy)]
 struct PhraseSet([u64; CAPACITY / 64]);
 
@@ -64,14 +64,14 @@ struct Anchors {
 /// The compiled rows of some tables.
 pub struct Matcher {
     automaton: Option<AhoCorasick>,
-    /// For every pattern of the automaton the phrases that it is, with their anchors.
+    /// For each pattern of the automaton, the phrases that have this text, with their anchors.
     phrases: Vec<Vec<(usize, Anchors)>>,
     rows: Vec<Compiled>,
     phrase_count: usize,
 }
 
 impl Matcher {
-    /// Compiles tables, whose order is the order of their rows' precedence.
+    /// Compiles tables. Rows take precedence in the order of the tables.
     pub fn new(tables: &[&'static [SignatureRow]]) -> Self {
         let mut intern = Interner::default();
         let rows: Vec<Compiled> = tables
@@ -103,7 +103,7 @@ impl Matcher {
         self.automaton.is_some() && self.phrase_count <= CAPACITY
     }
 
-    /// The phrases in this text; `None` if there is not one.
+    /// Returns the phrases in this text; `None` if it has none.
     fn scan(&self, text: &str) -> Option<PhraseSet> {
         let automaton = self.automaton.as_ref()?;
         let mut found = PhraseSet::NOTHING;
@@ -119,7 +119,7 @@ impl Matcher {
         (any && self.phrase_count <= CAPACITY).then_some(found)
     }
 
-    /// The first row that matches this text, in this context.
+    /// Returns the first row that matches this text, in this context.
     pub fn first(&self, text: &str, context: Context) -> Option<&'static SignatureRow> {
         let found = self.scan(text)?;
         self.rows
@@ -128,7 +128,7 @@ impl Matcher {
             .map(|compiled| compiled.row)
     }
 
-    /// Every row that matches this text, in the order of precedence.
+    /// Returns every row that matches this text, in the order of precedence.
     pub fn matching(&self, text: &str, context: Context) -> Vec<&'static SignatureRow> {
         let Some(found) = self.scan(text) else {
             return Vec::new();
@@ -140,7 +140,7 @@ impl Matcher {
             .collect()
     }
 
-    /// The row of the greatest weight that matches this line of a log; of several the first in the tables.
+    /// Returns the row with the greatest weight that matches this line of a log; among equals, the first in the tables.
     pub fn heaviest(&self, line: &str) -> Option<&'static SignatureRow> {
         let found = self.scan(line)?;
         let matching = self
@@ -161,12 +161,12 @@ impl Compiled {
     }
 }
 
-/// Whether a row's further condition holds, and the text was not cut within what would mean something else.
+/// Whether a row's further condition holds and the text was not cut inside a phrase that would mean something else.
 pub fn holds(row: &SignatureRow, text: &str) -> bool {
     row.also.is_none_or(|holds| holds(text)) && !row.cut_inside.iter().any(|other| ends_inside(text, other))
 }
 
-/// Whether the text ends within `phrase`: its tail is a beginning of the phrase, of at least one word.
+/// Whether the text ends inside `phrase`: its tail is the beginning of the phrase, of at least one word.
 fn ends_inside(text: &str, phrase: &str) -> bool {
     let first_word = phrase.find(' ').unwrap_or(phrase.len()).saturating_sub(1);
     let text = text.trim_end_matches(['.', ' ']).as_bytes();

@@ -1,39 +1,39 @@
-//! What the registries say: one row for each, with the hosts it answers from, the words of its own errors and what its
-//! 429 means.
+//! What registries say: one row for each registry, with the hosts that it answers from, the words of its own errors,
+//! and what its 429 means.
 //!
-//! The codes of the OCI Distribution specification hold for all of them ([`CODES`]); a row adds what only this registry
-//! says. Adding a registry's vocabulary is adding one row.
+//! The codes of the OCI Distribution specification hold for all registries ([`CODES`]); a row adds what only this
+//! registry says. To add a registry's vocabulary, add one row.
 
 use pullsafe::reference::Registry;
 
-/// What a registry means by its error, whatever it calls it.
+/// What a registry means by its error, whatever its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorMeaning {
     /// No credentials, or wrong ones.
     Unauthorized,
-    /// The credentials are good, and may not do this.
+    /// The credentials are valid, but may not do this.
     Denied,
-    /// There is no such repository.
+    /// The repository does not exist.
     NameUnknown,
-    /// There is no such manifest: tag or digest.
+    /// The manifest, by tag or by digest, does not exist.
     ManifestUnknown,
-    /// The manifest is there, and one of its parts is not.
+    /// The manifest exists, but one of its parts does not.
     BlobUnknown,
-    /// The bytes or the manifest are not what they say.
+    /// The bytes or the manifest are not what they claim to be.
     Invalid,
-    /// The kind of the artifact is not known.
+    /// The registry does not know this kind of artifact.
     Unsupported,
     /// Too many requests.
     TooManyRequests,
     /// The registry failed.
     ServerError,
-    /// The image is there, and a rule of the registry keeps it from being pulled.
+    /// The image exists, and a rule of the registry keeps it from being pulled.
     Blocked,
-    /// The image is there, in a class of storage that must be restored first.
+    /// The image exists, in a storage class from which it must be restored first.
     Archived,
 }
 
-/// A word of a registry's error and what it means. Case does not matter.
+/// A word of a registry's error, and what it means. Case does not matter.
 pub type ErrorWord = (&'static str, ErrorMeaning);
 
 /// The error codes of the OCI Distribution specification, and how Docker and containerd write them out.
@@ -66,11 +66,12 @@ pub static CODES: &[ErrorWord] = &[
 /// One registry's own vocabulary.
 #[derive(Debug, Clone, Copy)]
 pub struct Vocabulary {
-    /// What people call it.
+    /// The name that people use for it.
     pub name: &'static str,
-    /// Whose registry it is, in the words of the contract.
+    /// The registry, by its name in the contract.
     pub registry: Registry,
-    /// The hosts it answers from: the whole host, or with a leading dot the end of one. Content hosts are among them.
+    /// The hosts that it answers from: a whole host, or the end of one, which begins with a dot. Content hosts are
+    /// among them.
     pub hosts: &'static [&'static str],
     /// What only this registry says.
     pub codes: &'static [ErrorWord],
@@ -293,12 +294,12 @@ pub static VOCABULARIES: &[Vocabulary] = &[
     },
 ];
 
-/// The vocabulary of the registry that answers from this host.
+/// Returns the vocabulary of the registry that answers from this host.
 pub fn of_host(host: &str) -> Option<&'static Vocabulary> {
     host_in(VOCABULARIES, host)
 }
 
-/// What the words of a part mean, in lower case, if a registry of the table has them.
+/// Returns the meaning of the words of a part (in lower case), if a registry of the table uses them.
 pub(crate) fn meaning_in(table: &[Vocabulary], lower: &str) -> Option<ErrorMeaning> {
     table
         .iter()
@@ -320,7 +321,7 @@ fn host_in<'a>(table: &'a [Vocabulary], host: &str) -> Option<&'a Vocabulary> {
     table.iter().find(|row| row.hosts.iter().any(|pattern| fits(pattern)))
 }
 
-/// The vocabulary of a registry that is known by its name in the contract.
+/// Returns the vocabulary of a registry by its name in the contract.
 pub fn of_registry(registry: Registry) -> Option<&'static Vocabulary> {
     VOCABULARIES.iter().find(|row| row.registry == registry && registry != Registry::Other)
 }
@@ -329,7 +330,7 @@ pub fn of_registry(registry: Registry) -> Option<&'static Vocabulary> {
 mod tests {
     use super::*;
 
-    /// A registry that the table does not have: what it says is read as soon as its row is there.
+    /// A registry that the table lacks: its words are understood as soon as its row is added.
     #[test]
     fn adding_a_registrys_vocabulary_is_one_row() {
         let added = Vocabulary {

@@ -1,7 +1,7 @@
 //! One signature: what a text must contain to mean a cause.
 //!
-//! Rows are data. Adding a stop signature is adding one row; its own example is its test. The first row that
-//! matches decides, so within a table the particular stands before the general.
+//! Rows are data. To add a stop signature, add one row; its own example is its test. The first row that matches
+//! decides, so within a table the specific comes before the general.
 
 use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
 use crate::chain::Tell;
@@ -9,25 +9,26 @@ use crate::registries::ErrorMeaning;
 use crate::shape::NameShape;
 use pullsafe::reference::Registry;
 
-/// A real text that a row stands for, and where it is from.
+/// A real text that a row was written for, and its origin.
 #[derive(Debug, Clone, Copy)]
 pub struct Example {
     /// The text as it was seen.
     pub text: &'static str,
-    /// The image of the container, where the task definition named one; empty where it did not.
+    /// The container's image, if the task definition named one; else empty.
     pub image: &'static str,
     /// Who writes this text, or where it was seen.
     pub from: &'static str,
 }
 
-/// Where in a text its subject stands: the module, the variable, the missing action.
+/// Where a text names its subject: the module, the variable, the missing action.
 #[derive(Debug, Clone, Copy)]
 pub struct SubjectPosition {
-    /// What it must look like.
+    /// The shape that the subject must have.
     pub shape: NameShape,
-    /// The subject begins behind the first of these that occurs with something of that shape behind it.
+    /// The words that precede the subject. The first of them that is followed by something of that shape counts.
     pub after: &'static [&'static str],
-    /// It ends before the first of these characters, or with the text; behind a quote it ends with the same quote.
+    /// The characters that end the subject; the end of the text ends it too. After a quote, it ends with the same
+    /// quote.
     pub until: &'static [char],
 }
 
@@ -45,7 +46,7 @@ pub enum Reads {
 }
 
 impl Reads {
-    /// Whether this is what a link tells.
+    /// Whether a link says this.
     pub fn fits(self, tells: Tell<'_>) -> bool {
         match (self, tells) {
             (Self::Status(first, last), Tell::Status(status)) => (first..=last).contains(&status),
@@ -61,13 +62,13 @@ impl Reads {
 pub struct SignatureRow {
     /// The row's name, unique over all tables.
     pub id: &'static str,
-    /// What it means.
+    /// The cause that a match means.
     pub cause: Cause,
-    /// The registry that only this text comes from; used where no host is known.
+    /// The registry that alone sends this text; used if no host is known.
     pub registry: Option<Registry>,
     /// The kind of the cause.
     pub kind: Option<Kind>,
-    /// Why.
+    /// Why the thing failed, for causes that tell it.
     pub why: Option<Why>,
     /// The phase of the pull.
     pub phase: Option<Phase>,
@@ -75,43 +76,44 @@ pub struct SignatureRow {
     pub signature: Option<Signature>,
     /// Whether the pull was anonymous.
     pub anonymous: Option<bool>,
-    /// The text must contain one phrase of each group. Case does not matter. `^` at the head of a phrase means the
-    /// start of the text, `$` at its tail the end.
+    /// The text must contain one phrase of each group. Case does not matter. `^` at the beginning of a phrase stands
+    /// for the start of the text, `$` at its end for the end of the text.
     pub all: &'static [&'static [&'static str]],
     /// For rows that decide on a chain instead of phrases: the last answer must be one of these.
     pub reads: &'static [Reads],
-    /// Its phrases only say where something failed: what an answer at the end of the chain tells is more exact.
+    /// The row's phrases say only where something failed: the answer at the end of the chain is more exact, and decides
+    /// if it tells.
     pub yields: bool,
-    /// The image must be pinned to a digest beside its tag (`tag@sha256:...`).
+    /// The image must be pinned to a digest, also beside a tag (`tag@sha256:...`).
     pub pinned: bool,
     /// The text must contain none of these.
     pub none: &'static [&'static str],
     /// The registry must be one of these; empty means any, known or not.
     pub hosts: &'static [Registry],
-    /// The registry must be one of `hosts` or unknown, rather than known to be one of them.
+    /// Whether the row also applies when the registry is unknown.
     pub or_unknown_host: bool,
-    /// A further condition on the text, where phrases cannot express it.
+    /// A further condition on the text that phrases cannot express.
     pub also: Option<fn(&str) -> bool>,
     /// The image must be an official one of Docker Hub (`library/...`).
     pub official_image: bool,
-    /// Texts that mean something else and begin alike: if the text ends inside one of them, it was cut too early.
+    /// Texts that begin alike and mean something else: if the text ends inside one of them, it was cut too early.
     pub cut_inside: &'static [&'static str],
-    /// Between lines of a log the greater weight decides: 1 = that something failed, 2 = what, 3 = what exactly.
+    /// Between lines of a log the greater weight decides: 1 = something failed, 2 = what failed, 3 = what exactly.
     pub weight: u8,
-    /// How far to rely on it.
+    /// How far the match can be relied on.
     pub confidence: Confidence,
-    /// What would settle it, where it is ambiguous.
+    /// What would settle an ambiguous match.
     pub settled_by: Option<&'static str>,
-    /// Where its subject stands.
+    /// Where the text names its subject.
     pub subject: Option<SubjectPosition>,
-    /// What to do; `{image}` and other names in braces are filled in (see `advice.rs`).
+    /// What to do; `{image}` and other names in braces are filled in (see `advice.rs` of `pullsafe-diagnosis`).
     pub advice: &'static str,
-    /// The text that it was written for.
+    /// The text that the row was written for.
     pub example: Example,
 }
 
 impl SignatureRow {
-    /// A row that says nothing yet; tables fill in what they need.
+    /// A row without content; tables override what they need.
     pub const EMPTY: Self = Self {
         id: "",
         cause: Cause::Unknown,
@@ -140,7 +142,7 @@ impl SignatureRow {
     };
 }
 
-/// A subject of this shape, behind one of these and before one of those.
+/// A subject of this shape, after one of `after` and up to one of `until`.
 pub const fn named(
     shape: NameShape,
     after: &'static [&'static str],

@@ -1,7 +1,7 @@
-//! What the names look like that an advice may repeat from a text: a variable, a path, a host.
+//! The shapes of the names that an advice may repeat from a text: a variable, a path, a host.
 //!
-//! Behind `could not connect to ` stands a host, or the word `server`. Only what has the shape of the name that is
-//! meant is repeated, and no word of a sentence is one.
+//! After `could not connect to ` comes a host, or the word `server`. An advice repeats only what has the shape of the
+//! expected name, and no ordinary word has any shape.
 
 /// The shape of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum NameShape {
     Option,
 }
 
-/// Words that stand where a name is expected and are none.
+/// Words that occur where a name is expected and are not one.
 const WORDS: &[&str] = &[
     "a",
     "an",
@@ -106,7 +106,7 @@ impl NameShape {
         let of = |others: &[u8]| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte));
         let begins = |with: fn(&u8) -> bool| text.as_bytes().first().is_some_and(with);
         match self {
-            // In capitals or in parts; a small word could be any.
+            // In capitals, or in parts; a plain lower-case word could be anything.
             Self::Variable => {
                 of(b"_.-")
                     && begins(|byte| byte.is_ascii_alphabetic() || *byte == b'_')

@@ -1,5 +1,5 @@
-//! What must hold for every row. That each finds its own example is tested where texts are read: in the crate of the
-//! diagnosis.
+//! Tests what must hold for every row. The tests that each row finds its own example are in `pullsafe-diagnosis`, where
+//! texts are read.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ fn rows_are_complete_and_names_unique() {
         assert!(Matcher::new(tables).is_complete());
     }
     let mut ids = BTreeSet::new();
-    // The first table of logs is one of the reasons' too.
+    // The first table of logs is also one of the reasons' tables.
     for row in tables::REASONS
         .iter()
         .chain(tables::ANSWERS)

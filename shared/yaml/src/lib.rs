@@ -1,11 +1,11 @@
 //! YAML and JSON as a tree that knows where everything was written.
 //!
-//! Read by the mirror's configuration, which is strict, and by the scan of repositories, which takes what it can get
-//! and rewrites in place. Therefore the tree decides nothing for them: a repeated key is there twice, documents before
-//! a fault are there, and every node has its line, its column and its bytes.
+//! The mirror's configuration reads with it strictly; the scan of repositories takes what it can get and rewrites in
+//! place. Therefore the tree decides nothing for them: it has a repeated key twice, it has the documents before a
+//! fault, and every node has its line, its column and its bytes.
 //!
-//! Nothing here panics, recurses or grows beyond the text: depth costs no stack, an alias is a reference to its anchor
-//! and never a copy, and merge keys (`<<`) are followed on look-up, each mapping at most once and not without end.
+//! Nothing here panics, recurses or grows beyond the text. Depth costs no stack. An alias is a reference to its anchor
+//! and never a copy. Merge keys (`<<`) are followed on look-up, each mapping at most once, up to a limit.
 
 mod read;
 
@@ -17,14 +17,13 @@ use std::ops::Range;
 
 pub use saphyr_parser::ScalarStyle as Style;
 
-/// A mapping takes no more than so much from those it merges, counted in mappings and entries. Nobody writes as many,
-/// but one large mapping that thousands of others merge would cost the square of the text.
+/// The most that a mapping takes from those it merges, counted in mappings and entries. Nobody writes that many, but
+/// one large mapping that thousands of others merge would cost the square of the text.
 const MOST_MERGED: usize = 1_000;
 
-/// A place in a text, both counted from one.
+/// A place in a text. Line and column are counted from one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The line.
     pub line: usize,
     /// The column, in characters.
     pub column: usize,
@@ -33,15 +32,15 @@ pub struct Position {
 /// Why a text is not YAML, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct YamlError {
-    /// Where, for a person.
+    /// The place, for a person to read.
     pub at: Position,
-    /// The same in bytes.
+    /// The place as a byte offset.
     pub offset: usize,
-    /// The parser's words.
+    /// The parser's message.
     pub message: String,
 }
 
-/// Every document of a text, and the text as its reader wants to keep it.
+/// All documents of a text, and the text in the form that its reader wants to keep.
 pub struct Tree<T> {
     text: T,
     nodes: Vec<StoredNode>,
@@ -68,12 +67,12 @@ impl<T> Tree<T> {
         &self.text
     }
 
-    /// The documents. One that is empty but for comments is not among them.
+    /// The documents. A document with nothing but comments is not among them.
     pub fn documents(&self) -> impl Iterator<Item = Node<'_, T>> {
         self.roots.iter().map(|&id| Node { tree: self, id })
     }
 
-    /// Every mapping that is written in a document, wherever it stands, once.
+    /// Every mapping that is written in any document, at any depth, once.
     pub fn mappings(&self) -> impl Iterator<Item = Node<'_, T>> {
         (0..self.nodes.len())
             .filter(|&id| matches!(self.nodes[id].kind, StoredKind::Mapping(_)))
@@ -81,7 +80,7 @@ impl<T> Tree<T> {
     }
 }
 
-/// A node of a tree. Aliases are followed by every method but [`Node::position`].
+/// A node of a tree. Every method but [`Node::position`] follows aliases.
 pub struct Node<'t, T> {
     tree: &'t Tree<T>,
     id: usize,
@@ -89,9 +88,9 @@ pub struct Node<'t, T> {
 
 /// What a node is.
 pub enum Shape<'t, T> {
-    /// Nothing was written, or `null`.
+    /// Nothing, or `null`.
     Null,
-    /// A scalar, and how it was written.
+    /// A scalar's text, and how it was quoted.
     Scalar(&'t str, Style),
     /// A list.
     Sequence(Vec<Node<'t, T>>),
@@ -99,7 +98,7 @@ pub enum Shape<'t, T> {
     Mapping(Vec<(Node<'t, T>, Node<'t, T>)>),
 }
 
-// Not derived: a node is a reference, whatever the text is kept as.
+// Not derived: a derive would demand `T: Clone`, and a node is only a reference to the tree.
 impl<T> Clone for Node<'_, T> {
     fn clone(&self) -> Self {
         *self
@@ -117,7 +116,7 @@ impl<'t, T> Node<'t, T> {
         &self.tree.nodes[self.id()]
     }
 
-    /// What tells this node from others of its tree; an alias is the node that it stands for.
+    /// Identifies the node within its tree; an alias has the id of the node that it stands for.
     pub fn id(self) -> usize {
         match self.tree.nodes[self.id].kind {
             // An anchor is never itself an alias.
@@ -126,22 +125,22 @@ impl<'t, T> Node<'t, T> {
         }
     }
 
-    /// The text that this is a part of.
+    /// The text that this node is part of.
     pub fn source(self) -> &'t T {
         &self.tree.text
     }
 
-    /// Where this was written; of an alias, where the alias was.
+    /// Where this node was written; for an alias, where the alias is.
     pub fn position(self) -> Position {
         self.tree.nodes[self.id].at
     }
 
-    /// The bytes of it. Those of a scalar may begin with a tag and an anchor, and have its quotes.
+    /// The byte range of the node. A scalar's range includes its quotes, and may begin with a tag and an anchor.
     pub fn span(self) -> Range<usize> {
         self.stored().span.clone()
     }
 
-    /// What this is.
+    /// What this node is.
     pub fn shape(self) -> Shape<'t, T> {
         let node = |id: usize| Self::of(self.tree, id);
         match &self.stored().kind {
@@ -176,17 +175,15 @@ impl<'t, T> Node<'t, T> {
         }
     }
 
-    /// Whether this is a mapping.
     pub fn is_mapping(self) -> bool {
         matches!(self.stored().kind, StoredKind::Mapping(_))
     }
 
-    /// Whether this is a sequence.
     pub fn is_sequence(self) -> bool {
         matches!(self.stored().kind, StoredKind::Sequence(_))
     }
 
-    /// The items of a sequence; of anything else none.
+    /// The items of a sequence; empty for any other node.
     pub fn items(self) -> Vec<Self> {
         match &self.stored().kind {
             StoredKind::Sequence(items) => items.iter().map(|&id| Self::of(self.tree, id)).collect(),
@@ -194,7 +191,7 @@ impl<'t, T> Node<'t, T> {
         }
     }
 
-    /// The value under a key of a mapping, its merged mappings included.
+    /// The value under a key of this mapping or of the mappings that it merges.
     pub fn get(self, key: &str) -> Option<Self> {
         self.own(key).or_else(|| self.merged().into_iter().skip(1).find_map(|mapping| mapping.own(key)))
     }
@@ -204,7 +201,7 @@ impl<'t, T> Node<'t, T> {
         path.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// The entries of a mapping, those of merged mappings after its own; a key that comes again is left out.
+    /// The entries of a mapping, then those of the mappings it merges; a key that comes again is left out.
     pub fn entries(self) -> Vec<(&'t str, Self)> {
         let mut seen = HashSet::new();
         let mut entries = Vec::new();
@@ -218,7 +215,7 @@ impl<'t, T> Node<'t, T> {
         entries
     }
 
-    /// The entries that are written in this mapping itself, a repeated key included.
+    /// The entries that are written in this mapping itself, repeated keys included.
     pub fn own_entries(self) -> impl Iterator<Item = (&'t str, Self)> {
         let tree = self.tree;
         self.pairs()
@@ -234,7 +231,7 @@ impl<'t, T> Node<'t, T> {
     }
 
     fn own(self, key: &str) -> Option<Self> {
-        // Of a repeated key the last one counts.
+        // The last of repeated keys counts.
         self.own_entries().filter(|(name, _)| *name == key).last().map(|(_, value)| value)
     }
 
@@ -259,7 +256,7 @@ impl<'t, T> Node<'t, T> {
                     found.push(node);
                     waiting.extend(node.own("<<"));
                 }
-                // More of them could not be looked at.
+                // At most `left` of the items can be looked at.
                 StoredKind::Sequence(items) => {
                     waiting.extend(items.iter().take(left).rev().map(|&id| Self::of(self.tree, id)))
                 }
@@ -270,7 +267,7 @@ impl<'t, T> Node<'t, T> {
     }
 }
 
-/// Null is what the core schema of YAML 1.2 takes for it.
+/// Whether YAML 1.2's core schema reads the scalar as null.
 fn is_null(value: &str, style: Style) -> bool {
     style == Style::Plain && matches!(value, "" | "~" | "null" | "Null" | "NULL")
 }

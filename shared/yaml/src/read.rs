@@ -1,4 +1,4 @@
-//! From the parser's events to the tree, without recursion.
+//! Builds the tree from the parser's events, without recursion.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Marker, Parser, Span};
 
 use super::{Position, StoredKind, StoredNode, Tree, YamlError};
 
-/// A container that is open: the node, and for a mapping the key that waits for its value.
+/// A container that is still open: its node, and for a mapping the key that waits for its value.
 type Open = (usize, Option<usize>);
 
 impl<T: AsRef<str>> Tree<T> {
@@ -100,9 +100,9 @@ impl Position {
     }
 }
 
-/// From the parser's character positions to byte offsets.
+/// Translates the parser's character positions to byte offsets.
 struct Bytes {
-    /// Offsets of characters, kept only where the text is not ASCII.
+    /// The byte offsets of the characters, kept only where the text is not ASCII.
     offsets: Option<Vec<u32>>,
     length: usize,
 }

@@ -1,7 +1,7 @@
 //! The speed of the pure path, on one core: `cargo bench -p remediator-decide --bench decide`.
 //!
 //! The bench profile inherits the release profile, so that this is the code as the functions ship it. The observation
-//! is given; what it costs to make one are round trips, which `cargo figures` counts.
+//! is given; making one costs round trips, which `cargo figures` counts.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -84,7 +84,7 @@ fn observation(detail: &Value) -> Observation {
     }
 }
 
-/// From the event to the plan, as the remediator goes.
+/// Goes from the event to the plan, as the remediator does.
 fn plan(payload: &Value, now: Timestamp, settings: &Settings, seen: &Observation) -> Option<Plan> {
     let Event::TaskStopped(stopped) = event::parse(payload, now) else {
         return None;

@@ -1,14 +1,14 @@
-//! Whether a task that stopped is the service's whose group it carries.
+//! Whether a stopped task belongs to the service whose group it carries.
 //!
-//! Whoever runs a task chooses its group and by whom it says that it was started. What they cannot choose is what the
-//! service runs: a task of another family was not started for any of its deployments.
+//! Whoever runs a task chooses its group and its `startedBy`. They cannot choose what the service runs: a task of
+//! another family was not started for any of its deployments.
 
 use pullsafe_events::stopped_task::{StoppedTask, family};
 use pullsafe_incident::record::Record;
 
 use super::service::Service;
 
-/// Whether a task of this family failed in the open incident already, and so was found to be the service's.
+/// Whether a task of this family failed in the open incident already, and so was found to belong to the service.
 pub fn is_known(record: &Record, task: &StoppedTask) -> bool {
     let wanted = family(&task.task_definition_arn);
     record
@@ -18,12 +18,12 @@ pub fn is_known(record: &Record, task: &StoppedTask) -> bool {
         .any(|seen| family(&seen.task_definition) == wanted)
 }
 
-/// Why a task is not the service's; `None` where it is.
+/// Why a task does not belong to the service; `None` where it does.
 pub fn stranger(service: &Service, task: &StoppedTask) -> Option<String> {
     let of_deployments = service.deployments.iter().map(|deployment| &deployment.task_definition);
     let runs = || std::iter::once(&service.task_definition).chain(of_deployments.clone()).chain(&service.task_sets);
     let wanted = family(&task.task_definition_arn);
-    // A service that names no definition at all cannot be compared with.
+    // A service that names no definition at all cannot be compared: the task counts as its own.
     let is_of = runs().all(String::is_empty) || runs().any(|arn| family(arn) == wanted);
     (!is_of).then(|| format!("{} runs nothing of the family {wanted}: the task only carries its group", service.id))
 }

@@ -1,6 +1,6 @@
 //! What to put into a Dockerfile instead of an image of Docker Hub: the exact lines, each with whether it was verified.
 //!
-//! A build is changed by its owner only; what pullsafe does is to have the copies ready.
+//! Only its owner changes a build; pullsafe has the copies ready.
 
 use super::observation::DockerHubImage;
 use super::remedy::target::{self, Mismatch};
@@ -15,9 +15,9 @@ use pullsafe_incident::refusal::{GRACE_SECONDS, StepRefusal};
 /// The lines for all base images of a build, and the copies that the mirror is to be asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Offer {
-    /// For people.
+    /// The lines, for people.
     pub text: String,
-    /// The images that the mirror lacks.
+    /// The steps that ask the mirror for the images that it lacks.
     pub asks: Vec<Step>,
 }
 
@@ -26,9 +26,9 @@ pub struct Offer {
 pub enum MirrorOffer {
     /// It is asked.
     Now,
-    /// It would be, but pullsafe only observes.
+    /// It would be asked, but pullsafe only observes.
     Observing,
-    /// AWS refused to have it asked.
+    /// AWS refused the request to it.
     Refused,
     /// There is no queue to ask it through.
     Impossible,
@@ -43,7 +43,7 @@ pub fn hub_images(diagnosis: &Diagnosis) -> Vec<(BaseImage, Reference)> {
         let Some(reference) = base.image.parse::<Reference>().ok().filter(Reference::is_docker_hub) else {
             continue;
         };
-        // The image that failed stands among the bases already, with its flags and its stage.
+        // The image that failed may be among the bases already, with its flags and its stage.
         if !found
             .iter()
             .any(|(known, other)| *other == reference && (base.stage.is_none() || known.stage == base.stage))
@@ -81,7 +81,7 @@ pub fn asked(plan: &Plan) -> Vec<Reference> {
     plan.steps.iter().filter_map(source).collect()
 }
 
-/// What people are told where AWS refused to have the mirror asked. `again` is the command for another try.
+/// What people are told where AWS refused the request to the mirror. `again` is the command for another try.
 pub fn refused(refusal: &StepRefusal, again: &str) -> String {
     let by_itself = match refusal.denied && refusal.tries < 2 {
         true => format!("by itself once more after {} minutes, and then ", GRACE_SECONDS / 60),
@@ -94,7 +94,7 @@ pub fn refused(refusal: &StepRefusal, again: &str) -> String {
     )
 }
 
-/// What to write instead.
+/// Finds the lines to write instead, and what to ask the mirror for.
 pub fn offer(
     project: &Subject,
     facts: &BuildFacts,

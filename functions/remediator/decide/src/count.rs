@@ -1,4 +1,4 @@
-//! Whether a stop only counts: one more of what was looked at already needs no look of its own.
+//! Whether a stop is only counted: one more of what was looked at already needs no look of its own.
 
 use super::log::evidence;
 use super::probe::{PROBES, ProbeName};
@@ -11,7 +11,7 @@ use pullsafe_incident::spent::LogsRead;
 use pullsafe_incident::waiting::WaitingFor;
 
 /// The diagnosis of a stop as far as it can be had without a call: by its text, and by what earlier stops of the same
-/// revision have shown. None where a closer look may tell more.
+/// revision have shown. `None` where a closer look may tell more.
 pub fn without_a_look(
     task: &StoppedTask,
     by_text: Diagnosis,
@@ -33,8 +33,7 @@ pub fn without_a_look(
     Some(found)
 }
 
-/// Whether a stop tells nothing that the last look at its service did not know. The looks that are due by themselves
-/// are made all the same.
+/// Whether a stop tells nothing new since the last look at its service. Looks that become due are made all the same.
 pub fn only_counts(record: &Record, task: &StoppedTask, diagnosis: &Diagnosis, now: Timestamp) -> bool {
     let Some(incident) = record.open.as_ref().filter(|_| record.outbox.is_empty()) else {
         return false;
@@ -75,10 +74,10 @@ pub fn was_decided(incident: &Incident, now: Timestamp) -> bool {
             | ActState::Abandoned
             | ActState::Refused => true,
             ActState::Acting => false,
-            // Tasks that were on their way say nothing; those that come later say that it did not help.
+            // Tasks that were already starting say nothing about the act; later ones say that it did not help.
             ActState::Done => now < act.settled_at(),
         },
-        // People were told, and no remedy was for it.
+        // People were told, and no remedy was applied.
         (None, None) => !incident.told.is_empty(),
     }
 }

@@ -1,9 +1,9 @@
 //! The door: what is said to a deployment that waits at its hook before its first task.
 //!
-//! The hook is the service owner's, and there are others: only one that goes on by itself when nobody answers is taken
-//! for pullsafe's. What is not known lets a deployment go on, and only what is certain to fail is rolled back, where
-//! the mode is act and there is something to go back to. An answer comes before the hook's own time is over, or not at
-//! all.
+//! The hook belongs to the service's owner, who may have others: only one that goes on by itself when nobody answers is
+//! taken for pullsafe's. Where something is not known, the deployment goes on. It is rolled back only if it is certain
+//! to fail, the mode is act, and there is something to go back to. An answer comes before the hook's own time is over,
+//! or not at all.
 
 use std::collections::BTreeMap;
 
@@ -20,18 +20,18 @@ use pullsafe_inspect::{ImageSeen, InspectFault, InspectFinding, LaunchPlatform, 
 use super::build_offer::asked;
 use super::observation::DockerHubImage;
 
-/// How long before the hook's time is over it is answered, whatever is still waited for: the sweep comes once a minute.
+/// How many seconds before its time is over a hook is answered, whatever is still waited for: the sweep comes once a
+/// minute.
 const ANSWER_SECONDS: i64 = 90;
-/// Nothing is waited for longer, however long the hook would.
+/// The longest wait in seconds, even where the hook would wait longer.
 const LONGEST_WAIT_SECONDS: i64 = 15 * 60;
 
-/// Without a deployment to go back to ECS would stop trying, and a push that comes later would start nothing.
+/// Why a first deployment is not rolled back: ECS would stop trying, and a push that comes later would start nothing.
 const NOTHING_TO_GO_BACK_TO: &str = "there is no earlier deployment to go back to";
 
 /// A hook of a deployment, as ECS shows it while it is active.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
-    /// Its id.
     pub id: String,
     /// `PAUSE` or `AWS_LAMBDA`.
     pub kind: String,
@@ -83,7 +83,7 @@ pub struct Revision {
 /// Whether a hook is pullsafe's to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HookOwnership {
-    /// It is, until then.
+    /// It is pullsafe's, until this moment.
     Ours(Timestamp),
     /// It does not wait any more, and what became of it.
     Over(String),
@@ -91,8 +91,9 @@ pub enum HookOwnership {
     NotOurs(String),
 }
 
-/// Whether a hook is pullsafe's to answer. Hooks have no name: what tells is that it waits before the first task and at
-/// no other stage, that the deployment goes on when nobody answers, and that there is no second one like it.
+/// Finds out whether a hook is pullsafe's to answer. Hooks have no name. A hook is pullsafe's if it waits before the
+/// first task and at no other stage, if the deployment goes on when nobody answers, and if there is no second one like
+/// it.
 pub fn standing(deployment: &WaitingDeployment, waits: &HookWaits) -> HookOwnership {
     let Some(hook) = deployment.hooks.iter().find(|hook| hook.id == waits.hook) else {
         return HookOwnership::Over("the deployment no longer shows it".to_owned());
@@ -134,7 +135,7 @@ pub fn held_by(deployment: &WaitingDeployment) -> Option<&Hook> {
     deployment.hooks.iter().find(waits)
 }
 
-/// What was found of an image of Docker Hub by the look that a move needs too.
+/// What is known of an image of Docker Hub by the look that a move needs too.
 pub fn seen_at_hub(image: &DockerHubImage) -> ImageSeen {
     ImageSeen {
         mirror: image.mirror.clone(),
@@ -143,10 +144,10 @@ pub fn seen_at_hub(image: &DockerHubImage) -> ImageSeen {
     }
 }
 
-/// Everything that a decision at the door goes by.
+/// Everything that a decision at the door is based on.
 #[derive(Debug, Clone, Copy)]
 pub struct DoorSituation<'a> {
-    /// The moment.
+    /// The moment of the decision.
     pub now: Timestamp,
     /// When the deployment began to wait.
     pub since: Timestamp,
@@ -154,9 +155,8 @@ pub struct DoorSituation<'a> {
     pub expires_at: Timestamp,
     /// What pullsafe may do.
     pub mode: Mode,
-    /// What was found.
     pub findings: &'a [InspectFinding],
-    /// What would be done about its images of Docker Hub.
+    /// The plan for its images of Docker Hub, where there is one.
     pub ahead: Option<&'a Plan>,
     /// The images that lie in ECR's archive, by their digests.
     pub archived: &'a [Reference],
@@ -173,13 +173,13 @@ pub enum DoorDecision {
     GoesOnToFail(&'static str),
     /// It goes on, and its service is moved to the mirror at once.
     GoesOnAndMoves,
-    /// It waits for these until then.
+    /// It waits for these, at most until this moment.
     Waits(Vec<WaitingFor>, Timestamp),
     /// It is rolled back.
     IsRolledBack,
 }
 
-/// Decides.
+/// Decides what is said to a deployment.
 pub fn decide(situation: DoorSituation<'_>) -> DoorDecision {
     let DoorSituation {
         now,
@@ -248,7 +248,7 @@ pub fn archived(needs: &Needs, seen: &Seen) -> Vec<Reference> {
         .collect()
 }
 
-/// How many tasks a deployment starts, as far as that is known.
+/// How many tasks a deployment starts; 1 where that is not known.
 pub fn tasks(service: &Lookup<super::service::Service>) -> u64 {
     service.found().map_or(1, |service| service.desired.max(0).unsigned_abs())
 }

@@ -12,11 +12,11 @@ use pullsafe_radar::{Demand, PendingPulls, Probed, Source};
 
 use super::service::Service;
 
-/// From a reading that is older than this nothing is foretold: several have been lost since.
+/// Nothing is foretold from a reading that is older than this many seconds: several later ones must have been lost.
 pub const FRESH_SECONDS: i64 = 20 * 60;
-/// Launches that began within this time show a rhythm.
+/// Launches that began within this many seconds show a rhythm.
 const LATELY_SECONDS: i64 = 30 * 60;
-/// So many tasks that stopped soon after their launch are a loop.
+/// This many tasks that stopped soon after their launch are a loop.
 const LOOP: usize = 2;
 
 /// A launch of a task.
@@ -30,19 +30,19 @@ pub struct TaskLaunch {
     pub is_over: bool,
 }
 
-/// Whether a reading is of now. A clock may be a little ahead.
+/// Whether a reading is fresh. The clock that dated it may be up to a minute ahead.
 pub fn is_fresh(read: Timestamp, now: Timestamp) -> bool {
     (-60..=FRESH_SECONDS).contains(&now.seconds_since(read))
 }
 
-/// A service as one that shares a limit; `None` where its tasks pull nothing from Docker Hub without credentials, or by
-/// addresses that are their own or not known. `most` is what autoscaling may make of its count.
+/// Describes a service that shares a limit; `None` where its tasks pull nothing from Docker Hub without credentials, or
+/// pull by addresses that are their own or not known. `most` is the highest count that autoscaling may set.
 pub fn sharer(service: &Service, definition: &TaskDefinition, most: Option<i64>, now: Timestamp) -> Option<Sharer> {
     let images: BTreeSet<String> = definition
         .images()
         .into_iter()
         .filter(|image| image.reference.as_ref().is_some_and(Reference::is_docker_hub))
-        // With credentials a pull counts for their account.
+        // A pull with credentials counts for their account.
         .filter(|image| {
             definition
                 .container(&image.container)
@@ -60,7 +60,8 @@ pub fn sharer(service: &Service, definition: &TaskDefinition, most: Option<i64>,
     })
 }
 
-/// Whether something is done about a service's incident already, or waited for: that is left to it.
+/// Whether something is done about a service's incident already, or waited for. The service is then left to its
+/// incident.
 pub fn is_cured(record: &Record) -> bool {
     record
         .open
@@ -84,7 +85,7 @@ pub fn demand(sharer: &Sharer, service: &Service, launches: &[TaskLaunch], now: 
     made.sort();
     let lately = |launch: &&TaskLaunch| launch.is_over && now.seconds_since(launch.began) <= LATELY_SECONDS;
     let primary = service.primary();
-    // Those of earlier deployments are replaced, whether they have pulled or not.
+    // Tasks of earlier deployments are replaced, whether they have pulled or not.
     let began = primary.and_then(|primary| primary.created_at);
     let of_primary = launches.iter().filter(|launch| began.is_none_or(|began| launch.began >= began));
     let pulled = of_primary.filter(|launch| !launch.is_over && launch.has_pulled).count();
@@ -100,13 +101,13 @@ pub fn demand(sharer: &Sharer, service: &Service, launches: &[TaskLaunch], now: 
     Demand { service: service.id.to_string(), due, made, spare }
 }
 
-/// The newest reading of the address by which this service pulls, if it is of now.
+/// The newest reading of the address by which this service pulls, if it is fresh.
 pub fn reading_for<'a>(sharer: &Sharer, readings: &'a [Probed], now: Timestamp) -> Option<&'a Probed> {
     let theirs = readings.iter().filter(|probed| sharer.is_in(&probed.subnets) && probed.source.is_shared());
     theirs.max_by_key(|probed| probed.reading.at).filter(|probed| is_fresh(probed.reading.at, now))
 }
 
-/// The address by which the tasks of a service pull, where readings of now name one alone for all its subnets: behind
+/// The address by which the tasks of a service pull, if fresh readings name only one for all its subnets. Behind
 /// several addresses a task pulls by any of them.
 pub fn address_of(service: &Service, readings: &[Probed], now: Timestamp) -> Option<Source> {
     let mut found = BTreeSet::new();
@@ -135,8 +136,8 @@ pub fn subnets_of(source: &Source, readings: &[Probed]) -> Vec<String> {
         .collect()
 }
 
-/// Whether a service is to be moved before its deployment pulls: where a limit is read, only if it does not last with
-/// it.
+/// Whether a service is to be moved before its deployment pulls: where a probe reads the limit, only if the limit does
+/// not last with the service.
 pub fn is_to_move(limit: Option<&LimitAhead>, service: &ServiceId) -> bool {
     limit.is_none_or(|limit| limit.moves(service))
 }

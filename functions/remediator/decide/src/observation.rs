@@ -1,7 +1,7 @@
 //! What a look at the world found: the facts that plans are made of.
 //!
-//! Every lookup can also have failed. `Unknown` is not `absent`: a guard that needs the fact declines and says
-//! what it could not find out.
+//! Every lookup may also have failed. `Unknown` is not `Absent`: a guard that needs the fact declines and says what it
+//! could not find out.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub struct DockerHubImage {
     pub reference: Reference,
     /// What it means at Docker Hub right now (a HEAD, which spends no quota).
     pub hub: Lookup<ResolvedImage>,
-    /// How many of how many pulls Docker Hub grants the address that asked.
+    /// How many pulls Docker Hub leaves to the address that asked, and of how many.
     pub left: Option<(u64, u64)>,
     /// The digest that this service last ran, where a task shows one.
     pub last_run: Lookup<Digest>,
@@ -34,7 +34,6 @@ pub struct DockerHubImage {
 /// The state of the CloudFormation stack that a service belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stack {
-    /// Its name.
     pub name: String,
     /// Its status, such as `UPDATE_IN_PROGRESS`.
     pub status: String,
@@ -45,14 +44,13 @@ pub struct Stack {
 pub struct ScalingTarget {
     /// What is suspended.
     pub suspended: Suspended,
-    /// The least and the most tasks; it moves a count that lies outside.
+    /// The least and the most tasks. Autoscaling moves a count that lies outside.
     pub bounds: (i64, i64),
 }
 
 /// Everything that was looked up for one plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// The service.
     pub service: Lookup<Service>,
     /// The task definition that the failed task ran, or that the service uses now.
     pub task_definition: Lookup<TaskDefinition>,
@@ -60,21 +58,21 @@ pub struct Observation {
     pub hub_images: Vec<DockerHubImage>,
     /// Per mirror repository: whether the execution role may pull from it.
     pub role_may_pull: BTreeMap<String, Lookup<bool>>,
-    /// What becomes of Docker Hub's limit, where a probe reads it by the address of the service's tasks.
+    /// What becomes of Docker Hub's limit, where a probe reads it for the address of the service's tasks.
     pub limit: Option<LimitAhead>,
-    /// The stack.
+    /// The CloudFormation stack of the service.
     pub stack: Lookup<Stack>,
-    /// Autoscaling.
+    /// The service's target in Application Auto Scaling.
     pub scaling: Lookup<ScalingTarget>,
     /// The image whose absence was diagnosed: what its tag means now.
     pub wanted: Lookup<ResolvedImage>,
-    /// The same: its digest, and where ECR keeps it.
+    /// The image that could not be pulled: its digest, and where ECR keeps it.
     pub kept: Lookup<(Digest, Storage)>,
 }
 
 impl Observation {
-    /// Whether something could not be found out, and may be at the next look: a denial for a short while, what passes
-    /// for longer. `age_seconds` is for how long it has been looked at.
+    /// Whether something could not be found out that another look may settle: for a short while after a denial, for
+    /// longer after a failure that passes. `age_seconds` is the time since the cause was first seen.
     pub fn is_worth_another_look(&self, age_seconds: i64) -> bool {
         let places = self.hub_images.iter().flat_map(|image| [&image.mirror, &image.public]).flatten();
         let alone = [

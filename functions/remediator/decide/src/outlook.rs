@@ -8,23 +8,22 @@ use pullsafe_incident::outlook::{Keep, OutlookCause, OutlookFinding};
 use pullsafe_lifecycle::keep::{self, Effect};
 use pullsafe_lifecycle::{Action, Count, Fate, Image, Policy, Repository, StorageClass, fates};
 
-/// What goes later than this is no finding.
+/// An image that goes later than this many seconds from now is no finding.
 const HORIZON_SECONDS: i64 = 30 * 86_400;
-/// Without a pace to go by, so many pushes are near.
+/// Where the pace of pushes is not known, an image that goes after this many pushes is a finding.
 const FEW_PUSHES: u32 = 2;
-/// The pace is that of so many pushes.
+/// How many of the newest pushes tell the pace.
 const PACE_OF: usize = 20;
 
 /// An image of a task definition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UsedImage {
-    /// The container.
     pub container: String,
-    /// The image as it is written.
+    /// The image as the task definition has it.
     pub written: String,
-    /// The same, read.
+    /// The same, parsed.
     pub reference: Reference,
-    /// What runs of it now, by the tasks.
+    /// The digest that runs now, as the tasks show it.
     pub runs: Option<Digest>,
     /// What the tasks run on, as `os/architecture`.
     pub platform: String,
@@ -33,24 +32,23 @@ pub struct UsedImage {
 /// What was seen of an image.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ImageOutlook {
-    /// It is in ECR: its repository, what its tag offers if it is another image than runs, and whether the execution
-    /// role may pull.
+    /// It is in ECR.
     InEcr {
-        /// The repository.
+        /// The repository with its images.
         repository: Lookup<Repository>,
-        /// What the tag means now, where that is another image than runs; absent where it was not asked.
+        /// What the tag means now, where that is another image than the one that runs; absent where it was not asked.
         offered: Lookup<ResolvedImage>,
         /// Whether the execution role may pull from it.
         may_pull: Lookup<bool>,
     },
-    /// It is at Docker Hub: what the tag means there, and in the mirror, if there is one.
+    /// It is at Docker Hub.
     AtHub {
-        /// At Docker Hub.
+        /// What the tag means at Docker Hub.
         hub: Lookup<ResolvedImage>,
-        /// In the mirror.
+        /// What the tag means in the mirror, if there is one.
         copy: Option<Lookup<ResolvedImage>>,
     },
-    /// It is elsewhere.
+    /// It is elsewhere, and this is what its reference means there.
     Elsewhere(Lookup<ResolvedImage>),
 }
 
@@ -63,7 +61,7 @@ pub struct OutlookJudgement {
     pub unknown: Vec<String>,
 }
 
-/// The tag that keeps an image: the same for whoever runs it.
+/// The tag that keeps an image. All services that run the image have the same one.
 pub fn keep_tag(digest: &Digest) -> String {
     format!("{}{}", keep::PREFIX, digest.as_str().get(7..19).unwrap_or_default())
 }
@@ -130,7 +128,7 @@ pub fn judge(
     judged
 }
 
-/// The platforms that an image names; a single image does not.
+/// The platforms that an image names; `None` for a single image, which names none.
 fn platforms(offered: &Lookup<ResolvedImage>) -> Option<&[String]> {
     offered.found()?.platforms.as_deref()
 }
@@ -140,7 +138,7 @@ fn moved(used: &UsedImage, now: &Digest) -> Option<OutlookCause> {
     Some(OutlookCause::Moved { runs, now: now.clone() })
 }
 
-/// What is wrong with the image itself, and what its policy will do with it.
+/// What is wrong with the image itself, and what the lifecycle policy will do with it.
 fn of_repository(
     used: &UsedImage,
     repository: &Repository,
@@ -150,7 +148,7 @@ fn of_repository(
 ) -> Result<Vec<OutlookCause>, String> {
     let mut troubles: Vec<OutlookCause> = of_image(used, repository).into_iter().collect();
     let tagged = tag_of(&used.reference).and_then(|tag| repository.tagged(tag));
-    // A tag of an index means the image of the platform that it names.
+    // A tag of an index stands for the images that the index names.
     if let Some(now_tagged) =
         tagged.filter(|image| used.runs.as_ref().is_some_and(|runs| !image.members.contains(runs)))
         && let Some(trouble) = moved(used, &now_tagged.digest)
@@ -184,8 +182,8 @@ fn of_image(used: &UsedImage, repository: &Repository) -> Option<OutlookCause> {
     }
 }
 
-/// What the next task launches with: what runs, or else what the reference means. A deployment holds on to the digest
-/// that it began with.
+/// The image that the next task launches with: the one that runs, or else the one that the reference means. A
+/// deployment keeps the digest that it began with.
 fn target<'a>(used: &UsedImage, repository: &'a Repository) -> Option<&'a Image> {
     match used.runs.as_ref().or(used.reference.digest()) {
         Some(digest) => repository.image(digest),
@@ -229,7 +227,7 @@ fn goes(
     })
 }
 
-/// How many seconds lie between two pushes of what a rule selects, by its youngest images.
+/// How many seconds lie between two pushes of images that a rule selects, on average of the newest ones.
 fn pace(policy: &Policy, priority: u32, images: &[Image]) -> Option<i64> {
     let rule = policy
         .rules()

@@ -1,6 +1,7 @@
 //! Whether an incident is over. Silence is not recovery: ECS waits up to 27 minutes between tries.
 
 use super::service::Service;
+use pullsafe::count::{count, counted};
 use pullsafe::lookup::Lookup;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::incident::{ActState, Incident};
@@ -14,9 +15,9 @@ pub enum Recovery {
     Steady(String),
     /// The incident is over because there is nothing left to be steady.
     Ended(String),
-    /// The service looks steady, and a task has failed too lately for that to mean anything.
+    /// The service looks steady, but a task has failed too lately for that to mean anything.
     TooEarly(String),
-    /// It goes on, and why.
+    /// The incident goes on, and why.
     NotYet(String),
 }
 
@@ -32,18 +33,19 @@ pub fn of_service(incident: &Incident, service: &Lookup<Service>, now: Timestamp
     }
     if service.desired == 0 {
         return match service.paused_count() {
-            Some(count) => {
-                Recovery::NotYet(format!("pullsafe has paused it; {count} task(s) come back with the image"))
+            Some(paused) => {
+                let tasks = counted(paused, "task", "comes", "come");
+                Recovery::NotYet(format!("pullsafe has paused it; {tasks} back with the image"))
             }
             None => Recovery::Ended("a person set the desired count to 0".to_owned()),
         };
     }
     if !service.is_steady() {
         return Recovery::NotYet(format!(
-            "{} of {} task(s) run, in {} deployment(s)",
+            "{} of {} in {}",
             service.running,
-            service.desired,
-            service.deployments.len()
+            counted(service.desired, "task", "runs,", "run,"),
+            count(service.deployments.len(), "deployment")
         ));
     }
     let last = incident.causes.iter().map(|seen| seen.last_at).max().unwrap_or(incident.opened_at);
@@ -56,8 +58,9 @@ pub fn of_service(incident: &Incident, service: &Lookup<Service>, now: Timestamp
     let moved_away = moved_from(incident).is_some_and(|from| service.task_definition == from);
     let how = if moved_away { ", on the old task definition again" } else { "" };
     Recovery::Steady(format!(
-        "{} of {} task(s) of the newest deployment run and the service is steady{how}",
-        service.running, service.desired
+        "{} of {} of the newest deployment run and the service is steady{how}",
+        service.running,
+        count(service.desired, "task")
     ))
 }
 

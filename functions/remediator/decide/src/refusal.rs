@@ -3,7 +3,7 @@
 use pullsafe::arn::{Arn, ServiceId};
 use serde_json::json;
 
-/// The resource of a call for the sake of a service, as IAM authorises it: a statement that names another one grants
+/// The resource on which IAM authorises a call that is made for a service. A statement that names another one grants
 /// nothing.
 pub fn resource(call: &str, service: &ServiceId) -> String {
     let of = |name: &str, rest: &str| {
@@ -42,7 +42,7 @@ pub fn resource(call: &str, service: &ServiceId) -> String {
 pub enum Lacks {
     /// A permission.
     Permission,
-    /// Something else, which the request ran into.
+    /// Something else that is in the way of the request.
     Other,
 }
 
@@ -68,7 +68,7 @@ pub fn missing(call: &str, code: &str, message: &str, lacks: Lacks, resource: &s
     }
 }
 
-/// The action and the resource that a denial names: a call can be denied for the sake of another (`iam:PassRole`).
+/// The action and the resource that a denial names: a call can be denied because of another action (`iam:PassRole`).
 fn named(message: &str) -> Option<(&str, &str)> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     let (action, rest) = rest.split_once(' ')?;
@@ -78,7 +78,7 @@ fn named(message: &str) -> Option<(&str, &str)> {
         .then_some((action, resource))
 }
 
-/// What is in the way where the key of a topic or of a queue does not serve: a permission on it, or its own state.
+/// What to change where the key of a topic or of a queue cannot be used: a permission on it, or its own state.
 fn key(lacks: Lacks, resource: &str) -> String {
     let statement =
         json!({ "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": "the key's ARN" });
@@ -91,7 +91,7 @@ fn key(lacks: Lacks, resource: &str) -> String {
     }
 }
 
-/// What a call runs into that no permission mends.
+/// What to change where no permission is missing.
 fn change(call: &str) -> &'static str {
     match call {
         "ecs:TagResource" | "ecs:UntagResource" => {

@@ -21,7 +21,7 @@ pub mod marks {
     pub const PAUSED_FOR: &str = "pullsafe:paused-for";
     /// Autoscaling's suspended state before the pause.
     pub const PAUSED_SCALING: &str = "pullsafe:paused-scaling";
-    /// The stack that paused the service: it alone brings it back.
+    /// The stack that paused the service, and that alone brings it back.
     pub const PAUSED_BY: &str = "pullsafe:paused-by";
     /// The cause that pullsafe acted upon.
     pub const CAUSE: &str = "pullsafe:cause";
@@ -31,7 +31,7 @@ pub mod marks {
     pub const MOVED_AT: &str = "pullsafe:moved-at";
     /// The stack that moved the service.
     pub const MOVED_BY: &str = "pullsafe:moved-by";
-    /// Who said yes to what was done, where that was asked.
+    /// Who said yes to what was done, where a person was asked.
     pub const APPROVED_BY: &str = "pullsafe:approved-by";
     /// The tags that a pause writes, and a restore removes.
     pub const OF_A_PAUSE: &[&str] =
@@ -79,7 +79,6 @@ pub struct Deployment {
 /// A service at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// Cluster and name.
     pub id: ServiceId,
     /// `ACTIVE`, `DRAINING` or `INACTIVE`.
     pub status: String,
@@ -91,7 +90,6 @@ pub struct Service {
     pub pending: i64,
     /// The task definition's ARN.
     pub task_definition: String,
-    /// Who deploys it.
     pub controller: Controller,
     /// The ECS controller's strategy: `ROLLING` unless it says otherwise.
     pub strategy: String,
@@ -107,24 +105,21 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// The task definitions of its task sets, where another controller deploys it.
     pub task_sets: Vec<String>,
-    /// The subnets of its tasks, where they have addresses of their own in them.
+    /// The subnets of its tasks, where each task has an address of its own (`awsvpc`).
     pub subnets: Vec<String>,
     /// Whether its tasks have public addresses.
     pub public_ip: bool,
     /// The ARNs of its target groups.
     pub target_groups: Vec<String>,
-    /// What it says of itself, the newest first.
+    /// Its events, the newest first.
     pub events: Vec<ServiceEvent>,
-    /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
 
-/// A line of a service's own log, of which ECS keeps the last hundred.
+/// An event of a service, of which ECS keeps the last hundred.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceEvent {
-    /// When.
     pub at: Timestamp,
-    /// What.
     pub message: String,
 }
 
@@ -211,7 +206,7 @@ impl Service {
         })
     }
 
-    /// Whether a deployment may be waiting at a hook: DescribeServices does not say whether it does.
+    /// Whether a deployment may be waiting at a hook. DescribeServices does not say whether one does.
     pub fn may_be_held(&self) -> bool {
         let under_way = |deployment: &Deployment| deployment.rollout_state.as_deref() == Some("IN_PROGRESS");
         self.has_hooks && self.deployments.iter().any(under_way)
@@ -230,13 +225,13 @@ impl Service {
         self.tags.get(marks::MODE).map(String::as_str)
     }
 
-    /// The desired count before a pause of ours, if the service carries the marks of one.
+    /// The desired count before pullsafe's pause, if the service carries the marks of one.
     pub fn paused_count(&self) -> Option<i64> {
         self.tags.get(marks::PAUSED_COUNT)?.parse().ok()
     }
 
-    /// The other stack of pullsafe that has paused the service, or is about to, if one has: what it has under way is
-    /// its own.
+    /// The other stack of pullsafe that has paused the service, or is about to, if there is one: what that stack has
+    /// under way is left to it.
     pub fn paused_by_another(&self, stack: &str) -> Option<&str> {
         let by = self.tags.get(marks::PAUSED_BY).map(String::as_str).filter(|by| !by.is_empty());
         by.filter(|by| !stack.is_empty() && *by != stack)
@@ -254,35 +249,36 @@ impl Service {
     }
 }
 
-/// What a tag of a mode may do (the parameter `AllowTagToAct`).
+/// What the tag with the mode may do (the parameter `AllowTagToAct`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tags {
-    /// Lower what is done.
+    /// Only lower the mode.
     MayLower,
-    /// Raise it, too.
+    /// Lower the mode and raise it.
     MayRaise,
 }
 
-/// The mode that holds for a service: what its own tag says, else its cluster's, else the stack's. Whoever may set a
-/// tag can always lower what is done, and raise it only where tags may: then the nearest tag wins.
+/// The mode for a service: that of its own tag, else of its cluster's, else of the stack. A tag can always lower the
+/// mode, and raises it only where tags may: then the nearest tag wins.
 pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode, tags: Tags) -> Mode {
     let (service, cluster) = (said(service_tag, tags), said(cluster_tag, tags));
     match service.or(cluster) {
         Some(mode) if tags == Tags::MayRaise => mode,
-        // A tag that lowers the mode to ask leaves something to be done: then the cluster's word counts as well.
+        // A service's tag `ask` leaves something to be done: then the cluster's tag counts as well, and the lower mode
+        // wins.
         Some(mode) if !settles(service_tag, tags) => mode.min(cluster.unwrap_or(Mode::Act)).min(stack),
         Some(mode) => mode.min(stack),
         None => stack,
     }
 }
 
-/// Whether a service's own tag alone says its mode, whatever its cluster's says.
+/// Whether a service's own tag settles the mode, whatever its cluster's tag says.
 pub fn settles(service_tag: Option<&str>, tags: Tags) -> bool {
     said(service_tag, tags).is_some_and(|mode| tags == Tags::MayRaise || mode < Mode::Ask)
 }
 
-/// What a tag says; leave to act says nothing where tags may not give it. Any other value counts as `observe`: somebody
-/// meant something, and it was not leave to act.
+/// The mode that a tag says; `act` says nothing where tags may not raise the mode. A value that is no mode counts as
+/// `observe`: somebody meant something, but did not say `act`.
 pub fn said(tag: Option<&str>, tags: Tags) -> Option<Mode> {
     let mode = tag.map(|tag| Mode::from_name(tag.trim()).unwrap_or(Mode::Observe));
     mode.filter(|mode| tags == Tags::MayRaise || *mode < Mode::Act)
@@ -330,7 +326,7 @@ mod tests {
             (Some("ACT!"), None, act, observe, observe),
             (None, Some("act"), observe, observe, act),
             (None, Some("off"), act, off, off),
-            // Leave to act on the service does not outdo the cluster's word, unless tags may give it.
+            // `act` on the service does not outdo the cluster's tag, unless tags may raise the mode.
             (Some("act"), Some("off"), act, off, act),
             (Some("observe"), Some("act"), act, observe, observe),
             (Some("observe"), None, off, off, observe),
@@ -341,7 +337,7 @@ mod tests {
             (Some("observe"), None, ask, observe, observe),
             (None, Some("ask"), act, ask, ask),
             (None, Some("ask"), observe, observe, ask),
-            // Nor does leave to ask.
+            // Nor does `ask`.
             (Some("ask"), Some("off"), act, off, ask),
             (Some("ask"), Some("act"), act, ask, ask),
             (Some("observe"), Some("ask"), act, observe, observe),

@@ -1,4 +1,4 @@
-//! A service that carries the tags of a pause which the table does not know: the table was made anew, or the stack was.
+//! A service that carries the tags of a pause which the table does not know: the table or the stack was created anew.
 //!
 //! Tags alone restore nothing, because whoever may tag a service could write them (`remedy/restore.rs`): people are
 //! told what the tags say and what to type. Whatever the tags say is parsed before it is shown.
@@ -19,13 +19,14 @@ pub fn mark(service: &Service) -> Option<String> {
     marked.then(|| at().map_or_else(|| "at a time that is not said".to_owned(), |at| at.to_string()))
 }
 
-/// The image that it was paused for, as its tag says. Of a registry that only the tag knows nobody is asked.
+/// The image that a service was paused for, as its tag says; `None` for a registry that only the tag knows, which is
+/// not asked.
 pub fn image(service: &Service) -> Option<Reference> {
     let image: Reference = service.tags.get(marks::PAUSED_FOR)?.parse().ok()?;
     matches!(image.kind(), Registry::DockerHub | Registry::EcrPrivate | Registry::EcrPublic).then_some(image)
 }
 
-/// What people are told of it.
+/// What people are told of the pause.
 pub fn told(service: &Service, wanted: Option<(&Reference, &Lookup<ResolvedImage>)>) -> Stray {
     let tag = |key: &str| service.tags.get(key).map(String::as_str);
     let count = service.paused_count().filter(|count| (1..=10_000).contains(count));

@@ -16,7 +16,7 @@ use pullsafe_events::hook::HookWaits;
 use pullsafe_inspect::LaunchPlatform;
 use remediator_decide::door::{Configured, Hook, Revision, WaitingDeployment, held_by};
 
-/// Deployments of services.
+/// A client for deployments of services.
 #[derive(Debug, Clone)]
 pub struct Deployments(Client);
 
@@ -30,7 +30,7 @@ pub enum HookReply {
 }
 
 impl Deployments {
-    /// With this client.
+    /// Uses this client.
     pub const fn new(client: Client) -> Self {
         Self(client)
     }
@@ -84,7 +84,7 @@ impl Deployments {
     /// Answers a hook.
     ///
     /// # Errors
-    /// The call failed; also where the hook does not wait any more.
+    /// The call failed. It also fails where the hook does not wait any more.
     pub async fn answer(&self, waits: &HookWaits, answer: HookReply) -> Result<(), Failure> {
         let action = match answer {
             HookReply::RollBack => DeploymentLifecycleHookAction::Rollback,

@@ -1,9 +1,9 @@
 //! Amazon ECS, as JSON.
 //!
-//! The SDK carries, signs and retries the calls; what AWS answered is taken as it came, so that no field is lost
-//! that the SDK does not know yet. RegisterTaskDefinition sends JSON for the same reason (docs/adr/0002).
-//! The two calls that are not safe to repeat, RegisterTaskDefinition and a forced UpdateService, are never retried
-//! by the SDK: an answer that was lost is found out by looking.
+//! The SDK sends, signs and retries the calls; the answers are read as JSON, so that no field is lost that the SDK does
+//! not know yet. RegisterTaskDefinition sends JSON for the same reason (docs/adr/0002). The two calls that are not safe
+//! to repeat, RegisterTaskDefinition and a forced UpdateService, are never retried by the SDK: where an answer was
+//! lost, a look finds out what happened.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,19 +72,19 @@ pub struct Ecs(Client);
 /// Whether a change of a service's count starts a new deployment too, which resolves the tags again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deploys {
-    /// It does.
+    /// The change starts a new deployment.
     Anew,
-    /// It does not.
+    /// The change starts no deployment.
     Nothing,
 }
 
 impl Ecs {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Makes a client with the credentials, region and HTTP client of this configuration.
     pub fn new(config: &aws_config::SdkConfig) -> Self {
         Self(Client::new(config))
     }
 
-    /// Deployments of services.
+    /// A client for deployments of services.
     pub fn deployments(&self) -> Deployments {
         Deployments::new(self.0.clone())
     }
@@ -121,7 +121,7 @@ impl Ecs {
         }
     }
 
-    /// At most ten services of one cluster, without their tags; those that ECS does not know are not among them.
+    /// Looks up at most ten services of one cluster, without their tags. Those that ECS does not know are left out.
     ///
     /// # Errors
     /// The call failed.
@@ -135,8 +135,8 @@ impl Ecs {
         Ok(answer["services"].as_array().into_iter().flatten().filter_map(Service::from_json).collect())
     }
 
-    /// The launches of a service that ECS still shows: up to a hundred of tasks that run, or are to, and of those that
-    /// stopped within the hour.
+    /// The launches of a service that ECS still shows: up to a hundred tasks that run or are to run, and up to a
+    /// hundred that stopped within the hour.
     ///
     /// # Errors
     /// A call failed.
@@ -205,7 +205,7 @@ impl Ecs {
         Ok(strings(&call!("ecs:ListTaskDefinitions", operation)["taskDefinitionArns"]))
     }
 
-    /// Registers a task definition from a request that may have fields no SDK knows.
+    /// Registers a task definition from a request that may have fields that the SDK does not know.
     ///
     /// # Errors
     /// The call failed. It is not retried: after `Unavailable` the definition may exist.
@@ -296,7 +296,7 @@ impl Ecs {
         Ok(())
     }
 
-    /// The images and digests that the service's running tasks show: pairs of image and digest.
+    /// Pairs of image and digest, as up to ten running tasks of the service show them.
     ///
     /// # Errors
     /// A call failed.
@@ -334,8 +334,8 @@ fn never_retry() -> aws_sdk_ecs::config::Builder {
     aws_sdk_ecs::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
-/// The first thing of a list in an answer; none where ECS knows of none. Any other reason that an answer gives for what
-/// it lacks is a failure of the call: nobody knows then.
+/// The first item of a list in an answer; `None` where ECS says that it is missing. Any other reason for a missing item
+/// is a failure of the call: the item may exist.
 fn first<'a>(call: &'static str, answer: &'a Value, list: &str) -> Result<Option<&'a Value>, Failure> {
     let failed = &answer["failures"][0];
     match (answer[list].get(0), failed["reason"].as_str()) {

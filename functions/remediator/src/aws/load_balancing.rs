@@ -11,7 +11,7 @@ use remediator_decide::probe::target_health::TargetHealth;
 pub struct LoadBalancing(JsonApi);
 
 impl LoadBalancing {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Makes a client with the credentials, region and HTTP client of this configuration.
     pub fn new(config: &SdkConfig) -> Self {
         Self(JsonApi::new(config, json::LOAD_BALANCING))
     }

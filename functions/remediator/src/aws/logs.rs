@@ -16,16 +16,16 @@ const GET: &str = "logs:GetLogEvents";
 pub struct Logs(InRegions);
 
 impl Logs {
-    /// By this configuration; a client is made when its region is first needed.
+    /// Uses this configuration. The client of a region is made when it is first needed.
     pub fn new(config: &SdkConfig) -> Self {
         Self(InRegions::new(config, LOGS))
     }
 
-    /// Reads a stream as far as the budget goes. Every page is handed on with its lines in their order; each page is
-    /// older than the one before, and is not kept.
+    /// Reads a stream as far as the budget goes. `page` receives the lines of each page in their order. Each page is
+    /// older than the one before, and none is kept.
     ///
     /// # Errors
-    /// A call failed: what came before it has been handed on.
+    /// A call failed. `page` has received what came before.
     pub async fn read(
         &self,
         stream: &LogStream,
@@ -61,7 +61,7 @@ fn request(stream: &LogStream, window: Window, ask: &Ask) -> Value {
         "startFromHead": false,
     });
     if let Some(start) = window.start {
-        // Before 1970 is no time that the API takes.
+        // The API takes no time before 1970.
         request["startTime"] = Value::from(start.millis().max(0));
     }
     match ask {

@@ -1,4 +1,4 @@
-//! The services of AWS that only the remediator speaks to: thin, one file each.
+//! Clients of the AWS services that only the remediator calls: thin, one file each.
 
 pub mod deployments;
 pub mod ecs;

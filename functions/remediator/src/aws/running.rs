@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::schedules::{Schedules, launched};
 use super::unread::UnreadResource;
 
-/// How many pages of a list of rules are read for one cluster.
+/// How many pages are read of a list of rules, or of a rule's targets.
 const PAGES: usize = 20;
 
-/// What launches tasks.
+/// Lists what launches tasks.
 #[derive(Debug, Clone)]
 pub struct Running {
     ecs: Client,
@@ -27,14 +27,14 @@ pub struct Running {
 /// Everything that launches tasks, as far as it could be listed.
 #[derive(Debug, Default)]
 pub struct Launchers {
-    /// Each with the task definition that it launches, where a service does not say that itself.
+    /// What launches tasks, each with its task definition; `None` for a service, which names its own.
     pub found: Vec<(Subject, Option<String>)>,
     /// What could not be listed or read.
     pub unread: Vec<UnreadResource>,
 }
 
 impl Running {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Makes the clients with the credentials, region and HTTP client of this configuration.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             ecs: Client::new(config),
@@ -52,7 +52,7 @@ impl Running {
         pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of("ecs:ListClusters", &error))
     }
 
-    /// What launches tasks on these clusters. What could not be listed leaves out no more than itself.
+    /// Lists what launches tasks on these clusters. A list that fails leaves out only its own entries.
     pub async fn launchers(&self, cluster_arns: &[String], now: Timestamp) -> Launchers {
         let mut launchers = Launchers::default();
         for cluster in cluster_arns {
@@ -97,7 +97,7 @@ impl Running {
         Ok(arns.iter().filter_map(named).collect())
     }
 
-    /// The rules of the default bus that start something on a cluster, and what.
+    /// The rules of the default bus that start something on a cluster, each with the task definition that it starts.
     async fn ruled(&self, cluster_arn: &str) -> Result<Vec<(String, String)>, Failure> {
         let rules = self.all(
             "events:ListRuleNamesByTarget",
@@ -113,7 +113,7 @@ impl Running {
                 .await;
             let targets = match targets {
                 Ok(targets) => targets,
-                // It was deleted since it was listed.
+                // The rule was deleted since it was listed.
                 Err(failure) if failure.kind == FailureKind::NotFound => continue,
                 Err(failure) => return Err(failure),
             };

@@ -1,4 +1,4 @@
-//! Application Auto Scaling: whether it would raise a count again, and holding it back.
+//! Application Auto Scaling: looks whether it would raise a count again, and suspends it.
 
 use aws_sdk_applicationautoscaling::Client;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace, SuspendedState};
@@ -13,7 +13,7 @@ use remediator_decide::observation::ScalingTarget;
 pub struct Scaling(Client);
 
 impl Scaling {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Makes a client with the credentials, region and HTTP client of this configuration.
     pub fn new(config: &aws_config::SdkConfig) -> Self {
         Self(Client::new(config))
     }

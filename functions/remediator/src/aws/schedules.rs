@@ -1,9 +1,10 @@
-//! What EventBridge Scheduler starts in ECS. A list says of a schedule no more than the ARN of its target, so that only
-//! those whose target may be one of the clusters are read.
+//! What EventBridge Scheduler starts in ECS. The list gives no more than the ARN of a schedule's target, so only
+//! schedules whose target may be one of the clusters are read.
 
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _};
+use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::SdkConfig;
 use pullsafe_aws::failure::{Failure, FailureKind};
@@ -12,16 +13,17 @@ use serde_json::Value;
 
 use super::unread::UnreadResource;
 
-/// How many pages are read of the list, a hundred schedules each: some accounts make one for each of their customers.
+/// How many pages of the list are read, a hundred schedules each. Some accounts make a schedule for each of their
+/// customers.
 const PAGES: usize = 50;
-/// How many schedules are read that may start a task.
+/// How many schedules that may start a task are read.
 const MOST_READ: usize = 500;
-/// How many of them at a time.
+/// How many of them are read at a time.
 const AT_ONCE: usize = 4;
-/// The target that calls RunTask as it is, with the cluster in its input.
+/// How a target's ARN ends where the schedule calls RunTask itself, with the cluster in the target's input.
 const RUN_TASK: &str = ":aws-sdk:ecs:runTask";
-/// A schedule whose end has passed may still start something for so long: the end is in a time zone of its own, and a
-/// start that fails is tried again for a day.
+/// How many seconds after its end a schedule may still start something: the end has a time zone of its own, and a start
+/// that fails is tried again for a day.
 const AFTER_SECONDS: i64 = 2 * 86_400;
 
 const LIST: &str = "scheduler:ListSchedules";
@@ -34,22 +36,20 @@ pub(super) struct Schedules(JsonApi);
 /// A task definition that a schedule starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Start {
-    /// The cluster's ARN.
     pub(super) cluster_arn: String,
     /// The schedule, with its group: `default/nightly`.
     pub(super) schedule: String,
-    /// The task definition.
     pub(super) definition: String,
 }
 
 impl Schedules {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Makes a client with the credentials, region and HTTP client of this configuration.
     pub(super) fn new(config: &SdkConfig) -> Self {
         Self(JsonApi::new(config, SCHEDULER))
     }
 
-    /// What is started on these clusters; of schedules that start the same, the first by name. And what could not be
-    /// read.
+    /// What schedules start on these clusters, and what could not be read. Of schedules that start the same, only the
+    /// first by name is listed.
     pub(super) async fn starts(&self, cluster_arns: &[String], now: Timestamp) -> (Vec<Start>, Vec<UnreadResource>) {
         let (mut listed, mut unread) = self.listed(cluster_arns).await;
         if listed.len() > MOST_READ {
@@ -71,7 +71,7 @@ impl Schedules {
                     };
                     starts.entry((cluster_arn, definition)).or_insert_with(|| format!("{group}/{name}"));
                 }
-                // It was deleted since it was listed.
+                // The schedule was deleted since it was listed.
                 Some(Err(failure)) if failure.kind == FailureKind::NotFound => {}
                 Some(Err(failure)) => {
                     refused += 1;
@@ -82,7 +82,7 @@ impl Schedules {
         }
         unread.extend(first.map(|(schedule, failure)| {
             UnreadResource::failed(
-                format!("{refused} schedule(s) of EventBridge Scheduler, such as {schedule}"),
+                format!("{} of EventBridge Scheduler, such as {schedule}", count(refused, "schedule")),
                 failure,
             )
         }));
@@ -135,7 +135,7 @@ impl Schedules {
     }
 }
 
-/// The cluster and the task definition that a schedule starts; nothing if it is disabled, over, or starts nothing here.
+/// The cluster and the task definition that a schedule starts; `None` if it is disabled, over, or starts nothing here.
 fn start_of(schedule: &Value, cluster_arns: &[String], now: Timestamp) -> Option<(String, String)> {
     if schedule["State"] != "ENABLED" || is_over(schedule, now) {
         return None;
@@ -146,7 +146,7 @@ fn start_of(schedule: &Value, cluster_arns: &[String], now: Timestamp) -> Option
         let definition = target["EcsParameters"]["TaskDefinitionArn"].as_str()?;
         return cluster_arns.iter().any(|cluster| cluster == arn).then(|| (arn.to_owned(), launched(definition)));
     }
-    // Members are written as the API has them, or as the SDK for Java does.
+    // The names of the members are the API's, or those of the SDK for Java.
     let input: Value = serde_json::from_str(target["Input"].as_str()?).ok()?;
     let text = |names: [&str; 2]| names.iter().find_map(|name| input[*name].as_str());
     let cluster = text(["Cluster", "cluster"]).unwrap_or("default");
@@ -163,7 +163,8 @@ fn is_over(schedule: &Value, now: Timestamp) -> bool {
     once.into_iter().chain(end).any(|last| now.seconds_since(last) > AFTER_SECONDS)
 }
 
-/// What is launched by this name: of an ARN without a revision the family, whose newest one it is.
+/// The task definition that this name launches. An ARN without a revision becomes its family, which stands for the
+/// newest revision.
 pub(super) fn launched(definition: &str) -> String {
     match definition.rsplit_once('/') {
         Some((_, family)) if !family.contains(':') => family.to_owned(),

@@ -13,7 +13,7 @@ use remediator_decide::observation;
 pub struct Stacks(aws_sdk_cloudformation::Client);
 
 impl Stacks {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Makes a client with the credentials, region and HTTP client of this configuration.
     pub fn new(config: &aws_config::SdkConfig) -> Self {
         Self(aws_sdk_cloudformation::Client::new(config))
     }
@@ -34,10 +34,10 @@ impl Stacks {
         }
     }
 
-    /// The stacks of this template in the region. Of the one called `own` only its age is asked for.
+    /// The stacks of this template in the region. For the one called `own`, only its age is looked up.
     ///
-    /// They are found by `ListStacks`: `DescribeStacks` without a name is authorised on no stack at all, so that only a
-    /// grant on everything would do, and it reads every parameter of every stack.
+    /// They are found by `ListStacks`. `DescribeStacks` without a name is not authorised on single stacks, so it would
+    /// need a grant on everything, and it reads every parameter of every stack.
     ///
     /// # Errors
     /// A call failed.
@@ -74,7 +74,7 @@ impl Stacks {
             let described = self.0.describe_stacks().stack_name(stack.stack_id().unwrap_or(name)).send().await;
             match described.map_err(|error| Failure::of("cloudformation:DescribeStacks", &error)) {
                 Ok(answer) => siblings.extend(answer.stacks().iter().map(|stack| sibling(name, created, stack))),
-                // It was deleted in between.
+                // The stack was deleted in between.
                 Err(failure) if is_absent(&failure) => {}
                 Err(failure) => return Err(failure),
             }
@@ -83,7 +83,7 @@ impl Stacks {
     }
 }
 
-/// Whether there is no such stack: CloudFormation has no code of its own for that.
+/// Whether a failure means that there is no such stack. CloudFormation has no error code of its own for that.
 fn is_absent(failure: &Failure) -> bool {
     failure.kind == FailureKind::Refused
         && failure.message.as_deref().is_some_and(|text| text.contains("does not exist"))

@@ -7,7 +7,7 @@ use pullsafe_aws::json::{JsonApi, TAGGING};
 use serde_json::json;
 
 const CALL: &str = "tag:GetResources";
-/// How many pages of a hundred are read at a time; what is left is found once these are mended.
+/// How many pages of a hundred services one search reads. A later search finds the rest, once these are mended.
 const PAGES: usize = 10;
 
 /// The Resource Groups Tagging API.
@@ -15,7 +15,7 @@ const PAGES: usize = 10;
 pub struct Tagging(JsonApi);
 
 impl Tagging {
-    /// With the credentials, region and HTTP client of this configuration.
+    /// Makes a client with the credentials, region and HTTP client of this configuration.
     pub fn new(config: &SdkConfig) -> Self {
         Self(JsonApi::new(config, TAGGING))
     }

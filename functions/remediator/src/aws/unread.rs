@@ -1,4 +1,4 @@
-//! What could not be looked at, where the rest still is.
+//! Things that could not be looked at, while the rest still is.
 
 use pullsafe_aws::failure::Failure;
 
@@ -6,7 +6,7 @@ use pullsafe_aws::failure::Failure;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadResource {
     what: String,
-    /// Why not; without it, there is more than is looked at.
+    /// Why not; `None` if there are more than are looked at.
     failure: Option<Failure>,
 }
 

@@ -16,13 +16,13 @@ use crate::observe::EarlyLooks;
 use remediator_decide::observation::Observation;
 use remediator_decide::service::Service;
 
-/// Whose allowance of messages drills share, whoever asks for them.
+/// The author whose allowance of messages all drills share, whoever asks for them.
 const AUTHOR: &str = "drill";
 
-/// A remediator that can look, and tell of a drill.
+/// A remediator that can only look, and tell of a drill.
 pub(crate) struct Harmless<'a>(&'a Remediator);
 
-/// Whom a message has reached, and why not.
+/// Whether a message has reached people and programs, and if not, why.
 pub(super) struct Told {
     pub(super) people: String,
     pub(super) programs: String,
@@ -53,7 +53,7 @@ impl<'a> Harmless<'a> {
         self.0.observe(Lookup::Found(service), EarlyLooks::default(), blocker, &[], &mut None).await
     }
 
-    /// Tells people and programs, as long as drills have not been told of too often.
+    /// Tells people and programs, unless drills were told of too often.
     pub(super) async fn tell(&self, notice: &Notice, now: Timestamp) -> Told {
         match self.0.table.leave_to_tell(AUTHOR, &notice.id, now).await {
             Ok(MayTell::Granted) => {

@@ -9,13 +9,13 @@ use super::variables::*;
 pub struct GateSettings {
     /// The table in which requests are parked.
     pub table: String,
-    /// The queue of the mirror's jobs; without one no `Source` is asked for.
+    /// URL of the mirror's job queue; without it, the mirror is not asked for a `Source`.
     pub mirror_queue_url: Option<String>,
     /// Where the mirror puts its copies.
     pub mirror: Option<MirrorLocation>,
     /// The mirror's log group.
     pub mirror_log_group: Option<String>,
-    /// The own queue.
+    /// URL of the gate's own queue.
     pub queue_url: Option<String>,
     /// Whether answers may go to this machine.
     pub allow_local_response_url: bool,
@@ -25,7 +25,7 @@ impl GateSettings {
     /// Reads every setting through `lookup`.
     ///
     /// # Errors
-    /// All faults, not only the first.
+    /// Returns every fault, not only the first.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingFault>> {
         let mut reader = SettingsReader { lookup, faults: Vec::new() };
         let prefix = reader.text(MIRROR_PREFIX).trim_matches('/').to_owned();

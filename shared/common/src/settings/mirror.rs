@@ -11,11 +11,12 @@ pub struct MirrorSettings {
     pub table: Option<String>,
     /// The topic for people.
     pub topic_arn: Option<String>,
-    /// The own queue of copies that were asked for, if its messages can be had again sooner than it shows them.
+    /// URL of the mirror's own queue for requested copies. With it, a message that failed is made visible again before
+    /// its visibility timeout is over.
     pub queue_url: Option<String>,
-    /// The own queue of copies that were planned.
+    /// URL of the mirror's own queue for planned copies.
     pub plan_queue_url: Option<String>,
-    /// Event bus.
+    /// The event bus that pullsafe's events go to.
     pub event_bus: String,
     /// The registry that the function may write to.
     pub registry: Option<String>,
@@ -30,7 +31,7 @@ pub struct MirrorSettings {
 }
 
 impl Default for MirrorSettings {
-    /// Copies on request only, as a user without a name.
+    /// Only copies on request, with anonymous pulls from Docker Hub.
     fn default() -> Self {
         Self {
             table: None,
@@ -51,7 +52,7 @@ impl MirrorSettings {
     /// Reads every setting through `lookup`.
     ///
     /// # Errors
-    /// All faults, not only the first.
+    /// Returns every fault, not only the first.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingFault>> {
         let mut reader = SettingsReader { lookup, faults: Vec::new() };
         let settings = Self {

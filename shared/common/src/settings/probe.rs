@@ -6,7 +6,7 @@ use super::variables::*;
 /// The probe's configuration, read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeSettings {
-    /// Ids of subnets.
+    /// Ids of the subnets whose limit at Docker Hub the probe reads.
     pub subnets: Vec<String>,
 }
 
@@ -14,7 +14,7 @@ impl ProbeSettings {
     /// Reads every setting through `lookup`.
     ///
     /// # Errors
-    /// All faults, not only the first.
+    /// Returns every fault, not only the first.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingFault>> {
         let mut reader = SettingsReader { lookup, faults: Vec::new() };
         let subnets = reader.text(PROBE_SUBNETS);

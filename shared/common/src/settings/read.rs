@@ -1,4 +1,4 @@
-//! How a value is read, and what is said of one that is not right.
+//! How a value is read, and what is said about a bad one.
 
 use std::fmt;
 
@@ -61,12 +61,12 @@ impl<L: Fn(&str) -> Option<String>> SettingsReader<L> {
         })
     }
 
-    /// A text that need not be set.
+    /// Reads a text that need not be set.
     pub(super) fn optional(&mut self, setting: Setting) -> Option<String> {
         (self.lookup)(setting.name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// The URL of a queue that need not be set.
+    /// Reads the URL of a queue that need not be set.
     pub(super) fn queue(&mut self, setting: Setting) -> Option<String> {
         let url = self.optional(setting)?;
         let has_host = url.split_once("://").is_some_and(|(scheme, rest)| {
@@ -91,7 +91,7 @@ impl<L: Fn(&str) -> Option<String>> SettingsReader<L> {
         })
     }
 
-    /// The ARN of a function that need not be set.
+    /// Reads the ARN of a function that need not be set.
     pub(super) fn function(&mut self, setting: Setting) -> Option<String> {
         let text = self.optional(setting)?;
         let is_function = Arn::parse(&text).is_some_and(|arn| arn.resource.starts_with("function:"));

@@ -57,7 +57,7 @@ pub enum Ahead {
 pub struct Settings {
     /// The mode where no tag says otherwise.
     pub mode: Mode,
-    /// Whether a tag may raise it to ask or act.
+    /// Whether a tag may raise the mode to ask or act.
     pub allow_tag_to_act: bool,
     /// For how many minutes a question waits for its answer.
     pub question_minutes: i64,
@@ -65,15 +65,15 @@ pub struct Settings {
     pub function: String,
     /// The stack's name; empty where there is none.
     pub stack: String,
-    /// DynamoDB table.
+    /// Name of the DynamoDB table with incidents and leases.
     pub table: String,
-    /// SNS topic.
+    /// ARN of the SNS topic for people.
     pub topic_arn: String,
-    /// Own work queue.
+    /// URL of the remediator's own work queue.
     pub queue_url: String,
-    /// The mirror's job queue, if there is one.
+    /// URL of the mirror's job queue, if there is one.
     pub mirror_queue_url: Option<String>,
-    /// Event bus.
+    /// The event bus that pullsafe's events go to.
     pub event_bus: String,
     /// The mirror, if there is one.
     pub mirror: Option<MirrorLocation>,
@@ -103,9 +103,9 @@ pub struct Settings {
     pub notify_all_builds: bool,
     /// What an event on the bus shows.
     pub on_bus: OnBus,
-    /// From how many services on one cause is an outbreak.
+    /// How many services with the same cause make an outbreak.
     pub outbreak_after: usize,
-    /// Within how many minutes.
+    /// Within how many minutes they must fail to make one.
     pub outbreak_minutes: i64,
     /// How messages are written.
     pub format: MessageFormat,
@@ -115,7 +115,7 @@ impl Settings {
     /// Reads every setting through `lookup`.
     ///
     /// # Errors
-    /// All faults, not only the first.
+    /// Returns every fault, not only the first.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingFault>> {
         let mut reader = SettingsReader { lookup, faults: Vec::new() };
         let choice = |value: &str| value.to_ascii_lowercase();

@@ -3,7 +3,7 @@
 /// How messages for people are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageFormat {
-    /// Plain text that reads alone.
+    /// Plain text.
     Text,
     /// The custom-notification schema of Amazon Q in chat applications.
     Chatbot,

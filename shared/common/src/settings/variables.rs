@@ -93,14 +93,14 @@ pub const HUB_SECRET: Setting = Setting {
     meaning: "ARN of the secret with Docker Hub's credentials; empty means anonymous.",
 };
 
-/// The function's own name, which Lambda sets: whoever says yes to a question invokes it.
+/// The function's own name, which Lambda sets. Whoever answers a question invokes the function by this name.
 pub const FUNCTION: Setting = Setting {
     name: "AWS_LAMBDA_FUNCTION_NAME",
     default: Some(""),
     meaning: "Name of the function itself; Lambda sets it.",
 };
 
-/// The mirror's log.
+/// The mirror's log group.
 pub const MIRROR_LOG: Setting = Setting {
     name: "PULLSAFE_MIRROR_LOG_GROUP",
     default: Some(""),
@@ -120,8 +120,8 @@ pub const ALLOW_LOCAL_RESPONSE_URL: Setting = Setting {
     meaning: "Leave false. Lets the gate answer to addresses of this machine, in local runs.",
 };
 
-/// The settings that the mirror reads; those that the remediator has too mean the same to both, and none of them must
-/// be set.
+/// The settings that the mirror reads. Those that the remediator reads too mean the same to both; none of them is
+/// required.
 pub const OF_MIRROR: &[Setting] = &[
     STACK,
     TABLE,
@@ -136,7 +136,7 @@ pub const OF_MIRROR: &[Setting] = &[
     FORMAT,
 ];
 
-/// Where the probe is.
+/// The subnets that the probe is in.
 pub const PROBE_SUBNETS: Setting = Setting {
     name: "PULLSAFE_PROBE_SUBNETS",
     default: None,
@@ -146,7 +146,7 @@ pub const PROBE_SUBNETS: Setting = Setting {
 
 /// The settings that the probe reads.
 pub const OF_PROBE: &[Setting] = &[STACK, PROBE_SUBNETS];
-/// Who hears the answers that are given in the widget.
+/// The function that receives the answers given in the widget.
 pub const ANSWERS_FUNCTION: Setting = Setting {
     name: "PULLSAFE_ANSWERS_FUNCTION",
     default: Some(""),
@@ -156,7 +156,7 @@ pub const ANSWERS_FUNCTION: Setting = Setting {
 
 /// The settings that the widget reads.
 pub const OF_WIDGET: &[Setting] = &[STACK, TABLE, OUTBREAK_AFTER, OUTBREAK_MINUTES, ANSWERS_FUNCTION];
-/// The settings that the image gate and its waker read; they mean the same to all.
+/// The settings that the image gate and its waker read. They mean the same to every function.
 pub const OF_GATE: &[Setting] = &[
     STACK,
     TABLE,

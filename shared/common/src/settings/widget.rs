@@ -6,11 +6,11 @@ use super::variables::*;
 /// The widget's configuration, read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WidgetSettings {
-    /// DynamoDB table.
+    /// Name of the DynamoDB table with incidents.
     pub table: String,
-    /// From how many services on one cause is an outbreak.
+    /// How many services with the same cause make an outbreak.
     pub outbreak_after: usize,
-    /// Within how many minutes.
+    /// Within how many minutes they must fail to make one.
     pub outbreak_minutes: i64,
     /// ARN of the function that the buttons call with an answer, if there are buttons.
     pub answers: Option<String>,
@@ -20,7 +20,7 @@ impl WidgetSettings {
     /// Reads every setting through `lookup`.
     ///
     /// # Errors
-    /// All faults, not only the first.
+    /// Returns every fault, not only the first.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingFault>> {
         let mut reader = SettingsReader { lookup, faults: Vec::new() };
         let settings = Self {

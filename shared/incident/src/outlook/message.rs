@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pullsafe::count::count;
 use pullsafe::digest::Digest;
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
@@ -63,12 +64,13 @@ pub fn page(outlooks: &[Outlook], now: Timestamp) -> String {
     if some.is_empty() {
         return String::new();
     }
-    let count = some.len();
+    let services = count(some.len(), "service");
     let what = match some.iter().any(|outlook| outlook.next == NextLaunch::OfFile) {
-        true => "service(s), scheduled tasks and files",
-        false => "service(s) and scheduled tasks",
+        true => ", scheduled tasks and files",
+        false => " and scheduled tasks",
     };
-    let mut lines = vec![format!("\nWhat will go wrong with the images of {count} {what}, the first to happen first.")];
+    let mut lines =
+        vec![format!("\nWhat will go wrong with the images of {services}{what}, the first to happen first.")];
     for outlook in some {
         let severity = outlook.findings.first().map_or(Urgency::Later, |finding| finding.severity(now));
         lines.push(format!("\n{}:", outlook.consequence(severity)));

@@ -8,6 +8,7 @@ pub mod message;
 
 use std::collections::BTreeSet;
 
+use pullsafe::count::counted;
 use pullsafe::digest::Digest;
 use pullsafe::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -299,7 +300,7 @@ impl OutlookFinding {
                 }
                 Keep::Policy { tag, policy, others } => {
                     let paid = if *others > 0 {
-                        format!("; {others} other image(s) then go sooner")
+                        format!("; {} sooner", counted(*others, "other image", "then goes", "then go"))
                     } else {
                         String::new()
                     };

@@ -10,6 +10,7 @@ use super::{BATCH_GET, PAST, STATE, Table};
 use crate::incident::Incident;
 use crate::past::Past;
 use crate::record::Record;
+use pullsafe::count::counted;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::Failure;
 use pullsafe_aws::item::{QUERY, TableRow, each_row, parsed, text};
@@ -58,7 +59,10 @@ impl Table {
         let keys = self.open_keys().await?.iter().map(|pk| key(pk, STATE)).collect();
         let left = self.batch(keys, false, |row| history.add(BATCH_GET, row, Timestamp::from_millis(i64::MIN))).await?;
         if left > 0 {
-            history.missing.push(format!("{left} open incident(s) were not given by DynamoDB, which is busy"));
+            history.missing.push(format!(
+                "{} not given by DynamoDB, which is busy",
+                counted(left, "open incident", "was", "were")
+            ));
         }
         Ok(history.whole())
     }

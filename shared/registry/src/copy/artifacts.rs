@@ -1,4 +1,4 @@
-//! What belongs to an image beside its content: referrers by OCI 1.1, and what cosign stores under tags.
+//! Copies what belongs to an image beside its content: referrers by OCI 1.1, and what cosign stores under tags.
 //!
 //! Referrers are found by the API, or by the tag that stands in for it. A target without the API gets that tag too.
 
@@ -10,11 +10,11 @@ use crate::manifests::Manifest;
 use pullsafe::manifest::{Contents, Descriptor, OCI_INDEX, document};
 use pullsafe::reference::{Digest, Reference};
 
-/// What cosign appends to the tag made of a digest.
+/// The suffixes that cosign appends to a digest written as a tag.
 const COSIGN: [&str; 3] = [".sig", ".att", ".sbom"];
 
 impl ImageCopy<'_> {
-    /// Copies what belongs to an image. Its own referrers' referrers (a signature of an attestation) are copied too.
+    /// Copies what belongs to an image. The referrers of its referrers (a signature of an attestation) are copied too.
     pub(crate) async fn copy_artifacts(&self, digest: &Digest) -> Result<(), RegistryError> {
         let artifacts = self.request.artifacts;
         if artifacts.cosign_tags {
@@ -48,7 +48,7 @@ impl ImageCopy<'_> {
         Ok(())
     }
 
-    /// Copies what refers to a manifest; gives what was found.
+    /// Copies what refers to a manifest; returns the digests that it found.
     async fn copy_referrers(&self, subject: &Digest) -> Result<Vec<Digest>, RegistryError> {
         let source = &self.request.source;
         let Some(found) = self.client.referrers(source, subject).await?.index else {
@@ -76,7 +76,7 @@ impl ImageCopy<'_> {
         Ok(children.into_iter().map(|child| child.digest).collect())
     }
 
-    /// The tag that stands in for the API: what it listed before stays in it.
+    /// Writes the tag that stands in for the API, and keeps what it listed before.
     async fn write_fallback(
         &self,
         subject: &Digest,
@@ -120,7 +120,7 @@ fn entries(index: &[u8]) -> Vec<Value> {
     index.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
-/// `sha256-<hex>`: how a digest is written as a tag.
+/// Writes a digest as a tag: `sha256-<hex>`.
 pub(crate) fn as_tag(digest: &Digest) -> String {
     digest.as_str().replacen(':', "-", 1)
 }

@@ -1,5 +1,5 @@
-//! One blob on its way: claimed on the board, mounted where that is possible, else streamed from the first source that
-//! gives it, again and from elsewhere as long as that can help.
+//! Copies one blob. It is claimed on the board and mounted where that is possible. Otherwise it is streamed from the
+//! first source that gives it, with retries and from further sources as long as that can help.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,17 +17,18 @@ use crate::uploads::{Mount, OpenUpload, TransferError, Upload};
 use pullsafe::manifest::Descriptor;
 use pullsafe::reference::{Digest, Reference, Registry};
 
-/// A blob from this size on is asked for before it is sent to a target that may have it.
+/// From this size on, the target is asked whether it has a blob before the blob is sent.
 const WORTH_A_LOOK: u64 = 1024 * 1024;
-/// How often a blob is sent to a target that breaks off.
+/// How many times a blob is sent to a target that breaks off.
 const MOST_SENDS: u32 = 5;
-/// How long another image is waited for whose manifest would allow a mount.
+/// How long to wait for another image's manifest to refer to a blob, which would allow a mount.
 const LONGEST_WAIT_FOR_MANIFEST: Duration = Duration::from_secs(60);
-/// No connection of one blob brings more in a second, so a blob that would need more is not begun.
+/// No connection of one blob transfers faster, so a blob that would need more to arrive in time is not begun.
 const FASTEST_BYTES_PER_SECOND: u64 = 200 * 1024 * 1024;
 
 impl ImageCopy<'_> {
-    /// Brings a blob to the target, unless it is there. `there` is what one call told of the target's blobs.
+    /// Brings a blob to the target, unless it is there. `there` is the set of the target's blobs that one call has
+    /// told.
     pub(crate) async fn copy_blob(
         &self,
         blob: &Descriptor,
@@ -66,15 +67,15 @@ impl ImageCopy<'_> {
 
     /// Waits until another repository's blob can be mounted; `None` if it never arrived.
     async fn mountable(&self, mut leader: Leader) -> Option<String> {
-        // ECR mounts only what a manifest refers to. An image later in the list than this one may itself wait for this
-        // one.
+        // ECR mounts only what a manifest refers to. Only an image earlier in the list is waited for: a later one may
+        // itself be waiting for this one.
         let is_ecr = self.request.target.kind() == Registry::EcrPrivate;
         if reached(&mut leader.state, BlobState::There).await == BlobState::Failed {
             return None;
         }
         if is_ecr && leader.image < self.index {
-            // Over three images and two blobs the waits could still meet. A mount that comes too early only costs the
-            // transfer.
+            // Three images with two blobs could still wait for each other in a circle, hence the timeout. A mount that
+            // comes too early only costs the transfer.
             let referred = timeout(LONGEST_WAIT_FOR_MANIFEST, reached(&mut leader.state, BlobState::Referred));
             if referred.await == Ok(BlobState::Failed) {
                 return None;
@@ -117,7 +118,8 @@ impl ImageCopy<'_> {
                     Upload::Open(open) => upload = Some(open),
                 }
             }
-            // Where a refused mount says nothing yet, a small blob is sent sooner than asked for.
+            // While it is unknown what a refused mount means here, only a large blob is asked for; sending a small one
+            // is cheaper.
             let open =
                 own_mounts == OwnMounts::Useless || own_mounts == OwnMounts::Unknown && blob.size >= WORTH_A_LOOK;
             if open && self.client.blob_exists(target, &blob.digest).await? {
@@ -147,7 +149,7 @@ impl ImageCopy<'_> {
                 None => self.open_upload(blob, None).await,
             }
         };
-        // While the source looks for the blob, the target makes room for it.
+        // While the source looks for the blob, the target opens the upload.
         let ladder = self.sources.ladder(self.request);
         let (reader, upload) = join(self.client.blob_from(ladder, blob, Some(on_failure)), opening).await;
         let mut reader = reader?;
@@ -159,7 +161,7 @@ impl ImageCopy<'_> {
             self.run.tell(CopyEvent::Sent { image: self.index, bytes });
         };
         let mut sends = 1;
-        // For content that nobody can be blamed for: each source alone.
+        // When wrong content came from several sources and no one of them can be blamed, each is tried alone.
         let mut alone: Vec<Reference> = Vec::new();
         loop {
             let error = match self.client.upload(target, upload.clone(), blob, &mut reader, &sent).await {
@@ -187,7 +189,7 @@ impl ImageCopy<'_> {
         }
     }
 
-    /// Wrong content: the source that sent it is not asked for this blob again.
+    /// After wrong content: the source that sent it is not asked for this blob again.
     fn next_source(
         &self,
         reader: &mut BlobReader,
@@ -227,7 +229,7 @@ impl ImageCopy<'_> {
         self.client.begin_upload(&self.request.target, mount.as_ref()).await
     }
 
-    /// A blob that cannot arrive in time is not begun.
+    /// Refuses to begin a blob that cannot arrive in time.
     fn check_time(&self, blob: &Descriptor) -> Result<(), RegistryError> {
         let Some(deadline) = self.run.options.deadline else {
             return Ok(());
@@ -253,7 +255,8 @@ impl ImageCopy<'_> {
         lock(&self.run.copier.own_mounts).insert(self.request.target.registry().to_owned(), how);
     }
 
-    /// After the first blob that was sent to a registry: does it say so when asked to mount it where it is?
+    /// After the first blob that was sent to a registry: learns whether the registry confirms it when asked to mount it
+    /// where it already is.
     async fn learn_own_mounts(&self, blob: &Descriptor) {
         let target = &self.request.target;
         if target.kind() == Registry::EcrPrivate {

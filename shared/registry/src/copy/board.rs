@@ -1,8 +1,8 @@
-//! Who sends which blob: the first image that needs one, for all images of a run. The others of the same repository
-//! wait until it is there, those of other repositories of the registry until they can mount it.
+//! Decides who sends which blob: the first image that needs one, for all images of a run. Other images of the same
+//! repository wait until it is there; those of other repositories of the registry wait until they can mount it.
 //!
-//! Nobody waits in a circle: sending waits for nobody, and for a manifest that refers to a blob only images later in
-//! the list wait.
+//! Nobody waits in a circle: whoever sends waits for nobody, and only images later in the list wait for a manifest that
+//! refers to a blob.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -16,9 +16,9 @@ use pullsafe::reference::{Digest, Reference};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BlobState {
     Pending,
-    /// The repository has it.
+    /// The repository has the blob.
     There,
-    /// A manifest of the repository refers to it.
+    /// A manifest of the repository refers to the blob.
     Referred,
     Failed,
 }
@@ -35,11 +35,11 @@ struct BlobEntry {
 
 /// What an image is to do about a blob.
 pub(crate) enum BlobClaim {
-    /// Bring it.
+    /// Send the blob.
     Lead(BlobTurn),
-    /// Another image brings it to the same repository.
+    /// Wait: another image sends it to the same repository.
     Same(watch::Receiver<BlobState>),
-    /// Another image brings it to another repository of the registry: mount it from there.
+    /// Another image sends it to another repository of the registry: mount it from there.
     Follow(BlobTurn, Leader),
 }
 
@@ -49,7 +49,8 @@ pub(crate) struct Leader {
     pub(crate) state: watch::Receiver<BlobState>,
 }
 
-/// The duty to bring a blob. Dropped without [`BlobTurn::done`], it has failed, and somebody else may.
+/// The duty to bring a blob. If it is dropped without [`BlobTurn::done`], the attempt counts as failed and another image
+/// may claim the blob.
 pub(crate) struct BlobTurn(Arc<watch::Sender<BlobState>>);
 
 impl BlobBoard {
@@ -78,18 +79,18 @@ impl BlobBoard {
         }
     }
 
-    /// A manifest of the target's repository refers to these now.
+    /// Records that a manifest of the target's repository now refers to these blobs.
     pub(crate) fn referred(&self, target: &Reference, digests: &[Digest]) {
         self.set(target, digests, BlobState::There, BlobState::Referred);
     }
 
-    /// Nobody is to rely on these in the target's repository any more.
+    /// Withdraws these blobs: nobody may rely on them in the target's repository any more.
     pub(crate) fn forget(&self, target: &Reference, digests: &[Digest]) {
         self.set(target, digests, BlobState::There, BlobState::Failed);
         self.set(target, digests, BlobState::Referred, BlobState::Failed);
     }
 
-    /// An image has failed: what it brought is there, and no manifest will refer to it soon.
+    /// Ends the waits for a failed image: its blobs are there, but no manifest will refer to them soon.
     pub(crate) fn abandoned(&self, image: usize) {
         for entry in lock(&self.0).values().flatten().filter(|entry| entry.image == image) {
             entry.state.send_if_modified(|state| {
@@ -137,7 +138,7 @@ impl Drop for BlobTurn {
     }
 }
 
-/// Waits until a blob is at least this far, or has failed.
+/// Waits until a blob has reached this state, or has failed.
 pub(crate) async fn reached(state: &mut watch::Receiver<BlobState>, wanted: BlobState) -> BlobState {
     let far_enough = |state: &BlobState| match (wanted, *state) {
         (_, BlobState::Failed | BlobState::Referred) => true,

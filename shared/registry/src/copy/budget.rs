@@ -1,5 +1,5 @@
-//! What one image may cost in manifests. Its index is written by whoever pushed it, and a few bytes of it can ask for
-//! very much: an index of indexes that name each other, a hundred manifests of the largest size.
+//! Limits what one image may cost in manifests. Whoever pushed the image wrote its index, and a few bytes of it can ask
+//! for very much: an index of indexes that name each other, or a hundred manifests of the largest size.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -7,10 +7,10 @@ use std::sync::Mutex;
 use super::lock;
 use pullsafe::reference::Digest;
 
-/// Manifests that are followed, each as often as it is named. An official image has about twenty.
+/// The most manifests that are followed, each counted as often as it is named. An official image has about twenty.
 const MOST_MANIFESTS: usize = 1000;
-/// Bytes of all its manifests together, which are in memory as long as the image is on its way. An official image has
-/// 30 kB.
+/// The most bytes of all manifests of an image together. They are in memory as long as the image is on its way. An
+/// official image has 30 kB.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// What an image has cost so far.
@@ -25,10 +25,10 @@ struct ManifestsRead {
 }
 
 impl ManifestBudget {
-    /// One more manifest is to be followed.
+    /// Counts one more manifest that is to be followed.
     ///
     /// # Errors
-    /// What was spent already, in words that follow "a manifest ... cannot be used".
+    /// The limit that was exceeded, in words that follow "a manifest ... cannot be used".
     pub(super) fn follow(&self) -> Result<(), String> {
         let mut spent = lock(&self.0);
         spent.followed += 1;
@@ -38,7 +38,7 @@ impl ManifestBudget {
         spent.check()
     }
 
-    /// One more may be fetched.
+    /// Checks whether one more manifest may be fetched.
     ///
     /// # Errors
     /// As for [`Self::follow`].
@@ -46,7 +46,7 @@ impl ManifestBudget {
         lock(&self.0).check()
     }
 
-    /// A manifest of this size is in memory.
+    /// Counts a manifest of this size that is now in memory.
     ///
     /// # Errors
     /// As for [`Self::follow`].

@@ -1,5 +1,5 @@
-//! How many blobs move at once, and which is next: the largest that waits, of whatever image. The last blob to arrive
-//! decides when all is done, so a large one must not begin last.
+//! Limits how many blobs move at once, and picks the next: the largest that waits, of any image. The last blob to
+//! arrive decides when everything is done, so a large one must not begin last.
 
 use std::collections::BinaryHeap;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::lock;
 
-/// Blobs that move at a time, each over connections of its own.
+/// How many blobs move at a time, each over connections of its own.
 const FLOWS: usize = 32;
 
 /// The flows of one run.
@@ -25,7 +25,7 @@ struct FlowsState {
 #[derive(Debug)]
 struct WaitingFlow {
     size: u64,
-    /// Of the same size, whoever came first.
+    /// Among blobs of the same size, the first to arrive goes first.
     arrival: std::cmp::Reverse<u64>,
     go: oneshot::Sender<()>,
 }
@@ -55,7 +55,7 @@ impl Flows {
             state.waiting.push(WaitingFlow { size, arrival, go });
             told
         };
-        // Who waits here and is dropped, drops its flow with it: see `give`.
+        // If this future is dropped while it waits, its place gives the flow back: see `give`.
         let mut place = QueuePlace { flows: self, told: Some(told) };
         if let Some(told) = &mut place.told {
             // The sender is never dropped unused: it is in the heap until it sends.

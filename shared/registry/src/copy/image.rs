@@ -1,4 +1,4 @@
-//! One image on its way: its manifests from the top down, its content from the bottom up.
+//! Copies one image: reads its manifests from the top down, brings its content from the bottom up.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,12 +19,13 @@ use pullsafe::manifest::{Contents, Descriptor, Platform, platform_of_config};
 use pullsafe::platforms::{Choice, choose, taken_from};
 use pullsafe::reference::{Digest, Reference, row_of};
 
-/// An index of indexes is allowed and rare; a deep one is an attack or a mistake.
+/// The deepest nesting of indexes that is followed. An index of indexes is allowed and rare; a deep one is an attack or
+/// a mistake.
 const DEEPEST_INDEX: u32 = 4;
-/// A config holds settings and history; 4 MiB is far beyond any real one.
+/// The largest config that is read: 4 MiB, far beyond any real one, for it holds only settings and history.
 const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 
-/// Manifests that are being fetched or in use: what several images share is fetched once.
+/// Manifests that are being fetched or in use, so that one which several images share is fetched once.
 #[derive(Debug, Default)]
 pub(crate) struct Manifests(Mutex<HashMap<Digest, Weak<OnceCell<Manifest>>>>);
 
@@ -50,9 +51,9 @@ pub(crate) struct ImageCopy<'a> {
     pub(crate) board: &'a BlobBoard,
     pub(crate) index: usize,
     pub(crate) request: &'a CopyRequest,
-    /// Blobs that this image has looked after, each once.
+    /// The blobs that this image has dealt with, each once.
     blobs: Mutex<HashSet<Digest>>,
-    /// What was fetched for this image, kept for others that run at the same time.
+    /// The manifests that this image uses, kept alive for others that run at the same time.
     kept: Mutex<Vec<Arc<OnceCell<Manifest>>>>,
     budget: ManifestBudget,
     pub(crate) tally: CopyTally,
@@ -92,11 +93,11 @@ impl<'a> ImageCopy<'a> {
         }
     }
 
-    /// Copies it, and what belongs to it.
+    /// Copies the image, and what belongs to it.
     pub(crate) async fn copy(&self) -> Result<CopyReport, RegistryError> {
         let outcome = self.copy_image().await;
         if outcome.is_err() {
-            // Whoever waits for a manifest of this image to refer to a blob need not wait longer.
+            // Nobody need wait any longer for a manifest of this image to refer to a blob.
             self.board.abandoned(self.index);
         }
         outcome
@@ -131,7 +132,8 @@ impl<'a> ImageCopy<'a> {
         Ok(self.report(digest.clone(), up_to_date, platforms))
     }
 
-    /// What the source means now. Where the target lacks it, and nobody counts, one answer brings the manifest too.
+    /// Returns the digest that the source has now. One request brings the manifest as well if the target lacks the
+    /// image, the source does not count pulls, and there are neither alternates nor a choice of platforms.
     async fn meaning(&self) -> Result<Digest, RegistryError> {
         let CopyRequest { source, alternates, platforms, .. } = self.request;
         let lacks = matches!(self.run.tags.get(&self.request.target), Some(None));
@@ -144,13 +146,13 @@ impl<'a> ImageCopy<'a> {
         let digest = manifest.digest.clone();
         self.budget.hold(&digest, manifest.bytes.len()).map_err(|why| self.unusable(&digest, why))?;
         let cell = self.run.manifests.cell(&digest);
-        // Another image may have fetched the same meanwhile.
+        // Another image may have fetched the same manifest meanwhile.
         let _ = cell.set(manifest);
         lock(&self.kept).push(cell);
         Ok(digest)
     }
 
-    /// What the target's tag means now.
+    /// Returns the digest that the target's tag has now.
     async fn current(&self) -> Result<Option<Digest>, RegistryError> {
         if let Some(known) = self.run.tags.get(&self.request.target) {
             return Ok(known.clone());
@@ -158,7 +160,7 @@ impl<'a> ImageCopy<'a> {
         self.digest_at(&self.request.target).await
     }
 
-    /// What the chosen platforms make of the source.
+    /// Returns what the target is to hold: the source as a whole, or what the chosen platforms make of it.
     async fn wanted(&self, source: &Digest, current: Option<&Digest>) -> Result<TagTarget, RegistryError> {
         let platforms = &self.request.platforms;
         if let Some(current) = current.filter(|current| *current != source)
@@ -171,7 +173,8 @@ impl<'a> ImageCopy<'a> {
                     && platforms.iter().all(|wanted| held.iter().any(|held| held.satisfies(wanted)))
             })
         {
-            // It says itself that it was made of just this index, so nothing has to be fetched.
+            // The target's index says itself that it was made of exactly this source index, so nothing has to be
+            // fetched.
             return Ok(TagTarget::Made(held));
         }
         let whole = self.manifest(source).await?;
@@ -191,7 +194,7 @@ impl<'a> ImageCopy<'a> {
         }
     }
 
-    /// A single image has to be for one of the platforms that were asked for.
+    /// Fails for a single image that is not for one of the platforms asked for.
     async fn check_single(&self, manifest: &Manifest) -> Result<(), RegistryError> {
         let Ok(Contents::Image { config: Some(config), .. }) = manifest.contents() else {
             return Ok(());
@@ -214,7 +217,8 @@ impl<'a> ImageCopy<'a> {
                 self.copy_content(manifest, 0).await?;
                 manifest.clone()
             }
-            // Under another tag the target may hold it already, which spares asking a source that counts.
+            // The target may hold it under another tag already. Asking there first spares a request to a source that
+            // counts pulls.
             TagTarget::Digest(digest) if self.asks_target_first() && self.digest_at(&by_digest).await?.is_some() => {
                 self.client.manifest(&self.request.target, digest).await?
             }
@@ -224,7 +228,7 @@ impl<'a> ImageCopy<'a> {
         Ok(manifest)
     }
 
-    /// Copies what a manifest refers to, and returns it for its parent to be stored after.
+    /// Copies what a manifest refers to, and returns the manifest, for its parent to be stored after it.
     pub(crate) fn copy_tree(&self, digest: Digest, depth: u32) -> BoxFuture<'_, Result<Manifest, RegistryError>> {
         Box::pin(async move {
             self.budget.follow().map_err(|why| self.unusable(&digest, why))?;
@@ -251,13 +255,13 @@ impl<'a> ImageCopy<'a> {
                 let missing = children
                     .into_iter()
                     .filter(|child| !there.contains(&child.digest) && seen.insert(child.digest.clone()));
-                // Each as far as it gets: what one lacks does not stop the others.
+                // Every child is copied as far as possible: one that fails does not stop the others.
                 let copied = join_all(missing.map(|child| self.copy_child(child.digest, depth + 1))).await;
                 copied.into_iter().collect()
             }
             image @ Contents::Image { .. } => {
                 let mut blobs = self.new_blobs(&image);
-                // Native answers are asked for many at once.
+                // Where one native call answers for many blobs, it is used.
                 let there = self.blobs_there(&blobs).await;
                 blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
                 let copied = join_all(blobs.iter().map(|blob| self.copy_blob(blob, there.as_ref()))).await;
@@ -278,8 +282,8 @@ impl<'a> ImageCopy<'a> {
         })
     }
 
-    /// Stores a manifest whose content is there. If the target has lost some of it meanwhile, that is brought once
-    /// more.
+    /// Stores a manifest whose content is at the target. If the target has lost some of the content meanwhile, that is
+    /// brought once more.
     pub(crate) async fn store(&self, target: &Reference, manifest: &Manifest) -> Result<(), RegistryError> {
         let mut stored = self.client.put_manifest(target, manifest).await;
         if let Err(RegistryError::Refused { why, .. }) = &stored
@@ -297,7 +301,7 @@ impl<'a> ImageCopy<'a> {
         if let Err(RegistryError::TagImmutable { .. }) = &stored
             && self.digest_at(target).await?.as_ref() == Some(&manifest.digest)
         {
-            // Somebody else was faster with the same.
+            // Somebody else has stored the same manifest meanwhile.
             stored = Ok(());
         }
         stored?;
@@ -317,8 +321,8 @@ impl<'a> ImageCopy<'a> {
         image.blobs().into_iter().filter(|blob| seen.insert(blob.digest.clone())).cloned().collect()
     }
 
-    /// Which children the target has, where one call tells it. Where that call fails, each is asked for by itself: that
-    /// costs requests, and nothing is taken to be there that is not.
+    /// Returns the children that the target has, where one call tells it. If that call fails, each child is asked for
+    /// by itself: this costs requests, but nothing is wrongly taken to be there.
     async fn there(&self, children: &[Descriptor]) -> HashSet<Digest> {
         let Some(native) = &self.run.copier.native else {
             return HashSet::new();
@@ -327,19 +331,19 @@ impl<'a> ImageCopy<'a> {
         native.manifests(&self.request.target, &digests).await.unwrap_or_default().into_iter().collect()
     }
 
-    /// Which blobs the target has, where one call tells it; `None` where each has to be asked for.
+    /// Returns the blobs that the target has, where one call tells it; `None` where each has to be asked for.
     async fn blobs_there(&self, blobs: &[Descriptor]) -> Option<HashSet<Digest>> {
         let native = self.run.copier.native.as_ref().filter(|_| !blobs.is_empty())?;
         let digests: Vec<Digest> = blobs.iter().map(|blob| blob.digest.clone()).collect();
         Some(native.blobs(&self.request.target, &digests).await?.into_iter().collect())
     }
 
-    /// A manifest by its digest, from the first source that gives it.
+    /// Fetches a manifest by its digest, from the first source that gives it.
     pub(crate) async fn manifest(&self, digest: &Digest) -> Result<Manifest, RegistryError> {
         let cell = self.run.manifests.cell(digest);
         lock(&self.kept).push(Arc::clone(&cell));
         let fetched = || async {
-            // Few at a time, and none once the image has cost too much: all of them together are what fills the memory.
+            // Few are fetched at a time, and none once the image has cost too much: together they fill the memory.
             let _turn = self.run.reads.acquire().await;
             self.budget.check().map_err(|why| self.unusable(digest, why))?;
             let manifest = self.fetch(digest).await?;
@@ -377,7 +381,7 @@ impl<'a> ImageCopy<'a> {
         Err(last_error.unwrap_or_else(|| RegistryError::Invalid("there is no source to copy from".to_owned())))
     }
 
-    /// Whether a request to the target is cheaper than one to the sources: public registries count or limit them.
+    /// Whether a request to the target is cheaper than one to the sources, because the source registry counts pulls.
     fn asks_target_first(&self) -> bool {
         row_of(self.request.source.registry()).counts_pulls
     }
@@ -400,7 +404,7 @@ impl<'a> ImageCopy<'a> {
         }
     }
 
-    /// The platforms of the image at the target. Not knowing them does not make a copy fail.
+    /// Returns the platforms of the image at the target. A copy does not fail because they are unknown.
     async fn platforms(&self, digest: &Digest, manifest: Option<Manifest>) -> Vec<Platform> {
         let target = &self.request.target;
         let manifest = match manifest {
@@ -438,9 +442,9 @@ impl<'a> ImageCopy<'a> {
 
 /// What the target's tag is to mean.
 enum TagTarget {
-    /// Something that a source has.
+    /// A manifest that a source has.
     Digest(Digest),
-    /// An index made here.
+    /// An index that was made here.
     Made(Manifest),
 }
 

@@ -1,18 +1,19 @@
 //! Copies images from one registry to another, byte for byte.
 //!
-//! 1. The source says by HEAD what the tag means. If the target's tag means the same, there is nothing to do. A target
-//!    that is known to lack the tag, and a source that does not count, spare the HEAD: the manifest is fetched by its
-//!    tag.
-//! 2. Manifests and blobs are taken by digest down a ladder of sources, the cheapest first and the source itself last:
-//!    only it has to be believed about the tag, everything else is verified by its digest. See `sources`.
-//! 3. What the target holds is not sent again; a blob that another of its repositories holds is mounted; a blob that
-//!    several images share is sent once, the others wait for it. See `board` and `blob`.
+//! 1. The source says by HEAD what the tag means. If the target's tag means the same, there is nothing to do. If the
+//!    target is known to lack the tag and the source does not count pulls, the HEAD is left out: the manifest is
+//!    fetched by its tag.
+//! 2. Manifests and blobs are fetched by digest from a list of sources, the cheapest first and the source itself last.
+//!    Only the source itself has to be believed about the tag; everything else is verified by its digest. See
+//!    `sources`.
+//! 3. What the target holds is not sent again. A blob that another of its repositories holds is mounted. A blob that
+//!    several images share is sent once, and the others wait for it. See `board` and `blob`.
 //! 4. The largest blobs of all images go first. See `flows`.
-//! 5. Blobs before their manifest, manifests before their index, the tag last: the target never shows a tag whose
-//!    content is incomplete, wherever a copy is interrupted. See `image`.
+//! 5. Blobs come before their manifest, manifests before their index, and the tag last. So the target never shows a tag
+//!    whose content is incomplete, wherever a copy is interrupted. See `image`.
 //!
 //! Memory is bounded by the blobs in flight times a few chunks, and by a budget for the manifests of an image (see
-//! `budget`); nothing touches a disk.
+//! `budget`). Nothing is written to disk.
 
 mod artifacts;
 mod blob;
@@ -42,44 +43,46 @@ use crate::copy::sources::Sources;
 use pullsafe::manifest::Platform;
 use pullsafe::reference::{DOCKER_HUB, Digest, ECR_PUBLIC, Reference, row_of};
 
-/// Images that are worked on at a time. Their requests are limited elsewhere; this bounds what is remembered of them.
+/// How many images are worked on at a time. Their requests are limited elsewhere; this bounds what is kept in memory
+/// for them.
 const IMAGES_AT_ONCE: usize = 64;
-/// Manifests that are read at a time; the largest has 4 MiB.
+/// How many manifests are read at a time; the largest has 4 MiB.
 const MANIFESTS_AT_ONCE: usize = 12;
-/// Tags of a repository, beside the first, from which on a list of them is cheaper than a question for each.
+/// From this many further tags in a repository, listing its tags is cheaper than asking for each.
 const WORTH_A_LIST: usize = 3;
-/// Blobs remembered for mounting. Forgetting costs a transfer, never correctness.
+/// How many blobs are remembered for mounting. Forgetting one costs a transfer, never correctness.
 const MOST_REMEMBERED: usize = 10_000;
-/// Repositories remembered for each of them.
+/// How many repositories are remembered for each blob.
 const MOST_HOLDERS: usize = 4;
 
 /// What to copy, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyRequest {
-    /// The image, whose registry says what the tag means.
+    /// The image. Its registry says what the tag means.
     pub source: Reference,
-    /// Where it goes. Without a tag it is stored under its digest alone, or as `latest` if it has no digest either.
+    /// Where the image goes. Without a tag it is stored under its digest alone, or as `latest` if it has no digest
+    /// either.
     pub target: Reference,
     /// Repositories that may hold the same content, the cheapest first. They are asked by digest only.
     pub alternates: Vec<Reference>,
-    /// Only these platforms; all where this is empty. See [`pullsafe::platforms`] for what becomes of an index.
+    /// The platforms to copy; all if empty. See [`pullsafe::platforms`] for how an index is reduced.
     pub platforms: Vec<Platform>,
-    /// What else belongs to the image.
+    /// Which signatures and attestations are copied as well.
     pub artifacts: Artifacts,
 }
 
-/// What is copied with an image beside its own content: signatures, attestations and the like that refer to it.
+/// Which artifacts are copied with an image: signatures, attestations and the like that refer to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Artifacts {
-    /// What refers to the image by OCI 1.1 (the referrers API, or its fallback tag).
+    /// Whether to copy what refers to the image by OCI 1.1 (the referrers API, or its fallback tag).
     pub referrers: bool,
-    /// What cosign stores under tags made of the image's digest (`sha256-<hex>.sig`, `.att`, `.sbom`).
+    /// Whether to copy what cosign stores under tags made of the image's digest (`sha256-<hex>.sig`, `.att`, `.sbom`).
     pub cosign_tags: bool,
 }
 
 impl CopyRequest {
-    /// A copy that tries, for a Docker Official Image, the registries that publish the same content without a pull
-    /// quota.
+    /// Describes a copy. For a Docker Official Image, its alternates are the registries that publish the same content
+    /// without a pull quota.
     ///
     /// Where Docker Hub is mapped to another address, as in a local run, only alternates that are mapped too are tried.
     pub fn new(source: Reference, target: Reference, endpoints: &Endpoints) -> Self {
@@ -98,15 +101,15 @@ impl CopyRequest {
     }
 }
 
-/// How [`Copier::copy_all`] goes about it.
+/// How [`Copier::copy_all`] works.
 #[derive(Clone)]
 pub struct CopyOptions {
-    /// Nothing is begun that cannot end before, and nothing goes on after: what is not done then is
-    /// [`RegistryError::OutOfTime`], and what has arrived stays.
+    /// When the copying has to end. Nothing is begun that cannot end before it, and nothing goes on after it: an image
+    /// that is not done by then fails with [`RegistryError::OutOfTime`], and what has arrived stays.
     pub deadline: Option<Instant>,
-    /// Whether the reports name the image's platforms, which can take requests to the target.
+    /// Whether the reports name the image's platforms, which can take further requests to the target.
     pub describe: bool,
-    /// Hears how it goes, and each image's result as soon as there is one.
+    /// Is called at each step, and with each image's result as soon as there is one.
     pub progress: Option<Progress>,
 }
 
@@ -126,27 +129,27 @@ impl fmt::Debug for CopyOptions {
     }
 }
 
-/// Hears how a copy goes. It is called from within the copy, so it must not block.
+/// A callback for the steps of a copy. The copy itself calls it, so it must not block.
 pub type Progress = Arc<dyn Fn(CopyEvent<'_>) + Send + Sync>;
 
 /// A step of a copy. Images are named by their place in the list of requests.
 #[derive(Debug, Clone, Copy)]
 pub enum CopyEvent<'a> {
-    /// A blob has to be looked after: it may turn out to be there already.
+    /// A blob has to be dealt with; the target may turn out to have it already.
     Found {
         /// The image.
         image: usize,
         /// The blob's size.
         bytes: u64,
     },
-    /// Bytes were handed to the target.
+    /// Bytes were sent to the target.
     Sent {
         /// The image.
         image: usize,
-        /// How many.
+        /// How many bytes.
         bytes: u64,
     },
-    /// A blob needed no sending.
+    /// A blob did not have to be sent.
     Spared {
         /// The image.
         image: usize,
@@ -165,8 +168,8 @@ pub enum CopyEvent<'a> {
 /// What a copy did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CopyReport {
-    /// What the tag means at the target now. It is what it means at the source, unless several of an index's platforms
-    /// were chosen.
+    /// What the tag means at the target now. It is the source's digest, unless several of an index's platforms were
+    /// chosen.
     pub digest: Digest,
     /// Bytes of blobs sent to the target.
     pub bytes_copied: u64,
@@ -174,34 +177,35 @@ pub struct CopyReport {
     pub blobs_copied: u64,
     /// Blobs that the target's repository held already.
     pub blobs_skipped: u64,
-    /// Blobs that another repository of the target held.
+    /// Blobs that were mounted from another repository of the target's registry.
     pub blobs_mounted: u64,
-    /// Bytes that went to the target once more after a connection or an upload was lost.
+    /// Bytes that were sent again after a connection or an upload was lost.
     pub bytes_sent_again: u64,
-    /// Layers that no registry holds: whoever pulls the image downloads them from their own addresses.
+    /// Layers that no registry holds: whoever pulls the image downloads them from the addresses that the manifest
+    /// gives.
     pub foreign_layers: u64,
     /// Signatures, attestations and the like that were copied with the image.
     pub artifacts_copied: u64,
     /// GETs of manifests at the source itself, which is what Docker Hub counts as pulls.
     pub source_manifest_gets: u64,
-    /// Whether the target was current before.
+    /// Whether the target was up to date before the copy.
     pub up_to_date: bool,
     /// The platforms of the image; empty where they are not known.
     pub platforms: Vec<Platform>,
 }
 
 /// Answers about many images of a target in one call, where the target has such an API (ECR). Everything works without
-/// it, one request at a time. An error is never more than a reason to ask the registry itself.
+/// it too, with one request at a time. An answer of `None` only means that the registry itself is asked.
 pub trait Native: Send + Sync {
-    /// What these tags mean in one repository; a tag that does not exist is not in the answer.
+    /// Returns what these tags mean in one repository; a tag that does not exist is not in the answer.
     fn tags<'a>(
         &'a self,
         repository: &'a Reference,
         tags: &'a [String],
     ) -> BoxFuture<'a, Option<HashMap<String, Digest>>>;
-    /// Which of these manifests one repository holds.
+    /// Returns which of these manifests one repository holds.
     fn manifests<'a>(&'a self, repository: &'a Reference, digests: &'a [Digest]) -> BoxFuture<'a, Option<Vec<Digest>>>;
-    /// Which of these blobs one repository holds, ready to be referred to.
+    /// Returns which of these blobs one repository holds, ready to be referred to.
     fn blobs<'a>(&'a self, repository: &'a Reference, digests: &'a [Digest]) -> BoxFuture<'a, Option<Vec<Digest>>>;
 }
 
@@ -216,22 +220,23 @@ pub struct Holder {
     pub digest: Digest,
 }
 
-/// Copies images. One serves a whole process: it remembers which repository holds which blob, and which sources fail.
+/// Copies images. One copier serves a whole process: it remembers which repository holds which blob, and which sources
+/// fail.
 pub struct Copier {
     client: Client,
     native: Option<Arc<dyn Native>>,
     sources: Arc<Sources>,
-    /// For each registry and blob some repositories with a manifest that refers to it.
+    /// For each registry and blob, some repositories with a manifest that refers to the blob.
     held: Mutex<HashMap<(String, Digest), Vec<String>>>,
-    /// How each registry treats a mount from the repository itself.
+    /// How each registry answers a mount from the target repository itself.
     own_mounts: Mutex<HashMap<String, OwnMounts>>,
 }
 
-/// Whether a registry, asked to mount a blob from the very repository that it goes to, says if the blob is there. Where
-/// it does, that one request replaces a HEAD and opens the upload.
+/// Whether a registry says if a blob is there when asked to mount it from the very repository that it goes to. If it
+/// does, that one request replaces a HEAD and also opens the upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OwnMounts {
-    /// It has not shown it yet.
+    /// The registry has not shown it yet.
     Unknown,
     Told,
     Useless,
@@ -248,7 +253,7 @@ impl fmt::Debug for Copier {
 }
 
 impl Copier {
-    /// A copier that works with this client.
+    /// Makes a copier that works with this client.
     pub fn new(client: Client) -> Self {
         Self {
             client,
@@ -259,19 +264,19 @@ impl Copier {
         }
     }
 
-    /// The same with an API that answers for many images at once.
+    /// Adds an API that answers for many images at once.
     pub fn with_native(mut self, native: Arc<dyn Native>) -> Self {
         self.native = Some(native);
         self
     }
 
-    /// The client.
+    /// The client that this copier works with.
     pub const fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Takes up what an earlier process remembered: repositories of a registry that refer to blobs. What is no longer
-    /// true costs nothing, for a mount that fails opens the upload that is needed then.
+    /// Takes over what an earlier process remembered: repositories of a registry that refer to blobs. An entry that is
+    /// no longer true costs nothing: a mount that fails opens the upload that is needed then.
     pub fn recall(&self, held: impl IntoIterator<Item = Holder>) {
         let mut known = lock(&self.held);
         for held in held.into_iter().take(MOST_REMEMBERED) {
@@ -279,7 +284,7 @@ impl Copier {
         }
     }
 
-    /// What a later process may take up.
+    /// Returns what a later process may [`recall`](Self::recall).
     pub fn remembered(&self) -> Vec<Holder> {
         let held = lock(&self.held);
         let holders = held.iter().flat_map(|((registry, digest), repositories)| {
@@ -292,10 +297,10 @@ impl Copier {
         holders.collect()
     }
 
-    /// Copies one image. Safe to repeat: what has arrived is not sent again.
+    /// Copies one image. It may be repeated: what has arrived is not sent again.
     ///
     /// # Errors
-    /// The first thing that neither a repetition nor another source could cure.
+    /// The first fault that neither a retry nor another source could cure.
     pub async fn copy(&self, request: &CopyRequest) -> Result<CopyReport, RegistryError> {
         let results = self.copy_all(std::slice::from_ref(request), &CopyOptions::default()).await;
         results
@@ -304,8 +309,8 @@ impl Copier {
             .unwrap_or_else(|| Err(RegistryError::Invalid("there is nothing to copy".to_owned())))
     }
 
-    /// Copies many images at once; the results are in the order of the requests. One that fails stops no other. Safe to
-    /// repeat.
+    /// Copies many images at once, and returns the results in the order of the requests. One that fails stops no other.
+    /// It may be repeated.
     pub async fn copy_all(
         &self,
         requests: &[CopyRequest],
@@ -330,7 +335,7 @@ impl Copier {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// What the tags at the target mean, where one call tells it for many.
+    /// Returns what the tags at the target mean, where one call tells it for many.
     async fn current_tags(&self, requests: &[CopyRequest]) -> HashMap<Reference, Option<Digest>> {
         let mut repositories: HashMap<(&str, &str), Vec<&CopyRequest>> = HashMap::new();
         for request in requests.iter().filter(|request| request.target.tag_or_latest().is_some()) {
@@ -352,7 +357,8 @@ impl Copier {
         stream::iter(asked).buffer_unordered(8).concat().await.into_iter().collect()
     }
 
-    /// Which tags a repository lacks: where the first of several is not there, its list says it of the others too.
+    /// Finds the tags that a repository lacks: if the first of several is missing, the repository's list of tags tells
+    /// about the others.
     async fn tags_by_list(&self, requests: &[&CopyRequest]) -> Vec<(Reference, Option<Digest>)> {
         let Some((first, others)) = requests.split_first().filter(|(_, others)| others.len() >= WORTH_A_LIST) else {
             return Vec::new();
@@ -360,10 +366,10 @@ impl Copier {
         match self.client.resolve(&first.target).await {
             Ok(resolved) => return vec![(first.target.clone(), Some(resolved.digest))],
             Err(error) if error.is_not_found() => {}
-            // Each image finds out by itself, and says so.
+            // Each image then finds out by itself, and reports it.
             Err(_) => return Vec::new(),
         }
-        // That there is no list either is a new repository, or a registry without lists, which must not cost pulls.
+        // A 404 for the list means a new repository, or a registry without lists. The second case must not cost pulls.
         let counted = || others.iter().any(|request| row_of(request.source.registry()).counts_pulls);
         let names = match self.client.tags_at_once(&first.target).await {
             Err(error) if error.is_not_found() && !counted() => Some(HashSet::new()),
@@ -380,7 +386,7 @@ impl Copier {
             .collect()
     }
 
-    /// A repository of the target's registry that refers to this blob: the target's own, if it does.
+    /// Returns a repository of the target's registry that refers to this blob: the target's own, if it does.
     fn holder(&self, target: &Reference, digest: &Digest) -> Option<String> {
         let held = lock(&self.held);
         let repositories = held.get(&(target.registry().to_owned(), digest.clone()))?;
@@ -391,7 +397,7 @@ impl Copier {
             .cloned()
     }
 
-    /// Only when a manifest refers to a blob do registries mount it.
+    /// Remembers blobs once a manifest refers to them, for only then do registries mount them.
     fn remember(&self, target: &Reference, blobs: &[Digest]) {
         let mut held = lock(&self.held);
         if held.len() + blobs.len() > MOST_REMEMBERED {
@@ -403,7 +409,7 @@ impl Copier {
     }
 }
 
-/// What the tags of one repository mean, by an API that tells it of many at once.
+/// Returns what the tags of one repository mean, by an API that tells it for many at once.
 async fn tags_by_call(native: &dyn Native, requests: &[&CopyRequest]) -> Option<Vec<(Reference, Option<Digest>)>> {
     let tags: Vec<String> =
         requests.iter().filter_map(|request| request.target.tag_or_latest().map(str::to_owned)).collect();
@@ -429,9 +435,9 @@ struct CopyRun<'a> {
     board: BlobBoard,
     flows: Flows,
     manifests: Manifests,
-    /// The right to have one more manifest on its way into memory.
+    /// Permits to load one more manifest into memory.
     reads: Semaphore,
-    /// What tags at the target mean, as far as one call told.
+    /// What the target's tags mean, as far as one call told it.
     tags: HashMap<Reference, Option<Digest>>,
 }
 

@@ -1,4 +1,4 @@
-//! Where content comes from: alternates first, each behind a breaker, the source itself last.
+//! Chooses where content comes from: alternates first, each behind a breaker, the source itself last.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -16,9 +16,9 @@ use pullsafe::reference::{Reference, pull_quota};
 #[derive(Debug)]
 pub(crate) struct Sources {
     started: Instant,
-    /// By registry, and by repository where the failure says nothing about the others.
+    /// By registry, or by repository where a failure says nothing about the registry's others.
     breakers: Mutex<HashMap<String, Breaker>>,
-    /// The registries whose pull quota is used up: until when nothing is asked that it counts, and what they said.
+    /// The registries whose pull quota is used up: until when no request that counts is sent, and their error.
     used_up: Mutex<HashMap<String, (Instant, RegistryError)>>,
 }
 
@@ -33,7 +33,7 @@ impl Default for Sources {
 }
 
 impl Sources {
-    /// The repositories to ask, in order. The source itself is always among them.
+    /// Returns the repositories to ask, in order. The source itself is always among them.
     pub(crate) fn ladder(&self, request: &CopyRequest) -> Vec<Reference> {
         let now = self.started.elapsed();
         let mut breakers = lock(&self.breakers);
@@ -45,7 +45,7 @@ impl Sources {
         alternates.chain([&request.source]).cloned().collect()
     }
 
-    /// One has failed. That it lacks something says nothing about what is asked next.
+    /// Notes that a source failed. That it lacks something says nothing about the next request.
     pub(crate) fn failed(&self, source: &Reference, error: &RegistryError) {
         let (key, said) = match error {
             RegistryError::NotFound { .. } | RegistryError::OutOfTime { .. } | RegistryError::TagImmutable { .. } => {
@@ -73,7 +73,7 @@ impl Sources {
         lock(&self.breakers).entry(key).or_default().failed(self.started.elapsed(), said);
     }
 
-    /// One has given what it was asked for.
+    /// Notes that a source gave what it was asked for.
     pub(crate) fn worked(&self, source: &Reference) {
         let mut breakers = lock(&self.breakers);
         for key in [repository(source).as_str(), source.registry()] {
@@ -83,15 +83,14 @@ impl Sources {
         }
     }
 
-    /// Whether a registry has said that its pull quota is used up, and nothing that counts may be asked until it is
-    /// back.
+    /// Returns the error of a registry whose pull quota is used up, as long as no request that counts may be sent.
     pub(crate) fn used_up(&self, registry: &str) -> Option<RegistryError> {
         let used_up = lock(&self.used_up);
         used_up.get(registry).filter(|(until, _)| Instant::now() < *until).map(|(_, error)| error.clone())
     }
 
-    /// Notes a quota that is used up. It comes back pull by pull, so it is asked again after a while, not only after
-    /// its window.
+    /// Notes a quota that is used up. It comes back pull by pull, so the registry is asked again after a while, not
+    /// only after the whole window.
     pub(crate) fn note_quota(&self, registry: &str, error: &RegistryError) {
         if let RegistryError::Limited { quota, retry_after, .. } = error
             && error.is_pull_quota()

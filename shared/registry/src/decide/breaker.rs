@@ -1,11 +1,11 @@
-//! A breaker: what has just failed is left alone for a while, then tried once.
+//! A circuit breaker: what has just failed is not tried for a while, then once.
 
 use std::time::Duration;
 
 const FIRST_REST: Duration = Duration::from_secs(15);
 const LONGEST_REST: Duration = Duration::from_secs(600);
 
-/// The state for one thing that can fail. Closed at first, which lets everything through.
+/// The state of one thing that can fail. It begins closed and lets everything through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Breaker {
     failures: u32,
@@ -13,7 +13,7 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// Whether something may be tried. Once the rest is over one trial may pass; the others wait for how it ends.
+    /// Returns whether a try may pass. Once the pause is over, one trial passes; the others wait for its outcome.
     pub fn admits(&mut self, now: Duration) -> bool {
         match self.open_until {
             None => true,
@@ -25,14 +25,14 @@ impl Breaker {
         }
     }
 
-    /// It failed: a rest that doubles with each failure, or as long as it said itself.
+    /// Notes a failure. The pause doubles with each failure, or is as long as the answer said.
     pub fn failed(&mut self, now: Duration, said: Option<Duration>) {
         let rest = said.unwrap_or_else(|| (FIRST_REST * 2_u32.saturating_pow(self.failures.min(8))).min(LONGEST_REST));
         self.failures = self.failures.saturating_add(1);
         self.open_until = self.open_until.max(Some(now + rest));
     }
 
-    /// It worked.
+    /// Notes a success, which closes the breaker.
     pub fn worked(&mut self) {
         *self = Self::default();
     }

@@ -1,18 +1,19 @@
-//! How many requests of one kind may go to one host: at full speed from the start, within the published quota, and
-//! fewer once the host has said that it is too much.
+//! Limits how many requests of one kind go to one host: full speed from the start, within the published rate, and fewer
+//! once the host has refused for its rate.
 //!
-//! Two limits hold together. A token bucket keeps a published rate (ECR's PutImage: 10 a second). A window keeps the
-//! number under way; a 429 halves it, successes let it grow back, one whole request for each window of successes.
+//! Two limits hold together. A token bucket keeps a published rate (ECR's PutImage: 10 a second). A window limits the
+//! number under way: a 429 halves it, and successes let it grow back by one request for each window of successes.
 
 use std::time::Duration;
 
 pub use pullsafe::reference::RequestKind;
 use pullsafe::reference::row_of;
 
-/// One bad moment is answered once: the requests that were under way with the first refused one do not count again.
+/// Halves the window at most once in this time: requests that were under way with the first refused one do not count
+/// again.
 const CUT_ONCE_PER: Duration = Duration::from_millis(250);
 
-/// A published rate, in requests a second, and how many may come at once.
+/// A published rate, in requests a second, and how many requests may come at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
     /// Requests a second.
@@ -22,7 +23,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// What the registry publishes for this action. `None` where nothing is published.
+    /// Returns what the registry publishes for this action; `None` where it publishes nothing.
     pub fn published(registry: &str, action: RequestKind) -> Option<Self> {
         let rate = row_of(registry).rates.iter().find(|(limited, _)| *limited == action);
         rate.map(|(_, per_second)| Self { per_second: *per_second, burst: *per_second })
@@ -32,22 +33,22 @@ impl Rate {
 /// Whether a request may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// Now. It counts as under way until [`Limiter::ended`].
+    /// It may go now, and counts as under way until [`Limiter::ended`].
     Go,
-    /// Not before this moment.
+    /// It may go at this moment, not before.
     At(Duration),
-    /// When another has ended.
+    /// It may go when another has ended.
     Full,
 }
 
-/// How a request ended, as far as limits are concerned.
+/// How a request ended, as far as rate limits are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// The host had no complaint about the rate.
     Well,
-    /// The host refused for its rate, and says when to come back.
+    /// The host refused for its rate, and perhaps said when to come back.
     Throttled(Option<Duration>),
-    /// It says nothing about rates: a broken connection, a request that was given up.
+    /// The end says nothing about the rate: a broken connection, a request that was given up.
     Otherwise,
 }
 
@@ -65,7 +66,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// At full speed: `largest` requests at once, within a rate.
+    /// Starts at full speed: `largest` requests at once, within a rate.
     pub fn new(rate: Option<Rate>, largest: u32) -> Self {
         let largest = f64::from(largest.max(1));
         Self {
@@ -80,7 +81,7 @@ impl Limiter {
         }
     }
 
-    /// Asks for one request.
+    /// Asks to send one request.
     pub fn admit(&mut self, now: Duration) -> Admission {
         if now < self.closed_until {
             return Admission::At(self.closed_until);
@@ -93,7 +94,7 @@ impl Limiter {
             self.tokens = (self.tokens + passed * rate.per_second).min(rate.burst.max(1.0));
             self.counted_at = self.counted_at.max(now);
             if self.tokens < 1.0 {
-                // A little late rather than early: an early one would only ask again.
+                // A little late rather than too early: an early request would only have to ask again.
                 let wait = Duration::from_secs_f64((1.0 - self.tokens) / rate.per_second) + Duration::from_micros(100);
                 return Admission::At(now + wait);
             }
@@ -103,7 +104,7 @@ impl Limiter {
         Admission::Go
     }
 
-    /// One request has ended.
+    /// Notes that one request has ended.
     pub fn ended(&mut self, how: Ended, now: Duration) {
         self.under_way = self.under_way.saturating_sub(1);
         match how {

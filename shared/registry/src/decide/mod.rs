@@ -1,7 +1,7 @@
 //! What a copy decides, without doing it: which limit a 429 means and when to come back, how many requests may be under
-//! way, which source is left alone for how long.
+//! way, and for how long a failed source is left alone.
 //!
-//! Time comes in as a [`std::time::Duration`] since a moment of the caller's choice, or as a timestamp.
+//! Time comes in as a [`std::time::Duration`] since a moment that the caller chooses, or as a timestamp.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 

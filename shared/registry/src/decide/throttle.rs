@@ -1,7 +1,7 @@
-//! Which of a registry's limits a 429 enforces, and when it says to come back.
+//! Tells which of a registry's limits a 429 enforces, and when to come back.
 //!
-//! Sources: Docker's documentation of pull limits; facts of the field: an abuse 429 of Docker Hub is plain text with
-//! `Retry-After: 60`, Docker's web API puts an epoch into that header (docker/hub-feedback issues 1907 and 2459);
+//! Sources: Docker's documentation of pull limits; observations: an abuse 429 of Docker Hub is plain text with
+//! `Retry-After: 60`, and Docker's web API puts an epoch into that header (docker/hub-feedback issues 1907 and 2459);
 //! ECR Public answers `Rate exceeded` and `Data limit exceeded`.
 
 use std::time::Duration;
@@ -12,12 +12,13 @@ use time::macros::format_description;
 pub use pullsafe::reference::Limit;
 use pullsafe::timestamp::Timestamp;
 
-/// Nobody waits longer for a registry, whatever it says.
+/// The longest wait for a registry, whatever it says.
 const LONGEST_WAIT: Duration = Duration::from_secs(7 * 86_400);
-/// No registry asks for thirty years of patience, so a number this large is a moment.
+/// From this number on, a value is an epoch and not a duration: no registry asks to wait for thirty years.
 const EPOCH_FROM: u64 = 1_000_000_000;
 
-/// How long to wait by `Retry-After`: seconds, an HTTP date, or an epoch, and a week at most. `None` if unreadable.
+/// Returns how long to wait by `Retry-After`: seconds, an HTTP date, or an epoch, and a week at most. `None` if
+/// unreadable.
 pub fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     Some(stated(text.trim(), now)?.min(LONGEST_WAIT))
 }
@@ -38,8 +39,8 @@ fn stated(text: &str, now: Timestamp) -> Option<Duration> {
     Some(until(moment.assume_utc().unix_timestamp()))
 }
 
-/// When a rolling quota lets something through again at the latest, where the answer does not say: after its window.
-/// At the earliest it is any moment, for pulls leave the window one by one.
+/// Returns the longest time until a rolling quota lets something through again: its window, if the answer does not say.
+/// It may be any moment earlier, for pulls leave the window one by one.
 pub fn quota_returns_within(window_seconds: u64, retry_after: Option<Duration>) -> Duration {
     retry_after.unwrap_or(Duration::from_secs(window_seconds))
 }

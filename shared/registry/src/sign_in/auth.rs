@@ -1,10 +1,10 @@
-//! Signing in: which header a request to a registry carries.
+//! Signs in: decides which `Authorization` header a request to a registry carries.
 //!
-//! A registry says with a 401 how it wants its callers to sign in; that is asked once per registry, and not at all
-//! where the answer is known (Docker Hub, ECR). Tokens are shared between requests until four fifths of their life are
-//! over. One request for a token covers every repository that is expected to be asked for ([`SignInState::expect`]),
-//! and no two requests for the same token run at a time. A refusal by the token service is final: asking it again with
-//! a wrong password locks the account.
+//! A registry says with a 401 how to sign in. It is asked once per registry, and not at all where the answer is known
+//! (Docker Hub, ECR). Requests share tokens until four fifths of a token's life are over. One request for a token
+//! covers every repository that is expected to be asked for ([`SignInState::expect`]), and no two requests for the same
+//! token run at a time. A refusal by the token service is final: repeated attempts with a wrong password lock the
+//! account.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,13 +21,13 @@ use crate::error::RegistryError;
 use crate::http::Http;
 use pullsafe::reference::{DOCKER_HUB, ecr_host};
 
-/// Docker Hub's token service, which it would name in a 401.
+/// Docker Hub's token service, as its 401 would name it.
 const DOCKER_HUB_REALM: &str = "https://auth.docker.io/token";
 const DOCKER_HUB_SERVICE: &str = "registry.docker.io";
-/// How many repositories are asked for with one token; the address of the request has to stay short.
+/// How many repositories one token is requested for; the address of that request has to stay short.
 const MOST_SCOPES: usize = 20;
 
-/// What a request needs to be allowed to do.
+/// What a request must be allowed to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TokenScope {
     pub(crate) repository: String,
@@ -47,12 +47,12 @@ impl TokenScope {
 /// The state of signing in, for all registries.
 #[derive(Debug, Default)]
 pub(crate) struct SignInState {
-    // Each state is locked while its token is fetched: whoever needs the same one waits for it.
+    // Each state is locked while its token is fetched: whoever needs the same token waits for it.
     states: Mutex<HashMap<As, Arc<tokio::sync::Mutex<SignIn>>>>,
 }
 
-/// A registry, and whether it is spoken to with credentials: what they are not for is asked for without them, and the
-/// two share nothing.
+/// A registry, and whether it is asked with credentials. Repositories that the credentials are not for are asked for
+/// without them, and the two states share nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct As {
     registry: String,
@@ -89,9 +89,9 @@ struct SignIn {
 
 #[derive(Debug)]
 enum Scheme {
-    /// Not asked yet.
+    /// The registry was not asked yet.
     Unknown,
-    /// Nothing needed so far.
+    /// The registry has not asked for a sign-in so far.
     Open,
     Basic,
     Bearer {
@@ -111,7 +111,7 @@ struct BearerToken {
 }
 
 impl SignInState {
-    /// These repositories will be asked for, so the next token of this registry covers them too.
+    /// Announces requests for these repositories, so that the next token of this registry covers them too.
     pub(crate) async fn expect(&self, config: &Config, registry: &str, scopes: impl IntoIterator<Item = TokenScope>) {
         for scope in scopes {
             let who = As::of(config, registry, std::iter::once(&scope));
@@ -119,7 +119,7 @@ impl SignInState {
         }
     }
 
-    /// The `Authorization` header for a request; `None` to send it without.
+    /// Returns the `Authorization` header for a request; `None` to send it without.
     pub(crate) async fn header(
         &self,
         http: &Http,
@@ -180,7 +180,7 @@ impl SignInState {
         Ok(Some(header))
     }
 
-    /// For the first request to a registry, the right to go alone; the others wait here until it is over. `None` as
+    /// Gives the first request to a registry the right to go alone; the others wait here until it is over. `None` as
     /// soon as it is known how to sign in.
     pub(crate) async fn introduction(
         &self,
@@ -198,7 +198,7 @@ impl SignInState {
         is_unknown(&*sign_in.lock().await).then_some(guard)
     }
 
-    /// A registry has answered without asking who is there.
+    /// Notes that a registry has answered without asking for a sign-in.
     pub(crate) async fn let_in(&self, config: &Config, registry: &str, scopes: &[TokenScope]) {
         let sign_in = self.sign_in(config, As::of(config, registry, scopes.iter()));
         let mut sign_in = sign_in.lock().await;

@@ -1,4 +1,4 @@
-//! What a registry's 401 asks for (RFC 9110 section 11.6.1, and the token authentication of the registry
+//! Parses what a registry's 401 asks for (RFC 9110 section 11.6.1, and the token authentication of the registry
 //! specification).
 
 /// How a registry wants its callers to sign in.
@@ -10,14 +10,14 @@ pub(crate) enum Challenge {
     Bearer {
         /// The address of the token service.
         realm: String,
-        /// The name that the registry has there.
+        /// The registry's name at that service.
         service: Option<String>,
         /// The scope that this request needs, in the registry's own words.
         scope: Option<String>,
     },
 }
 
-/// Longer than any address, name or scope that a registry names.
+/// The longest value that is taken: longer than any address, name or scope that a registry names.
 const LONGEST_VALUE: usize = 2048;
 
 impl Challenge {
@@ -46,7 +46,7 @@ impl Challenge {
     }
 }
 
-/// `key="value, with commas",key=token`; a backslash in a quoted value quotes the next character.
+/// Splits `key="value, with commas",key=token`; a backslash in a quoted value quotes the next character.
 fn parse_parameters(text: &str) -> Vec<(String, String)> {
     let mut parameters = Vec::new();
     let mut rest = text.trim_start_matches([' ', ',', '\t']);

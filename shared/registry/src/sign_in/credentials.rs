@@ -1,10 +1,10 @@
-//! Who signs in to a registry, and secrets that cannot be printed.
+//! Credentials for a registry, who provides them, and secrets that cannot be printed.
 
 use std::fmt;
 
 use futures_util::future::BoxFuture;
 
-/// A text that never shows: a password, a token, a signed address.
+/// A text that is never printed: a password, a token, a signed address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -36,7 +36,7 @@ pub struct Basic {
 }
 
 impl Basic {
-    /// The value of the `Authorization` header.
+    /// Returns the value of the `Authorization` header.
     pub(crate) fn header(&self) -> Secret {
         use base64::Engine as _;
         let pair = format!("{}:{}", self.username, self.password.expose());
@@ -47,14 +47,14 @@ impl Basic {
 /// An OAuth2 refresh token that Docker keeps for a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityToken {
-    /// The user name beside it; often none.
+    /// The user name that Docker keeps with it; often empty.
     pub username: String,
     /// The token.
     pub token: Secret,
 }
 
 impl IdentityToken {
-    /// What a token service takes that knows no OAuth2: the token in the place of the password.
+    /// Puts the token in the place of the password, for a token service without OAuth2.
     pub(crate) fn as_basic(&self) -> Basic {
         let username = if self.username.is_empty() { IDENTITY_USER } else { &self.username };
         Basic { username: username.to_owned(), password: self.token.clone() }
@@ -64,7 +64,7 @@ impl IdentityToken {
 /// The user name that stands for an identity token, by the protocol of credential helpers.
 pub(crate) const IDENTITY_USER: &str = "<token>";
 
-/// What somebody signs in with.
+/// What a client signs in with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// A user name and a password.
@@ -79,7 +79,7 @@ impl From<Basic> for Credentials {
     }
 }
 
-/// Why credentials that should be there could not be had, in words without secrets.
+/// Why credentials that should exist could not be obtained, in words without secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct CredentialsError {
@@ -89,22 +89,22 @@ pub struct CredentialsError {
     pub retryable: bool,
 }
 
-/// Where credentials come from. It caches them itself, and renews them in time.
+/// Provides credentials. A provider caches them itself, and renews them in time.
 pub trait CredentialsProvider: Send + Sync {
-    /// The credentials for a registry, by its host as references write it; `None` to go without.
+    /// Returns the credentials for a registry, by its host as references write it; `None` to go without.
     fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>>;
 
-    /// Whether the credentials for a registry are meant for this repository. Where they are not it is asked for
-    /// without.
+    /// Whether the credentials for a registry are meant for this repository. If not, the repository is asked for
+    /// without them.
     fn are_for(&self, _registry: &str, _repository: &str) -> bool {
         true
     }
 
-    /// The registry has refused the credentials of this provider: what is cached of them is worthless.
+    /// Tells the provider that the registry has refused its credentials, so that it discards what it has cached.
     fn refused(&self, _registry: &str) {}
 }
 
-/// No credentials for anybody.
+/// A provider that has no credentials for any registry.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Anonymous;
 

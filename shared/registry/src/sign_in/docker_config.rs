@@ -1,10 +1,10 @@
-//! Credentials as Docker keeps them: `config.json` with `auths`, `credHelpers` and `credsStore`, and the helpers'
-//! protocol.
+//! Reads credentials as Docker keeps them: `config.json` with `auths`, `credHelpers` and `credsStore`, and the protocol
+//! of the helpers.
 //!
-//! A helper is the program `docker-credential-<name>`, which gets the registry on its standard input after the word
-//! `get` and answers JSON. Docker Hub is known to all of them as `https://index.docker.io/v1/`. An `identitytoken`, or
-//! a helper's answer for the user `<token>`, is an OAuth2 refresh token. No message here holds what a file or a helper
-//! said beyond the names of registries.
+//! A helper is the program `docker-credential-<name>`. It is called with the word `get`, reads the registry from its
+//! standard input and answers JSON. All helpers know Docker Hub as `https://index.docker.io/v1/`. An `identitytoken`,
+//! or a helper's answer for the user `<token>`, is an OAuth2 refresh token. No error message here holds anything that a
+//! file or a helper said, except names of registries.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -21,12 +21,12 @@ use super::credentials::{
 };
 use pullsafe::reference::DOCKER_HUB;
 
-/// What Docker Hub is called in the file and by helpers.
+/// Docker Hub's name in the file and for helpers.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
-/// A helper that has not answered by then waits for a person who is not there.
+/// How long a helper may take. One that takes longer waits for a person who is not there.
 const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Docker's configuration, as far as it is about credentials.
+/// Docker's configuration, as far as it concerns credentials.
 #[derive(Default)]
 pub struct DockerConfig {
     path: PathBuf,
@@ -74,10 +74,10 @@ impl std::fmt::Debug for DockerConfig {
 }
 
 impl DockerConfig {
-    /// Reads the file; one that does not exist is empty.
+    /// Reads the file; one that does not exist counts as empty.
     ///
     /// # Errors
-    /// It exists and cannot be read, or is not what Docker writes.
+    /// The file exists and cannot be read, or is not what Docker writes.
     pub fn load(path: &Path) -> Result<Self, InvalidDockerConfig> {
         match std::fs::read(path) {
             Ok(bytes) => Self::parse(path, &bytes),
@@ -88,12 +88,12 @@ impl DockerConfig {
         }
     }
 
-    /// Reads what a file holds, which is in errors by its path alone.
+    /// Parses the bytes of a file. Errors name the file only by its path.
     ///
     /// # Errors
-    /// It is not what Docker writes.
+    /// The bytes are not what Docker writes.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, InvalidDockerConfig> {
-        // The parser's own message can quote a value, so only the place is told.
+        // The parser's own message can quote a value, so the error gives only the place.
         let file = serde_json::from_slice(bytes).map_err(|error| InvalidDockerConfig {
             path: path.to_owned(),
             why: format!("line {}, column {}: it is not the JSON that Docker writes", error.line(), error.column()),
@@ -101,12 +101,13 @@ impl DockerConfig {
         Ok(Self { path: path.to_owned(), file })
     }
 
-    /// Whether it says anything about a registry.
+    /// Whether the file has credentials or a helper for a registry.
     pub fn knows(&self, registry: &str) -> bool {
         self.helper(registry).is_some() || self.auth(registry).is_some()
     }
 
-    /// A helper of the registry's own comes first, then the store of all, then the file itself: Docker's order.
+    /// The helper for a registry, in Docker's order: first the registry's own, then the store for all; the file itself
+    /// comes last.
     fn helper(&self, registry: &str) -> Option<&str> {
         let own = self
             .file
@@ -126,7 +127,7 @@ impl DockerConfig {
         if auth.identitytoken.is_empty() {
             return Ok(pair?.map(|(username, password)| basic(&username, &password)));
         }
-        // Beside the token Docker keeps the user name, with nothing behind its colon; nothing else of it is needed.
+        // Next to the token Docker keeps `user:` with nothing after the colon; only the user name is needed.
         let username = pair.ok().flatten().map(|(username, _)| username).unwrap_or_default();
         Ok(Some(Credentials::Identity(IdentityToken { username, token: Secret::new(&*auth.identitytoken) })))
     }
@@ -168,7 +169,7 @@ impl CredentialsProvider for DockerConfig {
     }
 }
 
-/// The registry that a key of the file is about: keys are hosts or addresses.
+/// The registry that a key of the file stands for: keys are hosts or addresses.
 fn host_of_key(key: &str) -> &str {
     let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
     match rest.split('/').next().unwrap_or_default() {
@@ -193,7 +194,7 @@ fn failure(reason: String) -> CredentialsError {
     CredentialsError { reason, retryable: false }
 }
 
-/// Asks a helper; `None` where it has nothing for this registry.
+/// Asks a helper; `None` if it has nothing for this registry.
 fn ask(helper: &str, key: &str) -> Result<Option<Credentials>, CredentialsError> {
     if !helper.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
         return Err(failure(format!("`{}` is not the name of a credential helper", helper.escape_debug())));
@@ -207,7 +208,7 @@ fn ask(helper: &str, key: &str) -> Result<Option<Credentials>, CredentialsError>
         .spawn();
     let mut child = spawned.map_err(|error| failure(format!("{program} cannot be run: {error}")))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // One that does not read answers all the same, or fails below.
+        // A helper that does not read its input answers all the same, or fails below.
         let _ = stdin.write_all(key.as_bytes());
     }
     let Some(mut stdout) = child.stdout.take() else {
@@ -217,7 +218,7 @@ fn ask(helper: &str, key: &str) -> Result<Option<Credentials>, CredentialsError>
     std::thread::spawn(move || {
         let mut answer = Vec::new();
         let read = stdout.read_to_end(&mut answer).map(|_| answer);
-        // Nobody listens any more once the time is over.
+        // After the timeout nobody listens any more.
         let _ = sender.send(read);
     });
     let Ok(Ok(answer)) = receiver.recv_timeout(HELPER_TIMEOUT) else {
@@ -227,7 +228,8 @@ fn ask(helper: &str, key: &str) -> Result<Option<Credentials>, CredentialsError>
     };
     let status = child.wait().map_err(|error| failure(format!("{program}: {error}")))?;
     if !status.success() {
-        // By the protocol, the reason is on the standard output; only this one is no failure.
+        // By the protocol, the reason is on the standard output. "credentials not found" is the only one that is not a
+        // failure.
         let text = String::from_utf8_lossy(&answer).to_ascii_lowercase();
         return if text.contains("credentials not found") {
             Ok(None)
@@ -297,7 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_identity_token_wins_over_the_password_beside_it() {
-        // 00000000-0000-0000-0000-000000000000: without a password, as `az acr login` leaves it
+        // 00000000-0000-0000-0000-000000000000 without a password, as `az acr login` leaves it
         let config = config(
             r#"{"auths": {"a.azurecr.io": {"auth": "MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwOg==", "identitytoken": "refresh"},
                 "b.example": {"auth": "!", "identitytoken": "other"}}}"#,

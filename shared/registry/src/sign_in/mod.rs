@@ -1,4 +1,4 @@
-//! Signing in to a registry: challenges, credentials and where they come from, tokens.
+//! Signing in to a registry: challenges, tokens, and credentials with where they come from.
 
 pub(crate) mod auth;
 pub(crate) mod challenge;

@@ -1,7 +1,7 @@
-//! Asking a token service for a token.
+//! Requests a token from a token service.
 //!
-//! With a user name and a password, or nothing, by GET; with an identity token, which is an OAuth2 refresh token, by
-//! POST, and by GET where the service does not know POST:
+//! The request is a GET for a user name with a password, or for nobody. For an identity token, which is an OAuth2
+//! refresh token, it is a POST, and a GET if the service does not know POST:
 //! <https://distribution.github.io/distribution/spec/auth/oauth/>. No error here holds what was sent or answered.
 
 use std::fmt::Display;
@@ -20,15 +20,15 @@ use crate::limits::{Limit, retry_after};
 use crate::reach::not_followed;
 use pullsafe::reference::{DOCKER_HUB, Registry, row_of};
 
-/// The life of a token whose answer does not say, by the specification.
+/// The life of a token whose answer does not state one, by the specification.
 const DEFAULT_LIFE_SECONDS: u64 = 60;
-/// A token is asked for again after so long, however long its service says that it is good for.
+/// The longest time that a token is used, however long its service says that it is good for.
 const LONGEST_LIFE_SECONDS: u64 = 3600;
-/// Who asks, for the log of the token service.
+/// The client's name in the log of the token service.
 const CLIENT_ID: &str = "pullsafe";
 const LARGEST_ANSWER: usize = 256 * 1024;
 
-/// A token that is wanted, and who gives it.
+/// A token that is wanted, and the service that issues it.
 pub(crate) struct TokenRequest<'a> {
     pub(crate) registry: &'a str,
     pub(crate) realm: &'a str,
@@ -40,12 +40,12 @@ pub(crate) struct TokenRequest<'a> {
 struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
-    /// A number by the specification. What is none is as good as nothing.
+    /// A number by the specification. Anything else is treated as missing.
     expires_in: Option<serde_json::Value>,
 }
 
 impl TokenRequest<'_> {
-    /// The header for requests to the registry, and how long it is good for.
+    /// Returns the header for requests to the registry, and how long it is good for.
     pub(crate) async fn send(
         &self,
         http: &Http,
@@ -58,7 +58,7 @@ impl TokenRequest<'_> {
         if let Some(why) = not_followed(&own, &own, &realm) {
             return Err(self.unusable(format!("the address of its token service at {host} {why}")));
         }
-        // Where it is known who signs callers in, nobody else is asked, whatever an answer says.
+        // If the registry's token services are known, no other is asked, whatever an answer says.
         let row = row_of(self.registry);
         let is_known = !row.token_hosts.is_empty() || row.kind == Registry::EcrPrivate;
         let is_one = realm.host().is_some_and(|host| row.token_hosts.contains(&host) || host == self.registry);
@@ -147,7 +147,7 @@ impl TokenRequest<'_> {
             why: why.to_owned(),
         };
         match (status, credentials) {
-            // OAuth2 calls a refresh token that it does not accept a bad request.
+            // For OAuth2, a refresh token that is not accepted is a bad request.
             (
                 StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN,
                 Some(Credentials::Identity(_)),
@@ -198,7 +198,7 @@ fn what() -> String {
     "a token".to_owned()
 }
 
-/// `name=value`, with `&` between them.
+/// Encodes pairs as `name=value`, joined by `&`.
 fn encoded<'v>(pairs: impl Iterator<Item = (&'static str, &'v str)>) -> String {
     let mut text = String::new();
     for (name, value) in pairs {
@@ -212,7 +212,7 @@ fn encoded<'v>(pairs: impl Iterator<Item = (&'static str, &'v str)>) -> String {
     text
 }
 
-/// Percent-encodes a value of a query, leaving what scopes and digests are made of readable where RFC 3986 allows it.
+/// Percent-encodes a value of a query. Characters of scopes and digests stay readable where RFC 3986 allows it.
 pub(crate) fn push_encoded(address: &mut String, value: &str) {
     use std::fmt::Write as _;
     for byte in value.bytes() {

@@ -1,7 +1,7 @@
-//! Every fault that a source or a target can have, played to a copy: what comes of it, and what is sent twice for it.
+//! Plays every fault that a source or a target can have to a copy, and checks its outcome and what is sent twice.
 //!
-//! `UPDATE_DOCS=1 cargo test -p pullsafe-registry faults` writes the table of `docs/mirror-faults.md` from what
-//! happened here.
+//! `UPDATE_DOCS=1 cargo test -p pullsafe-registry faults` writes the table of `docs/mirror-faults.md` from the
+//! outcomes.
 
 use super::server::Uploads;
 use super::*;
@@ -9,7 +9,7 @@ use super::*;
 const TARGET: &str = "docker-hub/library/redis";
 const LAYER: usize = 12_000_000;
 
-/// An image with one large layer, which is where things go wrong; gives the layer.
+/// Publishes an image with one large layer, which is where the faults occur; returns the layer.
 fn publish_large(server: &Server) -> (Digest, Vec<u8>) {
     let layer: Vec<u8> = (0..LAYER).map(|n| u8::try_from((n / 7 + n / 4099) % 251).unwrap()).collect();
     let config = br#"{"os": "linux", "architecture": "amd64"}"#;
@@ -38,7 +38,7 @@ struct Played {
 }
 
 impl Played {
-    /// The target has the image as it is at the source, under its tag.
+    /// Whether the target has the image exactly as the source has it, under its tag.
     fn is_complete(&self) -> bool {
         let (source, target) = (self.hub.store.lock().unwrap(), self.target.store.lock().unwrap());
         let blobs = source
@@ -51,7 +51,7 @@ impl Played {
                 == source.manifests.get(&(REPOSITORY.to_owned(), "7".to_owned())).map(|(_, bytes)| bytes)
     }
 
-    /// The target shows nothing that is not whole.
+    /// Whether the target shows nothing incomplete.
     fn is_clean(&self) -> bool {
         let target = self.target.store.lock().unwrap();
         target.manifests.is_empty() && target.blobs.iter().all(|((_, digest), content)| Digest::of(content) == *digest)
@@ -62,7 +62,7 @@ impl Played {
     }
 }
 
-/// How a source answers a request for this blob, if not as it should.
+/// A fault of a source: how it answers a request for this blob, or `None` to answer correctly.
 type Answering = fn(&Request, &Digest, &[u8]) -> Option<Reply>;
 
 /// Copies from a hub with a fault (and, if `other` gives one, an alternate that has everything) to a target with a
@@ -348,7 +348,7 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
     );
 }
 
-/// Amounts that depend on what the network held: what they are is told, and how much is bounded above.
+/// Amounts that depend on what the network held. The table names them in words; the tests above bound them.
 const IN_FLIGHT: u64 = u64::MAX;
 const WHAT_ARRIVED: u64 = u64::MAX - 1;
 
@@ -361,13 +361,13 @@ fn again_text(bytes: u64) -> &'static str {
     }
 }
 
-/// The token service of [`with_tokens`], and any of its tokens is good.
+/// Acts as the token service of [`with_tokens`]; any of its tokens is good.
 fn token(request: &Request) -> Option<Reply> {
     (request.path == "/token").then(|| Reply::new(200, json!({"token": "good", "expires_in": 300}).to_string()))
 }
 
-/// Killed when the target has got its nth request, for every n, and run again: nothing is incomplete, nothing sent
-/// twice.
+/// Kills the copy when the target has got its nth request, for every n, and runs it again: nothing is incomplete, and
+/// nothing is sent twice.
 #[tokio::test]
 async fn killed_at_any_moment_and_run_again() {
     let mut killed = 0;

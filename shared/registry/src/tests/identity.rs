@@ -4,7 +4,7 @@ use super::*;
 
 const REGISTRY: &str = "a.azurecr.example";
 
-/// Has an identity token for every registry.
+/// Provides an identity token for every registry.
 struct Identities(&'static str);
 
 impl CredentialsProvider for Identities {
@@ -17,7 +17,7 @@ impl CredentialsProvider for Identities {
     }
 }
 
-/// What a client without patience is told about an image of this registry, and what the registry was asked for a token.
+/// Returns what a client that never retries is told about an image of this registry, and the requests for a token.
 async fn look(
     username: &'static str,
     token: impl Fn(&Request) -> Reply + Send + Sync + 'static,

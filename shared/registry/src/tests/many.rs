@@ -1,4 +1,4 @@
-//! Many images in one run: what they share is sent once, what fails stops no other.
+//! Copies many images in one run: what they share is sent once, and one that fails stops no other.
 
 use std::sync::Mutex;
 
@@ -39,7 +39,7 @@ async fn what_images_share_is_sent_once_and_mounted_elsewhere() {
             "{registry}: {reports:?}"
         );
         assert_eq!(sum(|report| report.blobs_skipped), 5, "the second tag of a repository");
-        // Three manifests, whoever needs them.
+        // Three manifests, however many images need them.
         assert_eq!(hub.count("GET", "/manifests/"), 3);
         assert_eq!(done.lock().unwrap().len(), 4);
         let target = if registry == ECR { &ecr } else { &plain };

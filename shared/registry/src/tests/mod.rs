@@ -74,7 +74,7 @@ fn layer(name: &str) -> Vec<u8> {
     name.bytes().cycle().take(200_000).collect()
 }
 
-/// An index with two platforms that share a base layer; gives the index's digest.
+/// Publishes an index with two platforms that share a base layer; returns the index's digest.
 fn publish(server: &Server, repository: &str, tag: &str) -> Digest {
     let blob = |content: &[u8], media_type: &str| json!({"mediaType": media_type, "digest": server.put_blob(repository, content), "size": content.len()});
     let children: Vec<_> = ["amd64", "arm64"]
@@ -96,7 +96,7 @@ fn publish(server: &Server, repository: &str, tag: &str) -> Digest {
     server.put_manifest(repository, tag, DOCKER_LIST, format!("{index:#}\n").as_bytes())
 }
 
-/// Everything that the source holds is at the target, byte for byte.
+/// Asserts that the target has everything that the source holds, byte for byte.
 fn assert_same(source: &Server, target: &Server, repository: &str) {
     let (source, target) = (source.store.lock().unwrap(), target.store.lock().unwrap());
     for ((_, digest), content) in &source.blobs {
@@ -109,7 +109,7 @@ fn assert_same(source: &Server, target: &Server, repository: &str) {
     }
 }
 
-/// Docker Hub's sign-in: a 401 that names a token service, here on the same server.
+/// Imitates Docker Hub's sign-in: a 401 that names a token service, here on the same server.
 fn with_tokens(request: &Request, before: usize) -> Option<Reply> {
     if request.path == "/token" {
         let body = json!({"token": format!("t{before}"), "expires_in": 300});
@@ -139,7 +139,7 @@ async fn an_index_is_copied_byte_for_byte_and_then_left_alone() {
         ecr.store.lock().unwrap().blobs.values().map(|blob| blob.len() as u64).sum::<u64>()
     );
     assert_eq!(report.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(), ["linux/amd64", "linux/arm64"]);
-    // One token for everything, asked for with the account; ECR's password from the first request on.
+    // One token for everything, requested with the account; ECR's password from the first request on.
     assert_eq!(hub.count("GET", "/token"), 1);
     let token = hub.requests().into_iter().find(|request| request.path == "/token").unwrap();
     assert_eq!(token.query, "service=registry.docker.io&scope=repository:library/redis:pull");
@@ -239,7 +239,7 @@ async fn faults_that_pass_are_survived() {
         ("GET", 0) => Some(Reply::new(429, "Too Many Requests (HAP429).").with("retry-after", "0")),
         _ => None,
     };
-    // Every upload has its own address, so these are counted over all of them.
+    // Every upload has its own address, so the fault counts over all of them.
     let uploads = AtomicUsize::new(0);
     let breaking = move |request: &Request, before| match request.method.as_str() {
         "PUT" if request.path.contains("/uploads/") => {
@@ -324,7 +324,7 @@ async fn what_another_repository_holds_is_mounted() {
     let report = copier.copy(&request_to(&copier, "second")).await.unwrap();
     assert_eq!((report.blobs_mounted, report.bytes_copied), (5, 0));
     assert_same(&hub, &ecr, "second");
-    // A mount that the registry does not do opens the upload that is then used.
+    // A mount that the registry does not do opens an upload, which is then used.
     ecr.store.lock().unwrap().blobs.retain(|(repository, _), _| repository == "nobody");
     let before = ecr.count("POST", "/uploads/");
     let report = copier.copy(&request_to(&copier, "third")).await.unwrap();
@@ -335,7 +335,7 @@ async fn what_another_repository_holds_is_mounted() {
 #[tokio::test]
 async fn a_token_that_is_no_longer_taken_is_renewed_once() {
     let rotating = |request: &Request, before| match with_tokens(request, before) {
-        // From the second manifest on the first token is refused.
+        // From the second manifest on, the first token is refused.
         None if request.path.contains("sha256") => with_tokens(
             &Request {
                 headers: [("host".to_owned(), request.header("host").to_owned())].into(),

@@ -1,4 +1,4 @@
-//! How many requests a copy takes, by what the registries were asked: counts that a change must not raise unseen.
+//! Counts the requests that a copy takes, so that a change cannot raise them unseen.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -9,7 +9,7 @@ use pullsafe::manifest::OCI_MANIFEST;
 const SOURCE: &str = "source.example";
 const TARGET: &str = "target.example";
 
-/// An image with this base and a layer of its own, under a tag; gives its digest.
+/// Publishes an image with this base and a layer of its own under a tag; returns its digest.
 fn publish_one(server: &Server, repository: &str, tag: &str, base: &[u8]) -> Digest {
     let blob = |content: &[u8]| json!({"mediaType": "x", "digest": server.put_blob(repository, content), "size": content.len()});
     let config =
@@ -55,7 +55,7 @@ async fn copy(copier: &Copier, registry: &str, names: &[(String, String)]) -> Ve
     results.into_iter().map(Result::unwrap).collect()
 }
 
-/// What was asked, and how often: the kind of each request.
+/// Counts the requests by their kind.
 fn asked(server: &Server) -> Vec<(String, usize)> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     for request in server.requests() {
@@ -83,7 +83,7 @@ async fn a_new_repository_is_found_out_by_one_list_and_its_images_are_fetched_by
     assert_eq!(reports.iter().map(|report| report.source_manifest_gets).sum::<u64>(), 8);
     assert_same(&source, &target, "app/n0");
     expect(&source, &[("GET blobs", 17), ("GET manifests", 8)]);
-    // One mount more than blobs: it finds out how the target answers them.
+    // One mount more than there are blobs: it shows how the target answers a mount from the repository itself.
     expect(
         &target,
         &[
@@ -156,8 +156,8 @@ impl Native for InOneCall {
     }
 }
 
-/// 60 tags in 3 repositories: a HEAD for each at the source, for no registry lists digests; a call for each repository
-/// at ECR.
+/// 60 tags in 3 repositories: at the source a HEAD for each tag, for no registry lists digests; at ECR one call for
+/// each repository.
 #[tokio::test]
 async fn sixty_images_that_have_not_changed_take_63_requests_with_an_api_for_many() {
     let (source, target) = (Server::good().await, Server::good().await);
@@ -171,13 +171,13 @@ async fn sixty_images_that_have_not_changed_take_63_requests_with_an_api_for_man
     assert!(copy(&copier, SOURCE, &names).await.iter().all(|report| report.up_to_date));
     expect(&source, &[("HEAD manifests", 60)]);
     assert_eq!((target.requests().len(), native.calls.load(Ordering::Relaxed)), (0, 3));
-    // Without it, one for each tag on both sides and no list.
+    // Without that API: one HEAD for each tag on both sides, and no list.
     copy(&between(&source, &target, SOURCE), SOURCE, &names).await;
     expect(&source, &[("HEAD manifests", 120)]);
     expect(&target, &[("HEAD manifests", 60)]);
 }
 
-/// A target that has a large blob, and answers every mount by opening an upload, is still not sent it again.
+/// A target that has a large blob, but answers every mount by opening an upload, is still not sent the blob again.
 #[tokio::test]
 async fn a_large_blob_is_asked_for_where_a_refused_mount_says_nothing() {
     for (size, heads, sent) in [(2_000_000, 1, 2), (200_000, 0, 3)] {

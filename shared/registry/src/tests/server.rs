@@ -1,6 +1,6 @@
-//! A registry in a few lines, for the faults that a well-behaved one cannot be made to show.
+//! A registry in a few lines, for faults that a well-behaved one cannot be made to show.
 //!
-//! It believes whatever it is sent: only the client under test keeps wrong content out of it.
+//! It stores whatever it is sent: only the client under test keeps wrong content out of it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
-    /// Send so much of the body, then break off, or fall silent.
+    /// After this much of the body, breaks off or falls silent.
     pub(crate) cut: Option<(usize, Cut)>,
 }
 
@@ -61,20 +61,20 @@ type Fault = Box<dyn Fn(&Request, usize) -> Option<Reply> + Send + Sync>;
 /// How a server treats content that it is sent.
 #[derive(Default)]
 pub(crate) struct Uploads {
-    /// Breaks off PUTs of blobs after so many bytes, this often.
+    /// Breaks off PUTs of blobs after this many bytes, `cuts` times.
     pub(crate) cut_after: usize,
     pub(crate) cuts: Mutex<usize>,
-    /// Keeps what arrived of an upload, and says so when asked.
+    /// Keeps what has arrived of an upload, and says how much when asked.
     pub(crate) keeps: bool,
 }
 
-/// What the registry holds, and what it was asked.
+/// What the registry holds, and the requests it got.
 #[derive(Default)]
 pub(crate) struct Store {
     pub(crate) manifests: HashMap<(String, String), (String, Vec<u8>)>,
     pub(crate) blobs: HashMap<(String, Digest), Vec<u8>>,
     pub(crate) log: Vec<Request>,
-    /// What arrived of uploads that broke off, by their path.
+    /// What has arrived of uploads that broke off, by their path.
     pub(crate) partial: HashMap<String, Vec<u8>>,
 }
 
@@ -84,8 +84,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A registry that answers as `fault` says, given the request and how many of the same line came before, else as a
-    /// registry does.
+    /// Starts a registry that answers as `fault` says, or correctly where `fault` gives `None`. `fault` gets the
+    /// request and how many with the same line came before.
     pub(crate) async fn start(fault: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static) -> Self {
         Self::start_with(fault, Uploads::default()).await
     }
@@ -131,7 +131,7 @@ impl Server {
         self.store.lock().unwrap().log.clone()
     }
 
-    /// How many requests begin with this method and hold this in their path.
+    /// Counts the requests with this method and this part in their path.
     pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         self.requests()
             .iter()
@@ -164,14 +164,14 @@ async fn serve(
         let sent = reply.cut.map_or(reply.body.len(), |(sent, _)| sent);
         stream.write_all(&reply.body[..sent]).await.ok()?;
         if matches!(reply.cut, Some((_, Cut::Silence))) {
-            // Until the client gives up and closes.
+            // Waits until the client gives up and closes.
             let _ = stream.read(&mut [0; 1]).await;
         }
     }
     stream.shutdown().await.ok()
 }
 
-/// `None` if the connection breaks before the request is whole.
+/// Reads a request; `None` if the connection breaks before it is whole.
 async fn read(stream: &mut TcpStream, store: &Mutex<Store>, uploads: &Uploads) -> Option<Request> {
     let mut bytes = Vec::new();
     let head_end = loop {
@@ -240,7 +240,7 @@ fn answer(store: &mut Store, request: &Request) -> Reply {
             None => Reply::new(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"unknown"}]}"#),
         };
     }
-    // No referrers API: whoever looks for referrers has to find the tag that stands in for it.
+    // There is no referrers API: whoever looks for referrers has to find the tag that stands in for it.
     let Some((repository, rest)) = path.split_once("/blobs/") else {
         return Reply::new(404, "");
     };

@@ -8,7 +8,7 @@ const ACTION: Option<SubjectPosition> = named(
     &[' ', ','],
 );
 const ECR: &[Registry] = &[Registry::EcrPrivate, Registry::EcrPrivateApi];
-/// Registries whose credentials are repositoryCredentials rather than IAM.
+/// Registries that take their credentials from repositoryCredentials rather than from IAM.
 const OTHERS: &[Registry] = &[
     Registry::DockerHub,
     Registry::EcrPublic,
@@ -66,7 +66,7 @@ const LOGIN: &str = "{host|The registry} does not accept the pull: no credential
     {reader} may read (`secretsmanager:GetSecretValue`); or look whether the image is public and its name is spelt \
     right.";
 
-/// See the module.
+/// Rows for refusals of a registry.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "ecr-action-denied",
@@ -226,7 +226,7 @@ pub static ROWS: &[SignatureRow] = &[
         id: "image-does-not-exist-or-denied",
         cause: Cause::RegistryAuthDenied,
         confidence: Confidence::Medium,
-        // The host of a text that is cut behind `pull access denied for` may be cut too.
+        // The host of a text that is cut after `pull access denied for` may be cut too.
         all: &[&["requested access to the resource is denied", "repository does not exist or may require"]],
         none: NETWORK,
         settled_by: Some(
@@ -262,7 +262,7 @@ pub static ROWS: &[SignatureRow] = &[
         id: "login-failed",
         cause: Cause::RegistryAuthDenied,
         confidence: Confidence::Low,
-        // It says what was tried; what came back stands behind it, if the text is not cut.
+        // These words say what was tried; what came back follows them, unless the text is cut.
         yields: true,
         all: &[&[
             "failed to authorize",

@@ -1,10 +1,11 @@
-//! The agent or the container runtime itself failed. Last, because their heads stand before every other text too.
+//! The agent or the container runtime itself failed. This table comes last, because the heads of these texts precede
+//! many other texts too.
 
 use super::prelude::*;
 
 const HOST: &str = "The agent or the container runtime of the host failed, not the {task}. {machine}";
 
-/// Whether the text goes on behind a place in the runtime's source (`rootfs_linux.go:58`): there it says why.
+/// Whether the text goes on after a place in the runtime's source (`rootfs_linux.go:58`): only then does it say why.
 fn says_why(text: &str) -> bool {
     let end = text
         .trim_end_matches(['.', ' ', '"', '\\'])
@@ -13,7 +14,7 @@ fn says_why(text: &str) -> bool {
     ![".go:", ".go", "rootfs_linux"].iter().any(|place| end.ends_with(place))
 }
 
-/// See the module.
+/// Rows for failures of the agent or of the container runtime.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "transition-timeout",

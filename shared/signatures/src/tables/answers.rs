@@ -1,5 +1,5 @@
-//! What is decided on the fields of a [`Chain`](crate::chain::Chain) where no sentence is known: the last answer,
-//! the registry that gave it, and the image. None of these can mean Docker Hub's pull quota.
+//! Rows for texts that no sentence matches. They decide on the fields of a [`Chain`](crate::chain::Chain): the last
+//! answer, the registry that gave it, and the image. None of them can mean Docker Hub's pull quota.
 
 use super::limits::says_which_limit;
 use super::prelude::*;
@@ -9,7 +9,7 @@ use crate::row::Reads;
 const ECR: &[Registry] = &[Registry::EcrPrivate, Registry::EcrPrivateApi];
 const SETTLED: Option<&str> = Some("a manifest HEAD with the credentials of the task definition");
 
-/// In the order in which they are tried.
+/// The rows, in the order in which they are tried.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "answer-limit-ecr",

@@ -1,15 +1,16 @@
-//! The credentials of ECR, which Fargate fetches in the same step as the secrets and reports under the same head.
+//! ECR's credentials, which Fargate fetches in the same step as the secrets and reports under the same head.
 
 use super::prelude::*;
 use super::secrets::{ACTION, DENIED, NETWORK};
 
-/// Whether the text is cut before the error's name: a part of one (`Throttli`) is not the network's.
+/// Whether the text is not cut inside the name of the throttling error: a part of it (`Throttli`) is not a network
+/// failure.
 fn ends_before_the_error(text: &str) -> bool {
     let error = text.rsplit("time(s)").next().unwrap_or_default().trim_matches([':', '.', ' ']);
     !"throttlingexception".starts_with(&error.to_ascii_lowercase()) || error.is_empty()
 }
 
-/// See the module.
+/// Rows for failures to get ECR's credentials.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "ecr-auth-denied",

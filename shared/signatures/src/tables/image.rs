@@ -1,11 +1,11 @@
-//! The registry answered, and the image is not there, not for this platform, malformed or broken.
+//! The registry answered, and the image is missing, malformed, broken or not for this platform.
 
 use super::prelude::*;
 
-/// Before everything that ends in `not found`.
+/// The image is not for this platform. Before every row that looks for `not found`.
 pub static PLATFORM: &[SignatureRow] = &[WINDOWS, OTHER];
 
-/// The host is Windows: its layers run only on the build of Windows that they were made for.
+/// The host is Windows: it runs only layers that were made for its build of Windows.
 const WINDOWS: SignatureRow = SignatureRow {
     id: "platform-windows",
     cause: Cause::PlatformMismatch,
@@ -67,7 +67,7 @@ const OTHER: SignatureRow = SignatureRow {
     ..SignatureRow::EMPTY
 };
 
-/// Before permission: a digest that is gone comes back as 403 across accounts.
+/// The pinned digest is gone. Before the rows of permission: across accounts, such a digest comes back as 403.
 pub static DIGEST: &[SignatureRow] = &[
     SignatureRow {
         id: "digest-gone-as-403",

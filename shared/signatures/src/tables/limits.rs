@@ -1,4 +1,4 @@
-//! A registry that limits its callers. Only one of these rows means Docker Hub's pull quota.
+//! A registry limits its callers. Only the `hub-pull-quota*` rows mean Docker Hub's pull quota.
 
 use super::prelude::*;
 
@@ -11,13 +11,14 @@ const OTHER_LIMIT: &str = "{host|The registry} limits its callers. Wait and retr
     tasks at once; pull with credentials; \
     copy the image to a private ECR repository if it lasts. This is not Docker Hub's pull quota.";
 
-/// A layer of ECR Public is refused for two reasons, and only the registry's own words behind the status tell which.
+/// Whether a text says which limit it means. ECR Public refuses a layer for two reasons, and only the registry's own
+/// words after the status tell which.
 pub(super) fn says_which_limit(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     !(lower.contains("public.ecr.aws") && lower.contains("/blobs/")) || lower.contains("toomanyrequests:")
 }
 
-/// See the module.
+/// Rows for limits of registries.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "hub-pull-quota",

@@ -3,7 +3,7 @@
 use super::logs_common::{ENV, WORD, crash, names_a_variable};
 use super::prelude::*;
 
-/// What only the virtual machine of Erlang writes.
+/// Words that only Erlang's virtual machine writes.
 const BEAM: &[&str] = &[
     "crash report",
     "supervisor report",
@@ -19,7 +19,7 @@ const BEAM: &[&str] = &[
     "err!",
 ];
 
-/// See the module.
+/// Rows for logs of Erlang and Elixir.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         subject: named(

@@ -1,4 +1,4 @@
-//! What the tables of logs share.
+//! What the tables for logs share.
 
 use super::prelude::*;
 
@@ -22,7 +22,7 @@ pub(super) const fn crash(
 
 /// Whether a text names something in capitals, as environment variables are named (`DATABASE_URL`, `PORT`).
 pub(super) fn names_a_variable(text: &str) -> bool {
-    // In quotes behind these words it is one, however it is spelt.
+    // A name in quotes after these words is a variable, however it is spelt.
     text.contains("environment variable \"")
         || text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_').any(|word| {
             word.len() >= 3

@@ -1,9 +1,9 @@
-//! What an application was not given: variables, configuration, its own program, arguments it knows.
+//! What an application lacks: variables, configuration, its own program, arguments that it knows.
 
 use super::logs_common::{ENV, WORD, crash, names_a_variable};
 use super::prelude::*;
 
-/// See the module.
+/// Rows for logs of applications that lack something.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         advice: "The database image needs a variable with the password of its first user (such as POSTGRES_PASSWORD \
@@ -169,7 +169,7 @@ pub static ROWS: &[SignatureRow] = &[
             ],
             WORD,
         ),
-        // A JSON file is data that the program asks for.
+        // A JSON file is data that the program reads, not the program.
         none: &[".json'"],
         advice: "The program of the entry point{subject?, `$`,} is not in the image. Correct `command` or \
             `entryPoint`, WORKDIR, or the COPY of the Dockerfile (and .dockerignore).",

@@ -1,4 +1,4 @@
-//! What an application depends on: unreachable, unnamed, or not accepting its credentials.
+//! What an application depends on is unreachable, has no name in DNS, or refuses its credentials.
 
 use super::logs_common::{WORD, crash};
 use super::prelude::*;
@@ -9,15 +9,15 @@ const LOCALHOST: &str = "The application looks for a dependency on its own addre
     default port: its address was never configured. Set the variable that names it in the {definition}; if the \
     dependency is a container of the same task, look whether it runs.";
 
-/// The ports at which clients look if nobody tells them: PostgreSQL, Redis, MySQL, MongoDB, Kafka, RabbitMQ,
-/// Elasticsearch, memcached, SQL Server, Oracle, ZooKeeper, NATS, Consul, Vault, Cassandra, CouchDB, InfluxDB, Neo4j,
-/// etcd, ClickHouse, OpenTelemetry.
+/// The ports at which clients look by default: PostgreSQL, Redis, MySQL, MongoDB, Kafka, RabbitMQ, Elasticsearch,
+/// memcached, SQL Server, Oracle, ZooKeeper, NATS, Consul, Vault, Cassandra, CouchDB, InfluxDB, Neo4j, etcd,
+/// ClickHouse, OpenTelemetry.
 const DEFAULT_PORTS: &[&str] = &[
     "5432", "6379", "3306", "27017", "9092", "5672", "5671", "9200", "11211", "1433", "1521", "2181", "4222", "8500",
     "8200", "9042", "5984", "8086", "7687", "2379", "8123", "4317", "4318",
 ];
 
-/// How a client says that it looked for a socket file of its own host.
+/// Words by which a client says that it looked for a socket file on its own host.
 const SOCKET_FILES: &[&str] = &[
     "through socket",
     "local mysql server",
@@ -28,7 +28,7 @@ const SOCKET_FILES: &[&str] = &[
     ".s.pgsql.",
 ];
 
-/// Whether a text names this very host and a client's default port right behind it.
+/// Whether a text names its own host and, right after it, a client's default port; or a socket file of its own host.
 fn asks_itself_at_a_default_port(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     if SOCKET_FILES.iter().chain(&["mysql server on 'localhost'"]).any(|words| lower.contains(words)) {
@@ -36,7 +36,7 @@ fn asks_itself_at_a_default_port(text: &str) -> bool {
     }
     ["localhost", "127.0.0.1", "::1"].iter().any(|host| {
         lower.match_indices(host).any(|(at, _)| {
-            // Between the two stands little: `:`, `', `, `"), port `, `/127.0.0.1:`, `/<unresolved>:`, `]:`.
+            // Little may come between them: `:`, `', `, `"), port `, `/127.0.0.1:`, `/<unresolved>:`, `]:`.
             let behind = lower.get(at + host.len()..).unwrap_or_default();
             let near = behind.char_indices().nth(36).map_or(behind, |(end, _)| &behind[..end]);
             near.split(|next: char| !next.is_ascii_digit())
@@ -46,7 +46,7 @@ fn asks_itself_at_a_default_port(text: &str) -> bool {
     })
 }
 
-/// See the module.
+/// Rows for logs about dependencies.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         advice: LOCALHOST,

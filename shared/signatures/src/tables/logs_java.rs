@@ -3,7 +3,7 @@
 use super::logs_common::{ENV, WORD, crash};
 use super::prelude::*;
 
-/// See the module.
+/// Rows for logs of the JVM.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "java-heap",

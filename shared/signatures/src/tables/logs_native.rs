@@ -1,9 +1,9 @@
-//! Native crashes: what the runtime prints when the kernel ends a process.
+//! Native crashes: what is printed when the kernel ends a process.
 
 use super::logs_common::crash;
 use super::prelude::*;
 
-/// See the module.
+/// Rows for logs of native crashes.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         advice: "The process crashed in native code (segmentation fault). Look for a native library built for another \

@@ -20,7 +20,7 @@ fn begins_with_its_type(line: &str) -> bool {
         && (name.ends_with("Exception") || name.ends_with("Error"))
 }
 
-/// See the module.
+/// Rows for logs of these languages and servers.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         subject: named(

@@ -1,9 +1,9 @@
-//! Python, with the frameworks whose words differ.
+//! Python, with the frameworks that have words of their own.
 
 use super::logs_common::{ENV, WORD, crash, names_a_variable};
 use super::prelude::*;
 
-/// See the module.
+/// Rows for logs of Python.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         subject: named(

@@ -1,9 +1,9 @@
-//! The shell and the file system's permissions, whose exit codes 126 and 127 say the same.
+//! The shell, and the file system's permissions; exit codes 126 and 127 say the same.
 
 use super::logs_common::{ENV, WORD, crash};
 use super::prelude::*;
 
-/// See the module.
+/// Rows for logs of shells.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         subject: named(NameShape::Variable, &[": "], &[':']),

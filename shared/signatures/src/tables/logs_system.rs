@@ -1,9 +1,9 @@
-//! What the system refuses, in any language: a full disk, another processor, a taken port, a read-only file system.
+//! What the system refuses in any language: a full disk, the wrong processor, a taken port, a read-only file system.
 
 use super::logs_common::{WORD, crash};
 use super::prelude::*;
 
-/// See the module.
+/// Rows for refusals of the system.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "log-disk-full",

@@ -1,10 +1,10 @@
-//! Servers that run workers: what their master says when one is killed, hangs or does not boot. And further libraries
-//! that are missing.
+//! Servers that run workers: what the master process says when a worker is killed, hangs or does not boot. Also further
+//! libraries that are missing.
 
 use super::logs_common::{WORD, crash};
 use super::prelude::*;
 
-/// See the module.
+/// Rows for logs of servers with workers.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "worker-killed",

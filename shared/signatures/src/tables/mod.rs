@@ -1,5 +1,5 @@
-//! The tables of signatures, by family. Their order is the order in which a task starts, because the first phase
-//! that fails hides the later ones; within a table the particular stands before the general.
+//! The tables of signatures, by family. They are in the order in which a task starts, because the first phase that
+//! fails hides the later ones. Within a table the specific comes before the general.
 
 pub mod access;
 pub mod agent;
@@ -29,7 +29,7 @@ pub mod stopper;
 
 use crate::row::SignatureRow;
 
-/// What the tables are written with.
+/// What every table imports.
 mod prelude {
     pub(super) use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
     pub(super) use crate::row::{SignatureRow, SubjectPosition, named, seen, seen_with};
@@ -60,7 +60,7 @@ pub static REASONS: &[&[SignatureRow]] = &[
     agent::ROWS,
 ];
 
-/// The tables for the answer at the end of a chain, where none of [`REASONS`] knows the text.
+/// The tables for the answer at the end of a chain, if none of [`REASONS`] matches the text.
 pub static ANSWERS: &[&[SignatureRow]] = &[answers::ROWS];
 
 /// The tables for the lines of a container's log.

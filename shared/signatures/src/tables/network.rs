@@ -1,4 +1,4 @@
-//! The registry could not be reached, or answered that it is broken.
+//! The registry could not be reached, or answered with a server error.
 
 use super::prelude::*;
 
@@ -28,7 +28,7 @@ const fn row(id: &'static str, why: Why, all: &'static [&'static [&'static str]]
     }
 }
 
-/// See the module.
+/// Rows for failures to reach a registry.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "server-error",
@@ -56,7 +56,7 @@ pub static ROWS: &[SignatureRow] = &[
             "upstream connect error",
             "origin error",
         ]],
-        // A client of Docker's own API, which is no registry.
+        // A client of Docker's own API, which is not a registry.
         none: &["failed to initialize logging driver", "http+docker"],
         settled_by: Some("the registry's status page"),
         advice: "{host|The registry} answered with an error of its own. Wait and retry; look at its status page. A \

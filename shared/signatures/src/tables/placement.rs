@@ -1,8 +1,8 @@
-//! Before anything is started: placement, capacity, the roles, the network interface.
+//! Failures before anything is started: placement, capacity, roles, the network interface.
 
 use super::prelude::*;
 
-/// See the module.
+/// Rows for failures of placement, capacity, roles and the network interface.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "placement-agent",

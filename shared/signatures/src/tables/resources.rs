@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 
-/// EFS before everything: its helper prints a Python traceback and mount errors of its own.
+/// EFS, before everything else: its helper prints a Python traceback and its own mount errors.
 pub static EFS: &[SignatureRow] = &[
     SignatureRow {
         id: "efs-dns",
@@ -77,7 +77,7 @@ pub static EFS: &[SignatureRow] = &[
     },
 ];
 
-/// A full disk explains whatever it is found in.
+/// A full disk, which explains any text that mentions it.
 pub static DISK: &[SignatureRow] = &[
     SignatureRow {
         id: "disk-full",
@@ -133,7 +133,7 @@ const LOGS: &[&str] = &[
 ];
 const LOG_ADVICE: &str = "The log driver could not start, and with it the container. {driver}";
 
-/// The log driver.
+/// Failures of the log driver.
 pub static LOG_DRIVER: &[SignatureRow] = &[
     SignatureRow {
         id: "firelens-config",
@@ -269,7 +269,7 @@ pub static LOG_DRIVER: &[SignatureRow] = &[
     },
 ];
 
-/// Volumes and mounts of a container.
+/// Failures of volumes and mounts.
 pub static VOLUMES: &[SignatureRow] = &[
     SignatureRow {
         id: "gpu-runtime",

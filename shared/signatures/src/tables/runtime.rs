@@ -1,9 +1,9 @@
-//! A container runtime's errors by their parts: what it was doing, and the system's own word for what went wrong. runc,
-//! crun and containerd wrap these in ever new sentences; Windows gives a number.
+//! Errors of a container runtime, read by their parts: what the runtime was doing, and the system's own word for what
+//! went wrong. runc, crun and containerd keep wrapping these in new sentences; Windows gives a number.
 
 use super::prelude::*;
 
-/// What says that a container runtime speaks.
+/// Words that show that a container runtime wrote the text.
 const RUNTIME: &[&str] = &[
     "oci runtime",
     "runc ",
@@ -38,7 +38,7 @@ const MOUNT: &[&str] = &[
     "remount",
 ];
 
-/// See the module.
+/// Rows for errors of a container runtime.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "windows-platform",

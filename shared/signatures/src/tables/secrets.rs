@@ -1,8 +1,8 @@
-//! Secrets, parameters, environment files, credential specifications, by what they are and why they failed.
+//! Secrets, parameters, environment files and credential specifications, by kind and by why they failed.
 
 use super::prelude::*;
 
-/// What says that the network is at fault, here and for ECR's credentials.
+/// Words for a network failure, here and for ECR's credentials.
 pub(super) const NETWORK: &[&str] = &[
     "connection issue between the task and",
     "check your network connection",
@@ -26,7 +26,7 @@ pub(super) const NETWORK: &[&str] = &[
     "could not connect to",
     "network is unreachable",
 ];
-/// What says that a permission is missing, here and for ECR's credentials.
+/// Words for a missing permission, here and for ECR's credentials.
 pub(super) const DENIED: &[&str] = &["accessdenied", "access denied", "unrecognizedclientexception", "not authorized"];
 const KMS: &[&str] = &[
     "kms:decrypt",
@@ -67,11 +67,11 @@ const ARN: Option<SubjectPosition> = named(
     &[' ', ',', '"'],
 );
 
-/// The action that a permission is missing for.
+/// The action for which a permission is missing.
 pub(super) const ACTION: Option<SubjectPosition> =
     named(NameShape::Action, &["not authorized to perform: "], &[' ', ',']);
 
-/// What says that a secret of Secrets Manager is meant.
+/// Words that mean a secret of Secrets Manager.
 const SM: &[&str] = &[
     "from asm",
     "asm fetching secret",
@@ -82,7 +82,7 @@ const SM: &[&str] = &[
     "did not contain json key",
     "retrieved secret",
 ];
-/// What says that a parameter is meant.
+/// Words that mean a parameter.
 const SSM: &[&str] = &[
     "from ssm",
     "ssm parameter",
@@ -92,9 +92,9 @@ const SSM: &[&str] = &[
     "ssm:getparameter",
     "invalid ssm",
 ];
-/// What says that an environment file is meant.
+/// Words that mean an environment file.
 const ENV: &[&str] = &["env file", "environment variable file", "environment file", "envfile", "environmentfile"];
-/// What says that a credential specification is meant.
+/// Words that mean a credential specification.
 const SPEC: &[&str] = &["credentialspec", "credential spec", "gmsa"];
 
 const fn row(id: &'static str, kind: Kind, why: Why, all: &'static [&'static [&'static str]]) -> SignatureRow {
@@ -110,7 +110,7 @@ const fn row(id: &'static str, kind: Kind, why: Why, all: &'static [&'static [&'
     }
 }
 
-/// See the module.
+/// Rows for failures to read secrets, parameters and files.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         advice: "The credential specification could not be read. Check its ARN or file, and that the role may read it.",

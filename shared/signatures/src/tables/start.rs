@@ -1,4 +1,4 @@
-//! The container was created or started, and the runtime refused; or the kernel ended it.
+//! The container was created or started and the runtime refused, or the kernel ended it.
 
 use super::prelude::*;
 
@@ -24,7 +24,7 @@ pub static MEMORY: &[SignatureRow] = &[SignatureRow {
     ..SignatureRow::EMPTY
 }];
 
-/// The program, its architecture, its configuration.
+/// Failures of the program, its architecture or its configuration.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "exec-format",

@@ -1,8 +1,8 @@
-//! Who stopped the task: these texts win over exit codes, which a stop from outside sets as it likes.
+//! Who stopped the task. These texts win over exit codes, for a stop from outside can cause any exit code.
 
 use super::prelude::*;
 
-/// See the module.
+/// Rows for stops from outside.
 pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "stopped-by-user",
@@ -203,7 +203,7 @@ pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "scheduler-replaced",
         cause: Cause::ScalingOrDeployment,
-        // The head alone tells nothing: the scheduler begins its complaints with the same words.
+        // The head alone tells nothing: the scheduler's complaints begin with the same words.
         all: &[
             &["^(service ", "^(deployment ecs-svc", "^(taskset ecs-svc"],
             &[

@@ -59,7 +59,7 @@ pub async fn memory(bootstrap: &Path, report: &mut FiguresDocument) -> Result<()
             handled += 1;
             if [1, 10, 100, EVENTS / 2, EVENTS].contains(&handled) {
                 report.figure(
-                    &format!("after {handled} event(s)"),
+                    &format!("after {}", pullsafe::count::count(handled, "event")),
                     &format!("{} MB", megabytes(resident(&runtime))),
                     None,
                 );

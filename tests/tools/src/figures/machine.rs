@@ -10,7 +10,8 @@ pub fn describe() -> String {
     // Only the version: what follows it may name the machine's owner.
     let kernel: String = kernel.chars().take_while(|next| next.is_ascii_digit() || *next == '.').collect();
     format!(
-        "{cores} core(s), {}, {} {} {}",
+        "{}, {}, {} {} {}",
+        pullsafe::count::count(cores, "core"),
         processor.unwrap_or_else(|| "an unnamed processor".to_owned()),
         std::env::consts::ARCH,
         std::env::consts::OS,

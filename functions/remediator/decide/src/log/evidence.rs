@@ -1,4 +1,4 @@
-//! What the logs of a stopped task add to its diagnosis, and what is said where they could not be had.
+//! What the logs of a stopped task add to its diagnosis, and what is said where they could not be read.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use pullsafe_incident::spent::LogsRead;
 /// What became of the log of one container.
 #[derive(Debug, Clone)]
 pub enum LogOutcome {
-    /// It was read, as far as the words say.
+    /// It was read, as far as the text says.
     Read(LogStream, String, Box<Picker>),
     /// There is none that could be read, and why.
     Nowhere(String),
@@ -52,7 +52,7 @@ pub fn explain(task: &StoppedTask, outcomes: &[(String, LogOutcome)]) -> Diagnos
     diagnosis
 }
 
-/// Says that logs could not even be looked for.
+/// Adds to a diagnosis that logs could not even be looked for.
 pub fn without_logs(mut diagnosis: Diagnosis, why: &str, settled_by: Option<String>) -> Diagnosis {
     diagnosis.evidence.push(Evidence {
         source: "logs".to_owned(),
@@ -62,7 +62,8 @@ pub fn without_logs(mut diagnosis: Diagnosis, why: &str, settled_by: Option<Stri
     diagnosis
 }
 
-/// What an earlier stop of the same revision was explained by, for one whose own log is not read any more.
+/// The diagnosis of a stop whose own log is not read any more, by what the logs of earlier stops of the same revision
+/// said.
 fn as_before(known: &Diagnosis, now: Diagnosis) -> Diagnosis {
     let mut evidence = now.evidence;
     evidence.extend(known.evidence.iter().filter(|known| known.source.starts_with("logs[")).cloned());
@@ -74,7 +75,7 @@ fn as_before(known: &Diagnosis, now: Diagnosis) -> Diagnosis {
     Diagnosis { evidence, ..known.clone() }
 }
 
-/// The diagnosis of a stop whose log is not read, because enough were.
+/// The diagnosis of a stop whose log is not read because enough logs were.
 pub fn as_told_before(spent: &LogsRead, by_text: Diagnosis) -> Diagnosis {
     match spent.known(by_text.cause) {
         Some(known) => as_before(known, by_text),
@@ -94,9 +95,9 @@ fn add_settled_by(diagnosis: &mut Diagnosis, more: Option<String>) {
     };
 }
 
-/// What is said of one container's log, and what would settle it.
+/// What is said of one container's log, and what would settle what it leaves open.
 fn note(task: &StoppedTask, container: &str, outcome: &LogOutcome) -> (String, Option<String>) {
-    // An absent log is the oldest red herring: it never says that nothing ran.
+    // An absent log misleads easily: it never means that nothing ran.
     let ran = match task.started_at {
         Some(at) => format!("ECS says that the task ran from {at}"),
         None => "it does not say whether the container started".to_owned(),

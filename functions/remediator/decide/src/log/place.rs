@@ -1,8 +1,8 @@
 //! Where the log of a container is, by its own task definition, and whether it is worth reading.
 //!
-//! A log that cannot be had is said to be missing evidence, with the reason. It never means that the container did
-//! not start: whoever looks into the wrong group finds an empty log there, too.
-//! Source: Amazon ECS Developer Guide, "Using the awslogs log driver".
+//! A log that cannot be read is told as missing evidence, with the reason. It never means that the container did not
+//! start: a look into the wrong group finds an empty log, too. Source: Amazon ECS Developer Guide, "Using the awslogs
+//! log driver".
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use pullsafe_diagnosis::cause::{Cause, Diagnosis};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
 
-/// How many containers of one task are read at most.
+/// The most containers of one task whose logs are read.
 const CONTAINERS: usize = 3;
 /// Lines can be stamped a little before the task counts as created, and arrive a little after it has stopped.
 const MARGIN_SECONDS: i64 = 120;
@@ -23,9 +23,7 @@ const MARGIN_SECONDS: i64 = 120;
 pub struct LogStream {
     /// The region, where it is named.
     pub region: Option<Region>,
-    /// The log group.
     pub group: String,
-    /// The stream.
     pub stream: String,
 }
 
@@ -46,8 +44,8 @@ pub enum LogPlace {
 }
 
 impl LogPlace {
-    /// The place, if its group is one that may be read: a task definition is written by whoever deploys, and could name
-    /// any log.
+    /// Returns the place if its group may be read, and otherwise why not. Whoever deploys writes the task definition,
+    /// and could name any log in it.
     #[must_use]
     pub fn within(self, allowed: &[String]) -> Self {
         match self {
@@ -68,12 +66,12 @@ impl LogPlace {
 pub struct Window {
     /// The first moment; unknown where the task does not say when it began.
     pub start: Option<Timestamp>,
-    /// The first moment behind the window.
+    /// The first moment after the window.
     pub end: Timestamp,
 }
 
 impl Window {
-    /// A task's life.
+    /// The time in which a task lived, with a margin.
     pub fn of_task(task: &StoppedTask, now: Timestamp) -> Self {
         let start = task.created_at.or(task.pull_started_at).or(task.pull_stopped_at).or(task.started_at);
         Self::around(start, task.stopped_at.or(task.stopping_at).unwrap_or(now))
@@ -134,7 +132,7 @@ pub fn of_container(definition: &TaskDefinition, task: &StoppedTask, container: 
             .find(|found| found.name == container)
             .and_then(|found| found.runtime_id.clone()),
     };
-    // It becomes a host's name, and signed requests go there.
+    // The region becomes a part of a host's name, and signed requests go there.
     let region = match option("awslogs-region").map(|region| region.parse::<Region>()).transpose() {
         Ok(region) => region,
         Err(error) => return LogPlace::Nowhere(format!("its awslogs-region cannot be used: {error}")),
@@ -154,7 +152,7 @@ pub fn of_build(detail: &Value) -> LogPlace {
     let link = logs.and_then(|logs| logs.get("deep-link")).and_then(Value::as_str).unwrap_or_default();
     let named = |key: &str, in_link: &str| {
         let value = logs.and_then(|logs| logs.get(key)).and_then(Value::as_str);
-        // The console's link has it too; a project without CloudWatch Logs has `group=null` there.
+        // The link to the console names it too; a project without CloudWatch Logs has `group=null` there.
         let from_link = link.split_once(in_link).map(|(_, rest)| rest.split([';', '&']).next().unwrap_or_default());
         value
             .or(from_link)

@@ -1,12 +1,14 @@
 //! How a stream of CloudWatch Logs is read: newest first, as far as the budget goes, then once from its beginning.
 //!
-//! An application says why it dies in its last lines, and why it never gets healthy in its first. What lies between,
-//! in a long log, is left unread and said to be. Pure: it says what to ask for, and hears what came.
-//! Source: Amazon CloudWatch Logs API Reference, GetLogEvents: a page can be empty; the end is where the token repeats.
+//! An application says why it dies in its last lines, and why it never gets healthy in its first. In a long log, the
+//! lines between are not read, and the description says so. This is pure: it says what to ask for, and is given what
+//! came. Source: Amazon CloudWatch Logs API Reference, GetLogEvents: a page can be empty; the end is where the token
+//! repeats.
 
+use pullsafe::count::count;
 use pullsafe_incident::spent::LogBudget;
 
-/// Lines that a page may have.
+/// How many lines a page may have at most.
 pub const PAGE_LINES: u32 = 10_000;
 
 /// What to ask for next.
@@ -25,7 +27,7 @@ enum ReadingPhase {
     Ended,
 }
 
-/// The reading of one stream.
+/// The state of the reading of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogReading {
     phase: ReadingPhase,
@@ -36,7 +38,7 @@ pub struct LogReading {
 }
 
 impl LogReading {
-    /// Nothing was read yet.
+    /// A reading that has not begun.
     pub fn new() -> Self {
         Self {
             phase: ReadingPhase::Backwards,
@@ -47,7 +49,8 @@ impl LogReading {
         }
     }
 
-    /// What to ask for, if anything is left that this budget allows. The last call goes to the beginning of the stream.
+    /// What to ask for next; `None` where the reading is over or the budget is spent. The last call goes to the
+    /// beginning of the stream.
     pub fn next(&mut self, budget: &LogBudget) -> Option<Ask> {
         if self.phase == ReadingPhase::Backwards && self.token.is_some() && (budget.calls <= 1 || budget.bytes == 0) {
             self.gap = true;
@@ -61,7 +64,8 @@ impl LogReading {
         }
     }
 
-    /// Hears what came: the time of its first line, how many there were and how large, and the token backwards.
+    /// Takes an answer in: the time of its first line, the number and the bytes of its lines, and the token for the
+    /// page before it.
     pub fn took(
         &mut self,
         budget: &mut LogBudget,
@@ -85,15 +89,15 @@ impl LogReading {
 
     /// What was read, in words.
     pub fn describe(&self) -> String {
-        let lines = self.lines;
-        match (lines, self.gap, self.phase) {
+        let lines = count(self.lines, "line");
+        match (self.lines, self.gap, self.phase) {
             (0, _, _) => "it has no lines in this time".to_owned(),
-            (_, false, _) => format!("{lines} line(s), all of them"),
+            (_, false, _) => format!("{lines}, all of them"),
             (_, true, ReadingPhase::Ended) => {
-                format!("{lines} line(s), the newest and the first; what lies between was not read")
+                format!("{lines}, the newest and the first; what lies between was not read")
             }
             (_, true, ReadingPhase::Backwards | ReadingPhase::Head) => {
-                format!("the newest {lines} line(s); what is older was not read")
+                format!("the newest {lines}; what is older was not read")
             }
         }
     }
@@ -130,7 +134,7 @@ mod tests {
         assert_eq!(reading.next(&budget), Some(Ask::Backwards(some("b/2"))));
         reading.took(&mut budget, Some(40), 5, 50, some("b/2"));
         assert_eq!((reading.next(&budget), budget), (None, LogBudget { calls: 3, bytes: 850 }));
-        assert_eq!(reading.describe(), "15 line(s), all of them");
+        assert_eq!(reading.describe(), "15 lines, all of them");
     }
 
     #[test]
@@ -160,7 +164,7 @@ mod tests {
         assert_eq!(reading.next(&budget), Some(Ask::Backwards(None)));
         reading.took(&mut budget, Some(7), 1, 5, some("1"));
         assert_eq!(reading.next(&budget), None);
-        assert_eq!(reading.describe(), "the newest 1 line(s); what is older was not read");
+        assert_eq!(reading.describe(), "the newest 1 line; what is older was not read");
     }
 
     #[test]

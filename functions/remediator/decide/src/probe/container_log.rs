@@ -4,7 +4,6 @@
 use super::{Probe, ProbeName};
 use crate::log::place;
 
-/// See the module.
 pub const PROBE: Probe = Probe {
     name: ProbeName::ContainerLog,
     looks_at: "the end and the beginning of the container's log, by the task definition's own awslogs options",

@@ -8,7 +8,6 @@ use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_incident::spent::Settled;
 
-/// See the module.
 pub const PROBE: Probe = Probe {
     name: ProbeName::ExecutionRole,
     looks_at: "the execution role, by simulation",
@@ -18,7 +17,7 @@ pub const PROBE: Probe = Probe {
     is_worth,
 };
 
-/// What tells of the role that nobody has looked at.
+/// What would settle the question where the container instance's role pulls, which pullsafe does not look at.
 const INSTANCE_ROLE: &str = "the role of the container instance that ran the task: it needs ecr:GetAuthorizationToken, \
     ecr:BatchGetImage and ecr:GetDownloadUrlForLayer (AmazonEC2ContainerServiceforEC2Role has them); or the task \
     definition gets an execution role that may";
@@ -36,8 +35,8 @@ pub fn repository(diagnosis: &Diagnosis, role: &str) -> Option<String> {
     Some(format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, image.repository()))
 }
 
-/// What the simulation says. `role` is the definition's execution role, if it has one; `launch_type` says whose place
-/// it would take.
+/// What the simulation says. `role` is the definition's execution role, if it has one; `launch_type` tells who pulls
+/// where it has none.
 pub fn settle(role: Option<&str>, launch_type: Option<&str>, may_pull: &Lookup<bool>) -> Settled {
     const SOURCE: &str = "execution role";
     let Some(role) = role else {

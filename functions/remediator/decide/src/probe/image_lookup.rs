@@ -8,7 +8,6 @@ use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_incident::spent::Settled;
 
-/// See the module.
 pub const PROBE: Probe = Probe {
     name: ProbeName::ImageLookup,
     looks_at: "the image's tag or digest: a HEAD at Docker Hub and ECR Public, BatchGetImage at ECR",
@@ -17,9 +16,10 @@ pub const PROBE: Probe = Probe {
     is_worth,
 };
 
-/// Where pullsafe asks: registries of the public and of the account, and no host that only a task definition knows.
+/// Whether a lookup is worth it. pullsafe asks public registries and ECR, and no host that only a task definition
+/// knows.
 fn is_worth(_: &StoppedTask, diagnosis: &Diagnosis) -> bool {
-    // What is missing is looked up by the remedy for it (`observe.rs`), with every look anew.
+    // A missing image is not looked up here: the remedy for it does so, with every look (`observe.rs`).
     let unsure = matches!(
         diagnosis.cause,
         Cause::RepositoryNotFound
@@ -31,13 +31,13 @@ fn is_worth(_: &StoppedTask, diagnosis: &Diagnosis) -> bool {
     unsure && image(diagnosis).is_some()
 }
 
-/// The image to ask for.
+/// The image to look up, where its registry is one that is asked.
 pub fn image(diagnosis: &Diagnosis) -> Option<Reference> {
     let image = diagnosis.image.as_deref()?.parse::<Reference>().ok()?;
     matches!(image.kind(), Registry::DockerHub | Registry::EcrPrivate | Registry::EcrPublic).then_some(image)
 }
 
-/// What the registry said, and of Docker Hub how many of how many pulls are left.
+/// What the registry's answer adds to the diagnosis. `quota` is how many of how many pulls are left at Docker Hub.
 pub fn settle(
     diagnosis: &Diagnosis,
     image: &Reference,

@@ -1,9 +1,9 @@
 //! Second looks: what could settle a text that leaves something open.
 //!
 //! A probe is one file and one line in [`PROBES`]: when it is worth it, what it needs, what it settles. All of them
-//! only read. What a probe finds becomes evidence, makes a diagnosis more or less certain, or names the why; it never
-//! makes one cause into another, and never into Docker Hub's quota. A probe that fails leaves the diagnosis as it was
-//! and says so.
+//! only read. What a probe finds becomes evidence, makes a diagnosis more or less certain, or says why a health check
+//! fails. It never changes the cause, and never to Docker Hub's quota. A probe that fails leaves the diagnosis as it
+//! was and says so.
 
 pub mod container_log;
 pub mod execution_role;
@@ -29,10 +29,9 @@ pub enum ProbeName {
     ExecutionRole,
 }
 
-/// A probe.
+/// A second look: when it is worth it, what it needs, what it settles.
 #[derive(Debug, Clone, Copy)]
 pub struct Probe {
-    /// Which one.
     pub name: ProbeName,
     /// What it looks at, for people.
     pub looks_at: &'static str,

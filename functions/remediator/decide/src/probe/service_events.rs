@@ -7,7 +7,6 @@ use pullsafe_diagnosis::masked;
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_incident::spent::Settled;
 
-/// See the module.
 pub const PROBE: Probe = Probe {
     name: ProbeName::ServiceEvents,
     looks_at: "the service's last events, and the state of its deployments",
@@ -18,7 +17,7 @@ pub const PROBE: Probe = Probe {
 
 /// How many events are shown.
 const SHOWN: usize = 3;
-/// Events of this long before the stop belong to it.
+/// Events this many seconds before or after the stop belong to it.
 const SECONDS: i64 = 20 * 60;
 
 fn is_worth(task: &StoppedTask, diagnosis: &Diagnosis) -> bool {
@@ -77,7 +76,7 @@ fn is_telling(message: &str) -> bool {
         .any(|word| lower.contains(word))
 }
 
-/// Why the health check failed, in the scheduler's words.
+/// Why the health check failed, by the scheduler's words.
 fn why(message: &str) -> Option<Why> {
     let lower = message.to_ascii_lowercase();
     if lower.contains("timed out") || lower.contains("target.timeout") {

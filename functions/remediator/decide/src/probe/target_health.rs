@@ -6,7 +6,6 @@ use pullsafe_diagnosis::cause::{Cause, Diagnosis, Why};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_incident::spent::Settled;
 
-/// See the module.
 pub const PROBE: Probe = Probe {
     name: ProbeName::TargetHealth,
     looks_at: "the health of the targets in the service's target group",
@@ -78,7 +77,7 @@ pub fn settle(group: &str, targets: &[TargetHealth]) -> Settled {
     }
 }
 
-/// Source: Elastic Load Balancing API Reference, TargetHealth.
+/// Why a health check fails, by the reason's code. Source: Elastic Load Balancing API Reference, TargetHealth.
 fn why(reason: &str) -> Option<Why> {
     match reason {
         "Target.Timeout" => Some(Why::Timeout),

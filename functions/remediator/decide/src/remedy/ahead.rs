@@ -5,6 +5,7 @@
 
 use crate::limit::is_to_move;
 use crate::observation::Observation;
+use pullsafe::count::count;
 use pullsafe::lookup::Lookup;
 use pullsafe::settings::{Ahead, Settings};
 use pullsafe_diagnosis::cause::RemedyName;
@@ -46,9 +47,9 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
             remedy: RemedyName::MoveToMirror,
             result: "moved to the mirror".to_owned(),
             summary: format!(
-                "a deployment of {} starts with {} image(s) of Docker Hub: move it to verified copies first{limit}",
+                "a deployment of {} starts with {} of Docker Hub: move it to verified copies first{limit}",
                 service.id,
-                moves.len()
+                count(moves.len(), "image")
             ),
             steps: vec![move_step(service, definition, moves)],
             then_wait_for: None,
@@ -66,10 +67,10 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
         remedy: RemedyName::PrepareMirror,
         result: "queued for the mirror".to_owned(),
         summary: format!(
-            "a deployment of {} pulls {} image(s) from Docker Hub, whose quota it shares with everything behind the \
-             same address: {} have a verified copy, the mirror is asked for {}, {} have none{limit}",
+            "a deployment of {} pulls {} from Docker Hub, whose quota it shares with everything behind the \
+             same address: {} with a verified copy, {} to ask the mirror for, {} without either{limit}",
             service.id,
-            seen.hub_images.len(),
+            count(seen.hub_images.len(), "image"),
             moves.len(),
             steps.len(),
             stuck.len()

@@ -1,6 +1,7 @@
-//! The guards that more than one remedy stands behind. Each returns the reason why not, as a sentence.
+//! The guards that several remedies share. Each returns the reason why not, as a sentence.
 
 use crate::service::{Controller, Service};
+use pullsafe::count::counted;
 use pullsafe::lookup::Lookup;
 
 use super::Situation;
@@ -15,7 +16,7 @@ pub fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Service, Stri
     }
 }
 
-/// What must hold for every act on a service, whatever the remedy.
+/// What speaks against any act on a service, whatever the remedy.
 pub fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<String> {
     let mut reasons = deployed_by_ecs(service);
     reasons.extend(another_stack(&situation.settings.stack, service));
@@ -103,5 +104,5 @@ fn current_definition(situation: &Situation<'_>, service: &Service) -> Option<St
 /// Nothing that would stop or replace a task may happen while one runs.
 pub fn nothing_runs(service: &Service) -> Option<String> {
     let running = service.running.max(service.deployments.iter().map(|deployment| deployment.running).sum());
-    (running > 0).then(|| format!("{running} task(s) of the service run"))
+    (running > 0).then(|| counted(running, "task", "of the service runs", "of the service run"))
 }

@@ -1,8 +1,8 @@
 //! The remedies, and the decision between them.
 //!
 //! A remedy is one file: what it treats, what it has to see, and a function that looks at a [`Situation`] and says what
-//! it would do, or why not. It is listed in [`REMEDIES`], in the order in which they are asked; the first that acts or
-//! waits is chosen, and the reasons of all that declined are kept.
+//! it would do, or why not. [`REMEDIES`] lists the remedies in the order in which they are asked. The first that acts
+//! or waits is chosen, and the reasons of all that declined are kept.
 
 pub mod ahead;
 mod force_new_deployment;
@@ -34,9 +34,7 @@ use pullsafe_incident::waiting::WaitingFor;
 pub struct Situation<'a> {
     /// The moment of the decision.
     pub now: Timestamp,
-    /// The configuration.
     pub settings: &'a Settings,
-    /// The service.
     pub service: &'a ServiceId,
     /// What happened so far.
     pub incident: &'a Incident,
@@ -49,13 +47,13 @@ pub struct Situation<'a> {
 /// What a remedy says to a situation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RemedyVerdict {
-    /// On a closer look it is nothing that this remedy is for.
+    /// On a closer look, the remedy is not for this situation.
     NotForThis,
     /// It would help, and these guards hold it back.
     Declined(Vec<String>),
-    /// It cannot act yet.
+    /// It cannot act before this has happened.
     Wait(WaitingFor),
-    /// It waits on, and could not see whether the wait is over.
+    /// It goes on waiting, because it could not see whether the wait is over.
     Unseen(WaitingFor, Doubt),
     /// This is to be done.
     Act(Box<Plan>),
@@ -64,17 +62,17 @@ pub enum RemedyVerdict {
 /// What a remedy is for.
 #[derive(Debug, Clone, Copy)]
 pub enum Treats {
-    /// A failure that was diagnosed so.
+    /// A failure with such a diagnosis.
     Failure(fn(&Diagnosis) -> bool),
-    /// A failure that may hide what it is for, which only a look shows. It gives the failure its name where the text
-    /// says so by itself.
+    /// A failure that may hide the cause that the remedy is for, which only a look shows. Where the text itself names
+    /// that cause, the remedy is the failure's own.
     Hidden {
-        /// The failures behind which it may be.
+        /// The failures that may hide the cause.
         behind: fn(&Diagnosis) -> bool,
-        /// Those that name it.
+        /// The failures whose text names it.
         named: fn(&Diagnosis) -> bool,
     },
-    /// A service in such a state, whatever fails. While it is in it, no other remedy is asked.
+    /// A service in such a state, whatever fails. While it is in this state, no other remedy is asked.
     State(fn(&Service) -> bool),
 }
 
@@ -83,11 +81,12 @@ pub enum Treats {
 pub enum SecondLook {
     /// The task definition that the service uses.
     TaskDefinition,
-    /// That, and its images of Docker Hub: everywhere they could be pulled from, and whether the execution role may.
+    /// The task definition and its images of Docker Hub: everywhere they could be pulled from, and whether the
+    /// execution role may pull.
     HubImages,
     /// What the missing image's tag means now.
     Wanted,
-    /// Whether ECR has it, and where it keeps it.
+    /// Whether ECR has the image that failed, and where it keeps it.
     Kept,
     /// The service's stack.
     Stack,
@@ -98,13 +97,11 @@ pub enum SecondLook {
 /// A remedy.
 #[derive(Debug, Clone, Copy)]
 pub struct Remedy {
-    /// The name.
     pub name: RemedyName,
-    /// What it is for.
     pub treats: Treats,
-    /// What it has to see.
+    /// What has to be looked at for it.
     pub looks: &'static [SecondLook],
-    /// What its guards have found to hold where it acts, for whoever is asked whether it may.
+    /// What its guards have found to hold where it acts, in words for the person who is asked.
     pub holds: &'static [&'static str],
     /// Considers a situation that it treats.
     pub consider: fn(Situation<'_>) -> RemedyVerdict,
@@ -135,7 +132,7 @@ fn treating(diagnosis: &Diagnosis, service: Option<&Service>) -> Vec<&'static Re
     }
 }
 
-/// What has to be looked at before anything is decided: all that the remedies look at which will be asked.
+/// What has to be looked at before anything is decided: everything that the remedies in question need.
 ///
 /// Without the service, it is what the failure alone calls for.
 pub fn looks(diagnosis: &Diagnosis, service: Option<&Service>) -> BTreeSet<SecondLook> {
@@ -156,7 +153,7 @@ pub fn name_for(diagnosis: &Diagnosis) -> RemedyName {
 pub struct Decision {
     /// What to do now.
     pub plan: Option<Plan>,
-    /// What was found to hold for it.
+    /// What was found to hold for the plan.
     pub holds: &'static [&'static str],
     /// What to wait for, where nothing can be done yet.
     pub waiting: Option<WaitingFor>,
@@ -167,7 +164,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The wait goes on, and it is said that nobody knows whether it is over.
+    /// Lets a wait go on, and says that nobody knows whether it is over.
     fn wait_unseen(&mut self, remedy: RemedyName, waiting: WaitingFor, doubt: Doubt) {
         self.declined.push(Declined {
             remedy,
@@ -177,7 +174,7 @@ impl Decision {
     }
 }
 
-/// Asks every remedy in turn that is for this.
+/// Asks the remedies for this situation in turn, until one acts or waits.
 pub fn decide(situation: Situation<'_>) -> Decision {
     let mut decision = Decision {
         plan: None,
@@ -186,7 +183,7 @@ pub fn decide(situation: Situation<'_>) -> Decision {
         unseen: None,
         declined: Vec::new(),
     };
-    // A service that cannot be seen ends no wait either.
+    // A wait does not end because the service cannot be seen.
     if let (Lookup::Unknown(doubt), Some(waiting)) = (&situation.seen.service, &situation.incident.waiting) {
         let remedy = situation.incident.acted().unwrap_or_else(|| name_for(&situation.blocker.diagnosis));
         decision.wait_unseen(remedy, waiting.cause.clone(), doubt.clone());

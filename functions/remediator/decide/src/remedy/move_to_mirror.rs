@@ -1,11 +1,12 @@
 //! Docker Hub's pull quota is used up: move every Docker Hub image of the service to a verified copy.
 //!
-//! All of them, sidecars too, or the next one hits the limit. Only this limit moves a service by itself; bursts,
-//! other registries and API throttles pass, and get advice (docs/adr/0005).
+//! All of them move, sidecars too, or the next pull hits the limit. No other limit moves a service: bursts, limits of
+//! other registries and API throttling pass, and people get advice (docs/adr/0005).
 
 use std::collections::BTreeMap;
 
 use crate::service::{Service, marks};
+use pullsafe::count::count;
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::pull_quota;
 use pullsafe::timestamp::Timestamp;
@@ -57,12 +58,12 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
     }
 }
 
-/// A service that was moved and hits the limit again is being moved back by something: moving it once more would be a
-/// tug of war.
+/// Why a service that was moved lately is not moved again: if it hits the limit again, something moves it back, and
+/// another move would be a tug of war.
 fn cooled_down(situation: &Situation<'_>, service: &Service) -> Option<String> {
     let moved_at = Timestamp::parse(service.tags.get(marks::MOVED_AT)?)?;
     let hours = situation.settings.move_cooldown_hours;
-    // Said only where it was seen: the stop may as well be a late one of a task from before the move.
+    // This says no more than was seen: the stop may be a late one, of a task from before the move.
     let since = match situation.seen.hub_images.is_empty() {
         true => "it names no image of Docker Hub now, so that the task that failed may be one from before",
         false => {
@@ -73,7 +74,7 @@ fn cooled_down(situation: &Situation<'_>, service: &Service) -> Option<String> {
     within.then(|| format!("the service was moved at {moved_at}, less than {hours} hours ago; {since}"))
 }
 
-/// The registry itself must have said it more than once: on two tasks, or on every try of one task.
+/// The registry itself must have said it more than once: on two tasks, or on several tries of one task.
 fn seen_often_enough(situation: &Situation<'_>) -> Option<String> {
     let tries = situation.blocker.diagnosis.attempts.unwrap_or(1);
     (situation.blocker.tasks < 2 && tries < 2)
@@ -164,8 +165,8 @@ fn plan(situation: &Situation<'_>, service: &Service, definition: &TaskDefinitio
         remedy: RemedyName::MoveToMirror,
         result: "moved to the mirror".to_owned(),
         summary: format!(
-            "Docker Hub's pull quota is used up: move {} image(s) of {} to a verified copy. {}",
-            moves.len(),
+            "Docker Hub's pull quota is used up: move {} of {} to a verified copy. {}",
+            count(moves.len(), "image"),
             service.id,
             budget(situation.incident, situation.now)
         ),
@@ -204,8 +205,9 @@ fn budget(incident: &Incident, now: Timestamp) -> String {
     let limit = incident.quota_limit.unwrap_or(pull_quota::ANONYMOUS);
     let per_launch = incident.pulls_per_launch();
     format!(
-        "Failing launches of this service tried {spent} pull(s) in the last 6 hours; {} failing launches of \
+        "Failing launches of this service tried {} in the last 6 hours; {} failing launches of \
          {per_launch} tries each empty a quota of {limit}.",
+        count(spent, "pull"),
         limit / per_launch
     )
 }

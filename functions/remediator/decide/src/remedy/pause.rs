@@ -15,7 +15,7 @@ use pullsafe_incident::waiting::WaitingFor;
 
 use super::{Remedy, RemedyVerdict, SecondLook, Situation, Treats, guard};
 
-/// How long ago another cause may have been seen and still count as one of the present.
+/// How many seconds ago another cause may have been seen and still count as present.
 const SIBLING_SECONDS: i64 = 3600;
 
 pub(super) const REMEDY: Remedy = Remedy {
@@ -46,11 +46,11 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
         Ok(image) => image,
         Err(reason) => return RemedyVerdict::Declined(vec![reason]),
     };
-    // The tag is there: whatever cures this, waiting for it is not it.
+    // The image is there, so waiting for it cures nothing.
     if let Lookup::Found(_) = situation.seen.wanted {
         return RemedyVerdict::NotForThis;
     }
-    // A look that fails ends no wait: the push that comes next would find nobody.
+    // A look that fails ends no wait, or the push that comes next would find nobody waiting.
     let seen = situation.seen;
     let doubts = [doubt(&seen.wanted), doubt(&seen.stack), doubt(&seen.scaling)];
     if let (Some(doubt), Some(waiting)) = (doubts.into_iter().flatten().next(), &situation.incident.waiting)
@@ -93,8 +93,8 @@ fn doubt<T>(looked_up: &Lookup<T>) -> Option<&Doubt> {
     }
 }
 
-/// When the newest deployment began. With a desired count of 0 it is stable at once: a pipeline that waits for it would
-/// go on as if it had succeeded, so that a young deployment is not paused.
+/// When the newest deployment began. A young deployment is not paused: with a desired count of 0 it is stable at once,
+/// and a pipeline that waits for it would go on as if it had succeeded.
 fn deployed_at(situation: &Situation<'_>, service: &Service) -> Timestamp {
     service.primary().and_then(|primary| primary.created_at).unwrap_or(situation.incident.opened_at)
 }

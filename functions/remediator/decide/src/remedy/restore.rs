@@ -1,8 +1,8 @@
-//! A service that pullsafe paused: bring it back once its image exists, or step aside if a person already has.
+//! A service that pullsafe paused: bring it back once its image exists, or step aside if a person has already done so.
 //!
-//! Whoever may tag a service could write the marks of a pause: a restore needs the marks and the table's own memory of
-//! that pause, and takes the count, the suspended state and the image that is waited for from the memory. Where the
-//! memory is lost, a person gets the command; a service whose marks somebody removed is left alone.
+//! Whoever may tag a service could write the marks of a pause. So a restore needs the marks and the table's own memory
+//! of that pause, and takes the count, the suspended state and the awaited image from the memory. Where the memory is
+//! lost, a person gets the command. A service whose marks somebody removed is left alone.
 
 use crate::service::{Service, marks};
 use pullsafe::lookup::Lookup;
@@ -44,7 +44,7 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
         return without_memory(service);
     };
     if service.desired != 0 {
-        // A scalable target that is registered moves a count into its bounds, and this one is a person's.
+        // Registering a scalable target moves the count into its bounds, and a person has set this count.
         let outside = suspended_before(pause).zip(situation.seen.scaling.found()).filter(|(_, target)| {
             let (least, most) = target.bounds;
             service.desired < least || service.desired > most
@@ -93,7 +93,11 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
             RemedyVerdict::Act(Box::new(Plan {
                 remedy: RemedyName::PauseAndRestore,
                 result: "restored".to_owned(),
-                summary: format!("{image} exists now: restore {} to {count} task(s)", service.id),
+                summary: format!(
+                    "{image} exists now: restore {} to {}",
+                    service.id,
+                    pullsafe::count::count(count, "task")
+                ),
                 steps: way_back(service, pause, Some(restore)),
                 then_wait_for: None,
                 follow_up: String::new(),
@@ -104,8 +108,8 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
     }
 }
 
-/// What a pause wrote into a tag: its own memory tells, whatever the tag says by now. A pause that wrote no tags has
-/// the service's.
+/// What a pause wrote into a tag, by the steps that are remembered, whatever the tag says now. Where these write no
+/// tags, the service's own tag is read.
 pub fn written<'a>(pause: &'a [Step], key: &str, service: &'a Service) -> Option<&'a str> {
     let tags = pause
         .iter()
@@ -113,7 +117,7 @@ pub fn written<'a>(pause: &'a [Step], key: &str, service: &'a Service) -> Option
     tags.unwrap_or(&service.tags).get(key).map(String::as_str)
 }
 
-/// The marks of a pause that nobody remembers: they may be anybody's, and change nothing.
+/// Judges the marks of a pause that the table does not remember: anybody may have written them, so nothing is changed.
 fn without_memory(service: &Service) -> RemedyVerdict {
     if service.desired != 0 {
         return RemedyVerdict::NotForThis;
@@ -125,7 +129,8 @@ fn without_memory(service: &Service) -> RemedyVerdict {
     )])
 }
 
-/// The count first, then autoscaling, and the marks last: whoever finds the marks knows that the rest may be missing.
+/// The steps of the way back: the count first, then autoscaling, and the marks last. Whoever finds the marks knows that
+/// the rest may not be done yet.
 fn way_back(service: &Service, pause: &[Step], restore: Option<Step>) -> Vec<Step> {
     let mut steps = Vec::from_iter(restore);
     steps.extend(suspended_before(pause).map(|suspended| Step::SetScaling {

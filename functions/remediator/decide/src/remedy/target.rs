@@ -20,11 +20,11 @@ pub fn in_mirror(mirror: &MirrorLocation, image: &Reference) -> Result<Reference
 /// What can be done about one image.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MoveTarget {
-    /// It can be pulled from there, the same bytes.
+    /// The same bytes can be pulled from there.
     Verified(ImageMove),
     /// The mirror lacks it, or has another digest, and can be asked for it.
     MirrorCanBeAsked(Reference),
-    /// Nothing, and why.
+    /// Nothing can be done, and why.
     Nowhere(Vec<String>),
 }
 
@@ -79,7 +79,7 @@ pub fn of(
 }
 
 fn verified(image: &DockerHubImage, place: &Reference, digest: Digest) -> MoveTarget {
-    // By its digest too: what was verified is what runs, whatever the tag comes to mean.
+    // Pinned by its digest, so that what was verified is what runs, whatever the tag means later.
     MoveTarget::Verified(ImageMove {
         from: image.written.clone(),
         to: place.pinned_to(digest.clone()).to_string(),
@@ -87,7 +87,7 @@ fn verified(image: &DockerHubImage, place: &Reference, digest: Digest) -> MoveTa
     })
 }
 
-/// Why something is not known, between these words; nothing where that is not so.
+/// Why something is not known, between `before` and `after`; empty where it is known.
 fn doubt<T>(before: &str, looked_up: &Lookup<T>, after: &str) -> String {
     match looked_up {
         Lookup::Unknown(why) => format!("{before}{why}{after}"),
@@ -99,7 +99,7 @@ fn doubt<T>(before: &str, looked_up: &Lookup<T>, after: &str) -> String {
 pub(crate) enum Mismatch {
     /// A fresh copy would cure it.
     Fillable(String),
-    /// A fresh copy would not cure it, or it cannot be known.
+    /// A fresh copy would not cure it, or nobody knows whether it would.
     Final(String),
 }
 

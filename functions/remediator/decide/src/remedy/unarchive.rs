@@ -1,5 +1,5 @@
-//! The image lies in ECR's archive, which a pull is answered for as if it did not exist: bring it back, and once it is
-//! there, deploy anew where no deployment is under way that would find it by itself.
+//! The image is in ECR's archive, where a pull fails as if the image did not exist: bring it back. Once it is there,
+//! deploy anew, unless a deployment is under way that finds it by itself.
 //!
 //! Bringing it back is no act upon the service. It costs what standard storage costs, and ECR's archive is charged for
 //! ninety days anyway.
@@ -36,7 +36,7 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
     let Some(image) = image.filter(|image| image.kind() == Registry::EcrPrivate) else {
         return RemedyVerdict::NotForThis;
     };
-    // Whether it is missing altogether is another remedy's matter.
+    // An image that is missing altogether is another remedy's matter.
     let Lookup::Found((digest, storage)) = &situation.seen.kept else {
         return RemedyVerdict::NotForThis;
     };
@@ -76,7 +76,7 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
             let Some(primary) = service.primary() else {
                 return RemedyVerdict::NotForThis;
             };
-            // A deployment under way pulls the image at its next try; and where something runs, it has.
+            // A deployment that is under way pulls the image at its next try; where a task runs, it was pulled already.
             if primary.rollout_state.as_deref() == Some("IN_PROGRESS") || guard::nothing_runs(service).is_some() {
                 return RemedyVerdict::Wait(awaited);
             }
@@ -95,7 +95,7 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
     }
 }
 
-/// Another account's image is its owner's.
+/// Why an image of another account is not brought back: that is its owner's to decide.
 fn elsewhere(image: &Reference, cluster: &str) -> Option<String> {
     let own = Arn::parse(cluster).map(|arn| arn.account);
     let account = ecr_host(image.registry()).map(|host| host.account);

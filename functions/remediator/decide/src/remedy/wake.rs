@@ -43,7 +43,7 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
     let Some(awaited) = awaited else {
         return RemedyVerdict::Declined(vec![format!("{image} exists now; ECS will find it at its next try")]);
     };
-    // A task that is starting may have asked too early; it is seen at the next look.
+    // A task that is starting may have asked for the image too early; the next look will show it.
     if service.pending > 0 {
         return RemedyVerdict::Wait(awaited.clone());
     }

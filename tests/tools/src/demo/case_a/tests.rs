@@ -28,7 +28,7 @@ async fn the_story_has_the_numbers_of_the_case_and_ends_well() {
         "task 10 RUNNING, from the mirror",
         "the stack complete",
         "> pullsafe: resolved",
-        "prod/web: resolved: 2 of 2 task(s) of the newest deployment run and the service is steady.",
+        "prod/web: resolved: 2 of 2 tasks of the newest deployment run and the service is steady.",
         "5. The report of the incident",
         "# prod/web: resolved, last blocker registry-rate-limited",
         "It was hidden by registry-unreachable.",

@@ -60,8 +60,7 @@ pub async fn play(stack: &EmulatedStack, scaling: &PlayedScaling, report: &mut S
     pushed["detail"]["image-digest"] = json!(digest);
     report.step("the push restores the service", restored_by(stack, &pushed, scaling, &deployed).await)?;
     let text = report.step("people are told", told(stack, "restored (image-not-found)").await)?;
-    report
-        .step("the message says that it is restored", says(&text, &["exists now", &format!("to {COUNT} task(s)")]))?;
+    report.step("the message says that it is restored", says(&text, &["exists now", &format!("to {COUNT} tasks")]))?;
     Ok(())
 }
 

@@ -18,7 +18,7 @@ fn a_missing_image_pauses_a_service_of_which_nothing_runs() {
 fn a_pause_gives_its_reasons_for_not_pausing() {
     let rows: Vec<Row<Case>> = vec![
         (Box::new(|case| case.settings.pause = false), "pausing services is switched off"),
-        (Box::new(set_service(|service| service["runningCount"] = json!(1))), "1 task(s) of the service run"),
+        (Box::new(set_service(|service| service["runningCount"] = json!(1))), "1 task of the service runs"),
         (
             Box::new(set_service(|service| {
                 service["deployments"]
@@ -26,7 +26,7 @@ fn a_pause_gives_its_reasons_for_not_pausing() {
                     .unwrap()
                     .push(json!({"id": "ecs-svc/0", "status": "ACTIVE", "runningCount": 2}))
             })),
-            "2 task(s) of the service run",
+            "2 tasks of the service run",
         ),
         (
             Box::new(set_service(|service| service["desiredCount"] = json!(0))),
