@@ -1,9 +1,9 @@
 //! The probe: asks Docker Hub, from the subnets of the tasks, how many pulls are left there and whom it counts.
 //!
 //! Docker Hub counts by address, and the address of the other functions is not that of the tasks. The question is a
-//! HEAD, which costs no pull. What is answered becomes metrics, and the function's own answer, which Lambda puts on the
-//! bus: nothing here calls AWS, so that the subnets need a way to the internet and no VPC endpoint. A question that
-//! fails is not repeated: the next one comes in a few minutes.
+//! HEAD, which costs no pull. The answer becomes metrics, and the function's own answer, which Lambda puts on the bus.
+//! Nothing here calls AWS, so that the subnets need a way to the internet but no VPC endpoint. A question that fails
+//! twice is given up: the next one comes in a few minutes.
 
 use pullsafe::clock::Clock;
 use pullsafe::reference::Reference;
@@ -17,7 +17,7 @@ use serde_json::Value;
 /// The image that Docker Hub keeps for this question.
 const ASKED_FOR: &str = "docker.io/ratelimitpreview/test:latest";
 
-/// The probe, with what it asks through.
+/// The probe, with the client through which it asks.
 #[derive(Clone)]
 pub struct ScheduledProbe {
     registry: Client,
@@ -26,12 +26,12 @@ pub struct ScheduledProbe {
 }
 
 impl ScheduledProbe {
-    /// A probe in these subnets.
+    /// Makes a probe for these subnets.
     pub fn new(registry: Client, subnets: Vec<String>, clock: Clock) -> Self {
         Self { registry, subnets, clock }
     }
 
-    /// Asks once. The answer is what the remediator reads; null where Docker Hub states no limit, or nobody that it
+    /// Asks once, and returns what the remediator reads; null where Docker Hub states no limit, or does not say whom it
     /// counts.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
     })?;
     let endpoints: Endpoints = std::env::var(VARIABLE).unwrap_or_default().parse()?;
     let clock = clock::system();
-    // Within the function's time, also where nothing answers.
+    // Two attempts stay within the function's time even if nothing answers.
     let registry = Client::new(Config { endpoints, attempts: 2, ..Config::new(clock.clone()) });
     let probe = ScheduledProbe::new(registry, settings.subnets, clock);
     let probe = &probe;

@@ -1,8 +1,8 @@
-//! The widget: shows on a CloudWatch dashboard, as its custom widget, what is open and what waits for a person. Read
-//! only: a button, where there is one, has the dashboard call another function for whoever looks.
+//! The widget: shows what is open and what waits for a person, as a custom widget on a CloudWatch dashboard. It only
+//! reads: a button, where there is one, makes the dashboard call another function for whoever looks.
 //!
-//! The dashboard invokes it for whoever looks, and puts what it returns into the page. So it always returns something
-//! to look at: a failure is told in the widget, and in the log, and is no failure of the function.
+//! The dashboard invokes the function for whoever looks, and puts what it returns into the page. So the function always
+//! returns something to look at: it shows a failure in the widget and logs it, but does not fail itself.
 
 pub mod answer;
 
@@ -20,7 +20,8 @@ use serde_json::Value;
 
 use crate::answer::{Described, WidgetAnswer};
 
-/// What runs is looked at once a day; what was not for two days runs no more, or is not looked at any more.
+/// How old an outlook may be. They are made once a day: what has had none for two days no longer runs, or is no longer
+/// looked at.
 const OUTLOOK_SECONDS: i64 = 2 * 86_400;
 
 /// The widget with the table that it reads.
@@ -32,7 +33,7 @@ pub struct Widget {
 }
 
 impl Widget {
-    /// A widget over a table. Nothing is connected before somebody looks.
+    /// Makes a widget over a table. It connects to nothing before somebody looks.
     pub fn new(config: &SdkConfig, settings: WidgetSettings, clock: Clock) -> Self {
         Self { table: Table::new(config, &settings.table), settings, clock }
     }
@@ -45,7 +46,7 @@ impl Widget {
         }
         let context = &event["widgetContext"];
         let theme = if context["theme"] == "dark" { Theme::Dark } else { Theme::Light };
-        // Of whatever form: a width that makes no sense is none.
+        // The context may hold anything: a width that makes no sense counts as none.
         let width = context["width"].as_f64().filter(|width| *width >= 1.0).map(|width| width.min(100_000.0) as u32);
         let look = WidgetView { theme, width, now: (self.clock)() };
         let (open, outlooks) =
@@ -100,7 +101,7 @@ impl Widget {
     }
 }
 
-/// What a person at the dashboard can do about it.
+/// Says what is wrong, and what a person at the dashboard can do about it.
 fn explained(failure: &Failure) -> String {
     let what = match failure.kind {
         FailureKind::Denied => "The widget's role may not read the table.",

@@ -15,7 +15,8 @@ async fn main() -> Result<(), Error> {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         format!("the configuration is wrong:\n{}", lines.join("\n"))
     })?;
-    // Made for the first event, not at start: a cold start stays that of a bare runtime.
+    // The widget is made for the first event and not at the start, so that a cold start takes no longer than that of a
+    // bare runtime.
     let widget = OnceCell::new();
     let (settings, widget) = (&settings, &widget);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {

@@ -1,50 +1,49 @@
 //! A person's answer to a question of pullsafe's (mode `ask`).
 //!
-//! It counts only where it is the whole event of an invocation: IAM says who may invoke the function. What comes by a
-//! queue, a rule or a failed invocation is no answer, whatever it says.
+//! An answer counts only if it is the whole event of an invocation, because IAM decides who may invoke the function.
+//! What comes by a queue, a rule or a failed invocation is no answer, whatever it says.
 
 use pullsafe::proof::Proof;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-/// Answers that one invocation takes: each may be an act, and the function has a minute.
+/// How many answers one invocation takes: each may lead to an act, and the function has a minute.
 pub const MOST_CODES: usize = 20;
-/// Longer than any code.
+/// The longest text that is read as a code, with spaces and hyphens.
 const LONGEST_CODE: usize = 16;
-/// For how long a no can be remembered: the memory of a service without an incident is kept for as long.
+/// The longest time for which a no is remembered: as long as the memory of a service without an incident is kept.
 pub const LONGEST_NO_SECONDS: i64 = 30 * 24 * 3600;
 
-/// What a person answers, to which questions.
+/// What a person answers, and to which questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Yes or no.
     pub verdict: YesOrNo,
     /// The questions, by their codes.
     pub codes: Vec<String>,
-    /// Who says so, signed by them.
+    /// The signed proof of who answers, if there is one.
     pub proof: Option<Proof>,
 }
 
 /// Yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum YesOrNo {
-    /// It is to be done.
+    /// The plan is to be carried out.
     Yes,
-    /// It is not, and is not asked again for so many seconds; without them, for this incident.
+    /// The plan is not to be carried out, and is not asked about again for this many seconds; without them, not in this
+    /// incident.
     No(Option<i64>),
 }
 
-/// What makes an invocation a question about questions: those that wait.
+/// What a person says by invoking the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spoken {
-    /// An answer.
     Answer(Answer),
-    /// Which questions wait for an answer; those that are like this one, or all.
+    /// A request to list the questions that wait: those like the one with this code, or all.
     List(Option<String>),
 }
 
 impl Answer {
-    /// What is signed with a proof, so that it proves this answer and no other.
+    /// Returns the text that is signed with a proof, so that it proves this answer and no other.
     pub fn statement(&self) -> String {
         let verdict = match self.verdict {
             YesOrNo::Yes => "approve".to_owned(),
@@ -54,7 +53,7 @@ impl Answer {
         format!("{verdict} {}", self.codes.join(" "))
     }
 
-    /// The event of the invocation that says it.
+    /// Returns the event that gives this answer when the function is invoked with it.
     pub fn to_event(&self) -> Value {
         let (word, seconds) = match self.verdict {
             YesOrNo::Yes => ("approve", None),
@@ -71,10 +70,10 @@ impl Answer {
     }
 }
 
-/// Reads the event of an invocation; `None` if it is none of these.
+/// Reads the event of an invocation; `None` if it is neither an answer nor a request for a list.
 ///
 /// # Errors
-/// It is one, and not well-formed: a sentence for whoever sent it.
+/// It is one of them but not well-formed; the error is a sentence for whoever sent it.
 pub fn spoken(event: &Value) -> Option<Result<Spoken, String>> {
     let word = event.get("pullsafe")?.as_str()?;
     match word {
@@ -126,7 +125,7 @@ fn answer(word: &str, event: &Value) -> Result<Answer, String> {
 }
 
 fn proof(value: &Value) -> Result<Proof, String> {
-    // Nothing of what it holds is repeated.
+    // The error repeats nothing of what the proof holds.
     let proof =
         Proof::deserialize(value).map_err(|_| "`proof` has to hold `authorization`, `date` and perhaps `token`")?;
     proof
@@ -135,12 +134,12 @@ fn proof(value: &Value) -> Result<Proof, String> {
         .ok_or_else(|| "`proof` holds something that is no header".to_owned())
 }
 
-/// Letters and digits of a code.
+/// How many letters and digits a code has.
 pub const CODE_LENGTH: usize = 8;
-/// Crockford's base32: no letter that is read as another, and no word.
+/// Crockford's base32, in which no letter is mistaken for another and codes spell no words.
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// A code as a person writes it, in the form that it is kept in; `None` if it cannot be one.
+/// Turns a code as a person writes it into the form in which it is kept; `None` if it cannot be one.
 pub fn code(text: &str) -> Option<String> {
     let plain: String = text.trim().chars().filter(|character| *character != '-').collect();
     let plain = plain.to_ascii_uppercase().replace('O', "0").replace(['I', 'L'], "1");
@@ -149,10 +148,10 @@ pub fn code(text: &str) -> Option<String> {
     sound.then_some(plain)
 }
 
-/// The code of what has this name. It identifies and is no secret: whoever may invoke the function may ask for those
-/// that wait.
+/// Returns the code for a name. A code identifies and is no secret: whoever may invoke the function may list those that
+/// wait.
 pub fn code_of(name: &str) -> String {
-    // FNV-1a, and a last stirring, so that names that differ at their end alone differ in every letter.
+    // FNV-1a with a final mix, so that names which differ only at their end differ in every letter of their codes.
     let mut hash = name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

@@ -7,7 +7,6 @@ pub struct Arrival {
     pub account: String,
     /// The registry's region.
     pub region: String,
-    /// The repository.
     pub repository: String,
     /// The tag, where the event names one.
     pub tag: Option<String>,

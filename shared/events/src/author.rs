@@ -1,4 +1,4 @@
-//! Who can cause messages by the thousand: whoever may start tasks or builds, or write tags. What they name costs them
+//! Who can cause messages by the thousand: whoever may start tasks or builds, or write tags. New names cost them
 //! nothing.
 
 use std::fmt;
@@ -20,8 +20,8 @@ pub enum Author {
 }
 
 impl Author {
-    /// Who causes the messages about a subject, where they can be about anything. A service is a thing of its own: it
-    /// was created.
+    /// Returns who causes the messages about a subject, if its name can be made up; `None` for a service, which has to
+    /// be created first.
     pub fn of(subject: &Subject) -> Option<Self> {
         match subject {
             Subject::Service(_) => None,
@@ -30,7 +30,7 @@ impl Author {
         }
     }
 
-    /// The key under which the table knows them.
+    /// Returns the key under which the table knows this author.
     pub fn key(&self) -> String {
         match self {
             Self::Tasks(cluster) => format!("tasks#{cluster}"),

@@ -1,4 +1,4 @@
-//! Events of CodeBuild. What the build failed of is for the diagnosis; here it is only found out that it did.
+//! Events of CodeBuild. Here it only matters that a build failed; the diagnosis finds out why.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! Events of ECR: four ways in which an image can appear. All are best effort; the sweep is the truth.
+//! Events of ECR: four ways in which an image can appear. ECR sends all of them on a best-effort basis; the sweep finds
+//! what they miss.
 
 use serde_json::Value;
 
@@ -7,13 +8,14 @@ use crate::arrival::Arrival;
 
 pub(super) fn image_action(payload: &Value, detail: &Value) -> Event {
     match (text(detail, "action-type"), text(detail, "result")) {
-        // An image comes back from the archive: it can be pulled again, where this did not lead the other way.
+        // With its new storage class, an image may be back from the archive and can be pulled again. It may also have
+        // been archived, which the look finds out.
         ("PUSH" | "UPDATE_STORAGE_CLASS", "SUCCESS") => arrival(payload, detail),
         (action, result) => Event::Ignored(format!("an image action {action} with result {result} brings no image")),
     }
 }
 
-/// An image that arrives by replication is not pushed: it has an event of its own.
+/// Reads the event of a replication, since an image that arrives by replication has no event of a push.
 pub(super) fn replication(payload: &Value, detail: &Value) -> Event {
     match text(detail, "result") {
         "SUCCESS" => arrival(payload, detail),

@@ -19,7 +19,7 @@ pub(super) fn task_state_change(detail: &Value) -> Event {
     if task.task_arn.is_empty() || task.cluster_arn.is_empty() {
         return Event::Ignored("`detail.taskArn` or `detail.clusterArn` is missing".to_owned());
     }
-    // Whoever runs a task chooses its group: only a task that ECS started for a deployment is the service's.
+    // Whoever runs a task chooses its group: only a task that ECS started for a deployment belongs to the service.
     let subject = match task.service_name().filter(|_| task.is_of_a_deployment()) {
         Some(name) => Subject::Service(ServiceId { cluster_arn: task.cluster_arn.clone(), name: name.to_owned() }),
         None => TaskStopped::of_no_service(&task),

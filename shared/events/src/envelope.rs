@@ -14,7 +14,7 @@ use pullsafe_radar::Probed;
 pub struct QueueRecord {
     /// The message's id, for the partial batch answer.
     pub message_id: String,
-    /// What this receipt of it is known by; empty where it is not said.
+    /// The handle of this receipt of the message; empty where the record names none.
     pub receipt_handle: String,
     /// How often it has been received, this time included.
     pub receives: u32,
@@ -22,7 +22,7 @@ pub struct QueueRecord {
     pub body: Result<Value, String>,
 }
 
-/// The records of an SQS batch; `None` if the payload is not one.
+/// Reads the records of an SQS batch; `None` if the payload is not one.
 pub fn records(payload: &Value) -> Option<Vec<QueueRecord>> {
     let records = payload.get("Records")?.as_array()?;
     let from_queue = |record: &Value| record.get("eventSource").and_then(Value::as_str) == Some("aws:sqs");
@@ -43,7 +43,7 @@ fn record(record: &Value) -> QueueRecord {
 
 /// Reads any payload that is not a batch. `now` stands in where an event has no time.
 pub fn parse(payload: &Value, now: Timestamp) -> Event {
-    // An event that failed comes back wrapped: by Lambda's failure destination, or by an SNS-to-SQS style envelope.
+    // Lambda's failure destination wraps an event whose invocation failed.
     if let Some(original) = payload.get("requestPayload") {
         return parse(original, now);
     }
@@ -55,7 +55,7 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
     let Some(detail) = payload.get("detail") else {
         return Event::Ignored("the payload has no `detail`: it is no event of EventBridge".to_owned());
     };
-    // Only AWS can put events of these sources on a bus; the rule asks for them too.
+    // Only AWS can put events of an `aws.` source on a bus; the rules ask for the sources too.
     match (text("source"), text("detail-type")) {
         ("aws.ecs", "ECS Task State Change") => ecs::task_state_change(detail),
         ("aws.ecs", "ECS Deployment State Change" | "ECS Service Action") => ecs::service_change(payload, detail, at),
@@ -68,8 +68,8 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
             Ok(copy) => Event::ImageMirrored(copy),
             Err(error) => Event::Ignored(format!("`detail` of `{}`: {error}", ImageMirrored::DETAIL_TYPE)),
         },
-        // What Lambda puts on the bus of an invocation that succeeded. Others can put that too, and a reading is no
-        // more than a hint.
+        // Lambda puts this on the bus after an invocation that succeeded. Others can put it there too, but a reading is
+        // no more than a hint.
         ("lambda", "Lambda Function Invocation Result - Success") => match Probed::parse(&detail["responsePayload"]) {
             Ok(probed) => Event::QuotaRead(probed),
             Err(why) => Event::Ignored(format!("`responsePayload`: {why}")),
@@ -79,11 +79,16 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
     }
 }
 
-/// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the
-/// sweep, `try-again` and `drill` from a person; `find-paused` from the daily schedule, and `paused` for each service
-/// that it finds; `find-outlooks` from another one, `look-out` for whatever it finds, and `tell-outlooks` once a week;
-/// `move-ahead` from a reading that foretells the end of a limit; `summary` from a message that was held back. What a
-/// person answers ([`crate::answer`]) is no message: here it has come by a queue, or after a failure.
+/// Reads one of pullsafe's own messages, such as `{"pullsafe": "look", "subject": ...}`:
+///
+/// - `sweep` comes from the schedule, and `look` from the sweep.
+/// - `find-paused` comes from the daily schedule, and `paused` for each service that it finds.
+/// - `find-outlooks` comes from another schedule, `look-out` for whatever it finds, and `tell-outlooks` once a week.
+/// - `move-ahead` comes from a reading that foretells the end of a limit.
+/// - `summary` comes from a message that was held back.
+/// - `try-again` and `drill` come from a person.
+///
+/// A person's answer ([`crate::answer`]) is not a message: if one gets here, it came by a queue or after a failure.
 fn own_message(own: &Value, payload: &Value) -> Event {
     match own.as_str() {
         Some("sweep") => Event::Sweep,

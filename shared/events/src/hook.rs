@@ -13,7 +13,6 @@ pub const BEFORE_THE_FIRST_TASK: &str = "PRE_SCALE_UP";
 /// A deployment that waits at a pause hook before its first task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookWaits {
-    /// The service.
     pub service: ServiceId,
     /// The ARN of the service deployment.
     pub deployment: String,
@@ -38,7 +37,7 @@ pub(super) fn state_change(payload: &Value, detail: &Value) -> Event {
             text("serviceArn")
         ));
     };
-    // Whoever answers, answers for this deployment: one of another service would be somebody else's.
+    // The answer goes to this deployment, so it has to be one of this service.
     if !is_of(deployment, &service) {
         return Event::Ignored(format!("`{deployment}` is no deployment of {service}"));
     }

@@ -1,7 +1,7 @@
-//! Events: read once, at the edge, into facts that cannot be wrong.
+//! Events: read once, at the edge, into types that cannot hold an invalid one.
 //!
-//! An event is a hint to look. What it says is used to find out where to look and why; whatever is acted upon is
-//! looked up again. An event that is not understood is an outcome with a reason, never a failure.
+//! An event is a hint to look. It says where to look and why; whatever is acted upon is looked up again. An event that
+//! is not understood is an outcome with a reason, never a failure.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -30,9 +30,8 @@ pub use envelope::{QueueRecord, parse, records};
 /// What an event is about.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A task stopped.
     TaskStopped(Box<TaskStopped>),
-    /// A deployment of a service began, ended or failed, or the service says something of itself.
+    /// A deployment of a service began, ended or failed, or the service reported a change of its own.
     ServiceChanged(ServiceChanged),
     /// A deployment waits at a hook before its first task.
     HookWaits(HookWaits),
@@ -40,31 +39,31 @@ pub enum Event {
     ImageArrived(Arrival),
     /// The mirror has copied an image of Docker Hub.
     ImageMirrored(ImageMirrored),
-    /// A build failed.
     BuildFailed(Box<BuildFailed>),
     /// Look at everything that is open.
     Sweep,
     /// Look at one thing that is open.
     Look(Subject),
-    /// Look for services that are paused and that nobody remembers.
+    /// Look for services with the tags of a pause, in case nobody remembers it.
     FindPaused,
-    /// Such a service was found by its tags.
+    /// A service with the tags of a pause was found.
     Paused(Subject),
     /// Look for what runs, to see what will go wrong with it.
     FindOutlooks,
-    /// See what will go wrong with this; a scheduled task with the task definition that its schedule starts.
+    /// See what will go wrong with this subject. The text is the task definition that a schedule starts, for a
+    /// scheduled task.
     LookOut(Subject, Option<String>),
     /// Tell people what is known to go wrong.
     TellOutlooks,
     /// A probe has read how many pulls Docker Hub grants.
     QuotaRead(Probed),
-    /// A service is to be moved before a limit ends that it shares.
+    /// Move a service before the limit that it shares ends.
     MoveAhead(Subject),
     /// A person has mended what an act was refused for.
     TryAgain(Subject),
-    /// Play what would become of a stop of this service.
+    /// Play a stop of this service, and tell what would become of it.
     Drill(ServiceId),
-    /// The messages of an author that were held back since then, in seconds, are to be told in one.
+    /// Tell in one message which messages of an author were held back since this moment, in seconds since 1970.
     Summary(Author, i64),
     /// Nothing to do, and why.
     Ignored(String),
@@ -78,7 +77,6 @@ pub enum Subject {
     Service(ServiceId),
     /// Tasks that belong to no service: the cluster's ARN and the family.
     Family {
-        /// The cluster's ARN.
         cluster_arn: String,
         /// The task definition's family, or the group that the tasks were started with.
         family: String,
@@ -87,13 +85,12 @@ pub enum Subject {
     Project {
         /// Region and account, as in the build's ARN.
         scope: String,
-        /// The project's name.
         name: String,
     },
 }
 
 impl Subject {
-    /// The key under which the table knows it.
+    /// Returns the key under which the table knows it.
     pub fn key(&self) -> String {
         match self {
             Self::Service(service) => service.arn(),
@@ -104,7 +101,7 @@ impl Subject {
 }
 
 impl Subject {
-    /// Whether a person means it by this: its name, cluster and name, or ARN in either form.
+    /// Whether a person means it by this text: its name, its cluster and name, or its ARN in the old or the new form.
     pub fn is_called(&self, text: &str) -> bool {
         let (name, place) = match self {
             Self::Service(service) => (&service.name, service.cluster()),
@@ -130,17 +127,16 @@ impl std::fmt::Display for Subject {
     }
 }
 
-/// A task that stopped.
+/// A task that stopped, and what it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskStopped {
     /// The service or family it belongs to.
     pub subject: Subject,
-    /// The task.
     pub task: StoppedTask,
 }
 
 impl TaskStopped {
-    /// What a task belongs to that is no service's: the group that it was started with, or its family.
+    /// Returns the subject of a task that belongs to no service: the group that it was started with, or its family.
     pub fn of_no_service(task: &StoppedTask) -> Subject {
         let group = task.group.as_deref().filter(|group| !group.starts_with("service:"));
         let group = group.map(|group| group.strip_prefix("family:").unwrap_or(group));
@@ -170,28 +166,23 @@ pub enum ServiceChange {
 /// A change that a service reports of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceChanged {
-    /// The service.
     pub service: ServiceId,
-    /// Which change.
     pub change: ServiceChange,
     /// The event's own name, such as `SERVICE_DEPLOYMENT_FAILED`.
     pub name: String,
     /// The event's reason, if it has one.
     pub reason: String,
-    /// When.
     pub at: Timestamp,
 }
 
-/// A build that failed.
+/// A build that failed, as the event of CodeBuild shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BuildFailed {
-    /// The project.
     pub project: Subject,
     /// The build's ARN.
     pub build: String,
     /// The event's detail, with the phases and their contexts.
     pub detail: serde_json::Value,
-    /// When.
     pub at: Timestamp,
 }
 

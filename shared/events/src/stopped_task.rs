@@ -24,7 +24,7 @@ pub struct Container {
     pub exit_code: Option<i64>,
     /// Why the container stopped, as the agent put it.
     pub reason: Option<String>,
-    /// `PENDING`, `RUNNING`, `STOPPED`.
+    /// The container's status: `PENDING`, `RUNNING` or `STOPPED`.
     pub last_status: Option<String>,
     /// The container's id in its runtime.
     #[serde(default)]
@@ -49,9 +49,7 @@ impl Container {
 /// A task, at the moment of the event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoppedTask {
-    /// The task's ARN.
     pub task_arn: String,
-    /// The cluster's ARN.
     pub cluster_arn: String,
     /// The task definition's ARN, with its revision.
     pub task_definition_arn: String,
@@ -64,13 +62,12 @@ pub struct StoppedTask {
     /// `Linux`, `Windows_Server_2022_Core` and the like, where ECS says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform_family: Option<String>,
-    /// `awsvpc`, `bridge`, `host` or `none`: the task definition says so, and an attached network interface means the
-    /// first.
+    /// `awsvpc`, `bridge`, `host` or `none`, as the task definition says; an attached network interface means `awsvpc`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_mode: Option<String>,
-    /// `STOPPED` for a stop.
+    /// The task's status; `STOPPED` for a stop.
     pub last_status: Option<String>,
-    /// Where ECS wants it to be.
+    /// The status that ECS wants the task to have.
     pub desired_status: Option<String>,
     /// ECS's own class of the stop, such as `TaskFailedToStart`.
     pub stop_code: Option<String>,
@@ -78,7 +75,6 @@ pub struct StoppedTask {
     pub stopped_reason: Option<String>,
     /// The counter of changes to this task; equal means a duplicate, lower means older.
     pub version: u64,
-    /// When the task was created.
     pub created_at: Option<Timestamp>,
     /// When the first image pull began.
     pub pull_started_at: Option<Timestamp>,
@@ -90,7 +86,7 @@ pub struct StoppedTask {
     pub stopping_at: Option<Timestamp>,
     /// When the task had stopped.
     pub stopped_at: Option<Timestamp>,
-    /// The containers, in ECS's order, which says nothing.
+    /// The containers in ECS's order, which has no meaning.
     pub containers: Vec<Container>,
 }
 
@@ -137,19 +133,19 @@ impl StoppedTask {
         }
     }
 
-    /// The service this task belongs to, if it belongs to one. The group is the only link that an event has.
+    /// Returns the service that this task belongs to, if any. The group is the only link that an event has.
     pub fn service_name(&self) -> Option<&str> {
         self.group.as_deref()?.strip_prefix("service:")
     }
 
-    /// Whether it says that ECS started it for a deployment of a service. Whoever runs a task may say so too. AWS
-    /// promises the prefix and not that digits follow, so that hexadecimal ids count as well.
+    /// Whether the task says that ECS started it for a deployment of a service. Whoever runs a task can make it say so
+    /// too. AWS promises the prefix but not that digits follow, so that hexadecimal ids count as well.
     pub fn is_of_a_deployment(&self) -> bool {
         let id = self.started_by.as_deref().and_then(|by| by.strip_prefix("ecs-svc/"));
         id.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 
-    /// The task's id: the last part of its ARN.
+    /// Returns the task's id: the last part of its ARN.
     pub fn task_id(&self) -> &str {
         self.task_arn.rsplit('/').next().unwrap_or_default()
     }
@@ -170,7 +166,7 @@ impl StoppedTask {
         }
     }
 
-    /// The same task, with what its definition says of its containers.
+    /// Returns the same task, with what its definition says of its containers and its network mode.
     #[must_use]
     pub fn with_definition(mut self, definition: &TaskDefinition) -> Self {
         for container in &mut self.containers {
@@ -184,13 +180,13 @@ impl StoppedTask {
         self
     }
 
-    /// Whether any container of the task ran: a pull error beside an exit code was survived from a cached image.
+    /// Whether any container of the task ran. A pull error beside an exit code means that it ran from a cached image.
     pub fn ran(&self) -> bool {
         self.started_at.is_some() || self.containers.iter().any(|container| container.exit_code.is_some())
     }
 }
 
-/// The family of a task definition's ARN.
+/// Returns the family in a task definition's ARN.
 pub fn family(task_definition_arn: &str) -> &str {
     let name = task_definition_arn.rsplit('/').next().unwrap_or_default();
     name.split(':').next().unwrap_or_default()

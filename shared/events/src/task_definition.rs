@@ -55,28 +55,27 @@ impl TaskDefinition {
         self.definition.get(key)?.as_str()
     }
 
-    /// The network mode, where the definition names one.
+    /// Returns the network mode, where the definition names one.
     pub fn network_mode(&self) -> Option<&str> {
         self.text("networkMode")
     }
 
-    /// The definition's ARN, with its revision.
+    /// Returns the definition's ARN, with its revision.
     pub fn arn(&self) -> &str {
         self.text("taskDefinitionArn").unwrap_or_default()
     }
 
-    /// The family's name.
     pub fn family(&self) -> &str {
         self.text("family").unwrap_or_default()
     }
 
-    /// The role with which ECS pulls the images, if there is one.
+    /// Returns the role with which ECS pulls the images, if there is one.
     pub fn execution_role_arn(&self) -> Option<&str> {
         self.text("executionRoleArn")
     }
 
-    /// The platform that the tasks run on, as `os/architecture` in OCI's words. Linux on x86-64 unless it says
-    /// otherwise.
+    /// Returns the platform that the tasks run on, as `os/architecture` in OCI's words. It is Linux on x86-64 unless
+    /// the definition says otherwise.
     pub fn platform(&self) -> String {
         let runtime = |key: &str| {
             self.definition
@@ -106,7 +105,7 @@ impl TaskDefinition {
         required.is_some_and(|required| !required.is_empty() && required.iter().all(|one| one == compatibility))
     }
 
-    /// What the definition says of each container.
+    /// Returns what the definition says of each container.
     pub fn containers(&self) -> &[Value] {
         self.definition
             .get("containerDefinitions")
@@ -115,20 +114,20 @@ impl TaskDefinition {
             .unwrap_or_default()
     }
 
-    /// What the definition says of one container.
+    /// Returns what the definition says of one container.
     pub fn container(&self, name: &str) -> Option<&Value> {
         self.containers()
             .iter()
             .find(|container| container.get("name").and_then(Value::as_str) == Some(name))
     }
 
-    /// The value of one of the definition's tags.
+    /// Returns the value of one of the definition's tags.
     pub fn tag(&self, key: &str) -> Option<&str> {
         let found = self.tags.iter().find(|tag| tag.get("key").and_then(Value::as_str) == Some(key))?;
         found.get("value")?.as_str()
     }
 
-    /// What each container pulls, in the definition's order.
+    /// Returns what each container pulls, in the definition's order.
     pub fn images(&self) -> Vec<ContainerImage> {
         self.containers()
             .iter()
@@ -144,7 +143,7 @@ impl TaskDefinition {
             .collect()
     }
 
-    /// The request that registers this definition with some images replaced, all else as it is.
+    /// Returns the request that registers this definition with some images replaced and all else as it is.
     ///
     /// `moves` pairs an image as written with its replacement. A moved container also loses its
     /// `repositoryCredentials`: they would be sent to the new registry, which does not know them. Tags come along,
@@ -172,7 +171,8 @@ impl TaskDefinition {
         Value::Object(request)
     }
 
-    /// Where this definition differs from the request it should have been registered from: the paths, for a person.
+    /// Returns the paths at which this definition differs from the request that it should have been registered from,
+    /// for a person.
     ///
     /// An absent field, `null` and an empty array or object mean the same to ECS and count as equal.
     pub fn differences(&self, request: &Value) -> Vec<String> {
@@ -221,7 +221,7 @@ fn compare(path: &str, wanted: &Value, found: &Value, paths: &mut Vec<String>) {
             }
         }
         _ if wanted == found || is_empty(wanted) && is_empty(found) => {}
-        // An object whose fields are all empty is no more than an absent one.
+        // An object whose fields are all empty counts as an absent one.
         (Value::Object(fields), other) | (other, Value::Object(fields))
             if is_empty(other) && fields.values().all(is_empty) => {}
         _ => paths.push(path.trim_start_matches('.').to_owned()),

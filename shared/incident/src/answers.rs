@@ -1,8 +1,8 @@
-//! Asking and answering (mode `ask`): a plan waits for a person's yes, is approved, declined, or let go.
+//! Asking and answering (mode `ask`): a plan waits for a person's yes, and is approved, declined or dropped.
 //!
-//! A question has a code, which identifies it and is no secret: who may answer is IAM's matter. The plan stands in the
-//! incident's act; the question beside it. What became of the last few questions is kept in the record, also when the
-//! incident is over, so that whoever answers second hears of the first.
+//! A question has a code, which identifies it and is no secret: IAM decides who may answer. The incident's act holds
+//! the plan and its question. The record keeps how the last few questions ended, even after the incident, so that
+//! whoever answers second hears of the first answer.
 
 use super::happened::Happened;
 use super::incident::{Act, ActState, Incident};
@@ -13,10 +13,10 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Cause;
 use pullsafe_events::answer::code_of;
 
-/// Questions that are asked by themselves in one incident. After them a look asks nothing more; whoever answers one of
-/// them does.
+/// How many questions the looks may ask in one incident. After that, pullsafe asks again only when somebody answers one
+/// of them.
 pub const MOST_QUESTIONS: u32 = 5;
-/// Questions whose end is remembered.
+/// How many ended questions are remembered.
 const PAST_KEPT: usize = 4;
 
 impl Act {
@@ -25,21 +25,22 @@ impl Act {
         self.question.as_ref().is_some_and(|question| question.yes.is_some())
     }
 
-    /// The question that it is, while nobody has answered it.
+    /// Returns its question, while nobody has answered it.
     pub fn open_question(&self) -> Option<&Question> {
         self.question.as_ref().filter(|question| self.state == ActState::Asked && question.yes.is_none())
     }
 }
 
 impl Incident {
-    /// The question that waits for an answer.
+    /// Returns the question that waits for an answer.
     pub fn open_question(&self) -> Option<&Question> {
         self.act.as_ref().and_then(Act::open_question)
     }
 }
 
 impl Record {
-    /// Asks whether a plan may be carried out. A question that waits is overtaken by it.
+    /// Asks whether a plan may be carried out, for `seconds`. It takes the place of a question that is still open.
+    /// Returns `None` where no incident is open.
     pub fn ask(&mut self, subject: &str, cause: Cause, plan: Plan, seconds: i64, now: Timestamp) -> Option<Question> {
         let number = self.open.as_ref()?.asked.saturating_add(1);
         let code = code_of(&format!("{subject} {} {number}", self.open.as_ref()?.id));
@@ -70,7 +71,7 @@ impl Record {
         Some(question)
     }
 
-    /// Ends the question that waits, if one does, and remembers how.
+    /// Ends the open question, if there is one, and remembers how it ended.
     pub fn end_question(&mut self, now: Timestamp, became: Became) {
         let Some(incident) = &mut self.open else { return };
         let Some(code) = incident.open_question().map(|question| question.code.clone()) else {
@@ -89,7 +90,7 @@ impl Record {
                 Some(Happened::Declined { code: code.clone(), by: by.clone(), until: *until })
             }
             Became::Expired => Some(Happened::Expired(code.clone())),
-            // Their own lines say so.
+            // Each of these writes a line of its own elsewhere.
             Became::Approved(_) | Became::Overtaken(_) | Became::NotNeeded | Became::Over(_) => None,
         };
         if let Some(line) = line {
@@ -98,7 +99,7 @@ impl Record {
         self.remember_question(PastQuestion { code, at: now, became });
     }
 
-    /// Takes the yes to the question that waits, for the look that follows.
+    /// Stores a yes to the open question; the look that follows acts upon it.
     pub fn approve(&mut self, by: Who, now: Timestamp) {
         let Some(incident) = self.open.as_mut().filter(|incident| incident.open_question().is_some()) else {
             return;
@@ -108,7 +109,7 @@ impl Record {
         }
     }
 
-    /// Remembers a yes that is acted upon.
+    /// Remembers that a yes is acted upon, in the timeline and among the ended questions.
     pub fn remember_yes(&mut self, now: Timestamp) {
         let Some((code, by)) = self
             .answered_question()
@@ -122,7 +123,8 @@ impl Record {
         self.remember_question(PastQuestion { code, at: now, became: Became::Approved(by) });
     }
 
-    /// Takes a no: the question that waits is over, and the cause is not asked about again for that time.
+    /// Takes a no: ends the open question. Its cause is not asked about again for `seconds`, or in this incident if
+    /// there are none.
     pub fn decline(&mut self, by: Who, seconds: Option<i64>, now: Timestamp) {
         let Some(incident) = &self.open else { return };
         let Some(cause) = incident.act.as_ref().filter(|act| act.open_question().is_some()).map(|act| act.cause) else {
@@ -134,13 +136,13 @@ impl Record {
         self.noes.push(No { cause, by, at: now, until });
     }
 
-    /// The question that somebody has said yes to, and that is not carried out yet.
+    /// Returns the question that somebody has said yes to and whose plan is not carried out yet.
     pub fn answered_question(&self) -> Option<&Question> {
         let act = self.open.as_ref()?.act.as_ref().filter(|act| act.state == ActState::Asked && act.is_approved())?;
         act.question.as_ref()
     }
 
-    /// Gives a question back that could not be acted upon: it waits as before.
+    /// Takes back a yes that could not be acted upon: the question is open as before.
     pub fn take_back_yes(&mut self) {
         let act = self
             .open
@@ -152,17 +154,17 @@ impl Record {
         }
     }
 
-    /// The no that holds for what is in the way.
+    /// Returns the no that holds for the current blocker's cause.
     pub fn no_to_blocker(&self, now: Timestamp) -> Option<&No> {
         self.no_to(self.open.as_ref()?.blocker()?.diagnosis.cause, now)
     }
 
-    /// The no that holds for a cause.
+    /// Returns the no that holds for a cause.
     pub fn no_to(&self, cause: Cause, now: Timestamp) -> Option<&No> {
         self.noes.iter().find(|no| no.cause == cause && no.until.is_none_or(|until| now < until))
     }
 
-    /// How a question ended, if that is remembered.
+    /// Returns how a question ended, if that is remembered.
     pub fn past_question(&self, code: &str) -> Option<&PastQuestion> {
         self.questions.iter().find(|past| past.code == code)
     }
@@ -176,19 +178,19 @@ impl Record {
 }
 
 impl Plan {
-    /// Whether it does the same as another: what differs by moments alone is the same.
+    /// Whether it does the same as another. Tags that differ only in a moment count as the same.
     pub fn does_as(&self, other: &Self) -> bool {
         let steps = |plan: &Self| plan.steps.iter().map(without_moments).collect::<Vec<_>>();
         self.remedy == other.remedy && self.then_wait_for == other.then_wait_for && steps(self) == steps(other)
     }
 
-    /// Whether it only takes back what a pause of this incident did: whoever said yes to that said yes to this.
+    /// Whether it only undoes a pause of this incident. The yes to the pause counts for it too.
     pub fn is_way_back(&self) -> bool {
         let brings_back = |step: &Step| matches!(step, Step::UntagService { .. });
         self.steps.iter().any(brings_back) && !self.is_pause()
     }
 
-    /// Writes onto the service who has approved it.
+    /// Adds a tag to the plan that says on the service who has approved it.
     pub fn mark(&mut self, key: &str, value: String) {
         let service = self.steps.iter().find_map(Step::service).cloned();
         let tagging = self

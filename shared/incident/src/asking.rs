@@ -16,25 +16,24 @@ use super::question::Question;
 /// What a question is about.
 #[derive(Debug, Clone, Copy)]
 pub struct QuestionSubject<'a> {
-    /// The service, as it is called.
+    /// The service's name, as people read it.
     pub subject: &'a str,
-    /// What is in the way.
+    /// The current blocker.
     pub blocker: &'a CauseSeen,
     /// What would be done.
     pub plan: &'a Plan,
-    /// The question.
     pub question: &'a Question,
-    /// What was looked at just now and holds.
+    /// What was looked at just now and found to hold, a phrase each.
     pub holds: &'a [&'a str],
     /// Tasks wanted and running at that time.
     pub counts: Option<(i64, i64)>,
-    /// The question that it takes the place of, as what would be done has changed since.
+    /// The code of the question that it replaces, because what would be done has changed since.
     pub overtakes: Option<&'a str>,
-    /// The ARN of the function that hears the answer.
+    /// The ARN of the function that takes the answer.
     pub function: &'a str,
 }
 
-/// The message.
+/// Writes the message that asks.
 pub fn asked(asking: &QuestionSubject<'_>, incident: &Incident, id: String) -> Notice {
     let QuestionSubject { subject, blocker, plan, question, .. } = *asking;
     let (code, diagnosis) = (&question.code, &blocker.diagnosis);
@@ -110,7 +109,7 @@ pub fn asked(asking: &QuestionSubject<'_>, incident: &Incident, id: String) -> N
     }
 }
 
-/// The message that nobody has answered in time. It wakes nobody: whoever was to be woken was, by the question.
+/// Writes the message that nobody has answered in time. It alerts nobody, because the question itself already did.
 pub fn expired(
     subject: &str,
     plan: &Plan,
@@ -153,7 +152,7 @@ pub fn expired(
     }
 }
 
-/// The two ways to answer, as commands.
+/// Returns the two ways to answer, as commands.
 fn answers(word: &str, code: &str, function: &str, days: Option<i64>) -> Vec<String> {
     let option = days.map_or_else(String::new, |days| format!(" --for {days}d"));
     let seconds = days.map_or_else(String::new, |days| format!(",\"seconds\":{}", days * 24 * 3600));
@@ -169,12 +168,12 @@ fn answers(word: &str, code: &str, function: &str, days: Option<i64>) -> Vec<Str
     lines
 }
 
-/// What runs while the question is open.
+/// Says how many tasks run while the question is open.
 fn run_now(running: i64) -> String {
     counted(running, "task", "runs now", "run now")
 }
 
-/// What would change, as a difference, in the order in which it would.
+/// Lists what would change as a diff, in the order of the steps.
 fn changes(plan: &Plan, counts: Option<(i64, i64)>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut counted = false;
@@ -226,7 +225,7 @@ fn changes(plan: &Plan, counts: Option<(i64, i64)>) -> Vec<String> {
     lines
 }
 
-/// A question that waits, for a list of them.
+/// Returns the open question as an entry of a list; `None` where none is open.
 pub fn listed(subject: &str, incident: &Incident) -> Option<Value> {
     let (act, question) = (incident.act.as_ref()?, incident.open_question()?);
     Some(json!({
@@ -235,7 +234,7 @@ pub fn listed(subject: &str, incident: &Incident) -> Option<Value> {
     }))
 }
 
-/// The registry that an incident's blocker names.
+/// Returns the registry that an incident's blocker names.
 fn registry_of(incident: &Incident) -> Option<&'static str> {
     incident.blocker()?.diagnosis.registry.map(pullsafe::reference::Registry::as_str)
 }

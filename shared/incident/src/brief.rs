@@ -1,4 +1,4 @@
-//! The short form, for a message: the telling lines of the timeline, and the quota in two sentences.
+//! The short form for a message: the lines of the timeline that tell the most, and the quota in two sentences.
 
 use crate::happened::Happened;
 use crate::incident::Incident;
@@ -7,16 +7,16 @@ use crate::quota::QuotaWindow;
 use pullsafe::foreign::visible;
 use pullsafe::timestamp::Timestamp;
 
-/// Lines of the beginning and of the end.
+/// How many lines of the beginning and of the end are always told.
 const FIRST: usize = 2;
 const LAST: usize = 4;
-/// The most lines of the middle that are told; who changes something that often reads the report.
+/// How many lines a message has before even news in the middle is left out; the report has every line.
 const MOST: usize = 24;
 /// Longest line, in characters.
 const SHORT: usize = 200;
 
-/// The timeline for a message. What is left out of its middle are stops for reasons that are told, and what ECS says of
-/// itself, never what pullsafe did or decided.
+/// Returns the timeline for a message. Its middle leaves out stops for a reason that is told already, and what ECS
+/// itself says. What pullsafe did or decided is left out only once the message has 24 lines.
 pub fn timeline(incident: &Incident) -> Vec<String> {
     let all = &incident.timeline;
     let mut told: Vec<&str> = Vec::new();
@@ -50,7 +50,8 @@ pub fn timeline(incident: &Incident) -> Vec<String> {
     lines
 }
 
-/// What is said of lines that are left out. Saying that one was left out would take as much room as the line.
+/// Says how many lines are left out. A single line is told after all: saying that it was left out would take as much
+/// room.
 fn skipped(left_out: &mut Vec<String>) -> Option<String> {
     let lines = std::mem::take(left_out);
     match lines.len() {
@@ -60,7 +61,8 @@ fn skipped(left_out: &mut Vec<String>) -> Option<String> {
     }
 }
 
-/// The quota's estimate as of the incident's newest line; nothing where no launch tried a pull of Docker Hub.
+/// Returns the estimate of the quota as of the incident's newest line; empty where no launch tried to pull from Docker
+/// Hub.
 pub fn quota(incident: &Incident) -> Vec<String> {
     let newest = incident.timeline.iter().map(|entry| entry.at).max().unwrap_or(incident.opened_at);
     QuotaWindow::of(incident, newest).map(|quota| brief(&quota, newest)).unwrap_or_default()

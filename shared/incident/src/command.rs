@@ -1,11 +1,11 @@
-//! What a person types to do a step by hand.
+//! The commands that a person types to do a step by hand.
 
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::reference::{Reference, ecr_host};
 
 use crate::plan::{Step, Suspended};
 
-/// The command of the AWS CLI that does what the step would do; `None` for a step that is more than one call.
+/// Returns the AWS CLI command that does what the step would do; `None` for a step that has no such command.
 pub fn of(step: &Step) -> Option<String> {
     match step {
         Step::UntagService { service, keys } => Some(untag(service, keys)),
@@ -21,7 +21,7 @@ pub fn of(step: &Step) -> Option<String> {
     }
 }
 
-/// Brings an image back from ECR's archive.
+/// Returns the command that brings an image back from ECR's archive.
 fn unarchive(image: &Reference) -> Option<String> {
     let (host, digest) = (ecr_host(image.registry())?, image.digest()?);
     Some(format!(
@@ -33,7 +33,7 @@ fn unarchive(image: &Reference) -> Option<String> {
     ))
 }
 
-/// Removes tags from a service.
+/// Returns the command that removes tags from a service.
 pub fn untag(service: &ServiceId, keys: &[String]) -> String {
     format!(
         "aws ecs untag-resource --resource-arn {} --tag-keys {}{}",
@@ -43,12 +43,12 @@ pub fn untag(service: &ServiceId, keys: &[String]) -> String {
     )
 }
 
-/// Sets a service's desired count.
+/// Returns the command that sets a service's desired count.
 pub fn count(service: &ServiceId, to: i64) -> String {
     format!("aws ecs update-service {} --desired-count {to}", named(service))
 }
 
-/// Sets what is suspended of a service's autoscaling.
+/// Returns the command that sets what is suspended of a service's autoscaling.
 pub fn scaling(service: &ServiceId, suspended: Suspended) -> String {
     format!(
         "aws application-autoscaling register-scalable-target --service-namespace ecs --scalable-dimension \
@@ -62,7 +62,7 @@ pub fn scaling(service: &ServiceId, suspended: Suspended) -> String {
     )
 }
 
-/// The option that names a function of Lambda; nothing where it is not known.
+/// Returns the option that names a Lambda function; empty where its name is not known.
 pub fn of_function(option: &str, function: &str) -> String {
     if function.is_empty() {
         String::new()
@@ -81,7 +81,7 @@ fn region(service: &ServiceId) -> String {
         .map_or_else(String::new, |arn| format!(" --region {}", quoted(arn.region)))
 }
 
-/// A word that a shell takes as it is. Names of ECS need no quotes; a text from elsewhere could.
+/// Quotes a word for a shell if it needs quotes. Names of ECS never do; a text from elsewhere may.
 fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,@".contains(character);
     if !word.is_empty() && word.chars().all(plain) {

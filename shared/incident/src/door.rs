@@ -1,5 +1,5 @@
-//! A deployment that waits at its hook, as far as it is remembered: only where it waits for something, or is about to
-//! be rolled back.
+//! A deployment that waits at its hook. It is remembered only while it waits for something or is about to be rolled
+//! back.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,20 +12,20 @@ use pullsafe_events::hook::HookWaits;
 pub struct AtDoor {
     /// The hook that it waits at.
     pub hook: HookWaits,
-    /// Since when.
+    /// Since when it waits there.
     pub since: Timestamp,
     /// When it is answered at the latest.
     pub until: Timestamp,
     /// What it waits for.
     #[serde(default)]
     pub waiting: Vec<WaitingFor>,
-    /// What is being answered, stored before it is said.
+    /// The answer, which is stored before it is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<DoorVerdict>,
 }
 
 impl AtDoor {
-    /// What it waits for, by names that an arrival has too.
+    /// Returns the names of what it waits for, which an arrival has too.
     pub fn names(&self) -> Vec<String> {
         self.waiting.iter().flat_map(WaitingFor::names).collect()
     }

@@ -1,4 +1,4 @@
-//! A drill: a stop that no task had, and the message about what it would lead to. Every form of it says that it is a
+//! A drill: a made-up stop, and the message about what it would lead to. Every form of the message says that it is a
 //! drill.
 
 use std::time::Duration;
@@ -22,8 +22,8 @@ pub const DETAIL_TYPE: &str = "Drill";
 /// What every message of a drill begins with.
 const MARK: &str = "DRILL";
 
-/// The stop that is played: an image of Docker Hub that the quota does not let through where the definition has one,
-/// else its first image as if it were gone.
+/// Makes up the stop to play. If the definition has an image of Docker Hub, the quota refuses that one; otherwise its
+/// first image is not found.
 pub fn made_up_stop(service: &ServiceId, definition: &TaskDefinition, now: Timestamp) -> StoppedTask {
     let images = definition.images();
     let of_hub = images.iter().find(|image| image.reference.as_ref().is_some_and(Reference::is_docker_hub));
@@ -61,7 +61,7 @@ pub fn made_up_stop(service: &ServiceId, definition: &TaskDefinition, now: Times
     }
 }
 
-/// What a drill has come to.
+/// The result of a drill.
 #[derive(Debug, Clone)]
 pub struct DrillResult<'a> {
     /// The service, as people call it.
@@ -76,13 +76,12 @@ pub struct DrillResult<'a> {
     pub plan: Option<&'a Plan>,
     /// What would be waited for.
     pub waiting: Option<&'a WaitingFor>,
-    /// What was declined.
     pub declined: &'a [Declined],
     /// How long the looks and the decision took.
     pub took: Duration,
 }
 
-/// The message about a drill.
+/// Writes the message about a drill.
 pub fn message(played: &DrillResult<'_>, id: String) -> Notice {
     let DrillResult { subject, mode, blocker, plan, .. } = played;
     let diagnosis = &blocker.diagnosis;
@@ -137,7 +136,7 @@ fn would(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
-/// A duration as a number of milliseconds.
+/// Converts a duration to milliseconds.
 pub fn milliseconds(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,13 +10,11 @@ use pullsafe::timestamp::Timestamp;
 /// A line of the timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineEntry {
-    /// When.
     pub at: Timestamp,
-    /// What.
     pub what: Happened,
 }
 
-/// What happened.
+/// What one line of the timeline tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Happened {
@@ -35,7 +33,7 @@ pub enum Happened {
     },
     /// A plan was made: its summary.
     Decided(String),
-    /// It was asked whether a plan may be carried out.
+    /// A person was asked whether a plan may be carried out.
     Asked {
         /// The question's code.
         code: String,
@@ -46,18 +44,16 @@ pub enum Happened {
     },
     /// Somebody said yes.
     Approved {
-        /// To which question.
+        /// The question's code.
         code: String,
-        /// Who.
         by: Who,
     },
     /// Somebody said no.
     Declined {
-        /// To which question.
+        /// The question's code.
         code: String,
-        /// Who.
         by: Who,
-        /// Until when it is not asked again; without, in this incident.
+        /// Until when it is not asked again; `None` for the rest of this incident.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
@@ -76,7 +72,7 @@ pub enum Happened {
     Said(String),
 }
 
-// By reference, as serde wants it.
+// Takes a reference, because serde passes one to `skip_serializing_if`.
 pub(crate) fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -86,8 +82,7 @@ pub(crate) fn is_false(flag: &bool) -> bool {
 }
 
 impl TimelineEntry {
-    /// Takes another stop for the same reason into this line; gives it back where it is about something else. Events
-    /// come in any order.
+    /// Merges another stop for the same reason into this line, and returns anything else. Events come in any order.
     pub fn also(&mut self, at: Timestamp, other: Happened) -> Option<Happened> {
         let latest = at.max(self.at);
         let left = self.what.also(latest, other);
@@ -117,7 +112,7 @@ impl Happened {
         }
     }
 
-    /// The line, in which what repeats the summary of an act names only the act.
+    /// Returns the line, with `name` in place of a text that only repeats `summary`, the summary of an act.
     pub fn beside(&self, summary: &str, name: &str) -> String {
         let same = |said: &String| if said == summary { name.to_owned() } else { said.clone() };
         match self {

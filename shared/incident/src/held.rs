@@ -1,9 +1,8 @@
-//! How many messages one author may cause by themselves, and what is known of those that were held back.
+//! How many messages of one author go out one by one, and what is known of those that were held back.
 
-/// Messages of one author in one period that go out one by one. Jobs that fail in the normal course of events are few
-/// at a time.
+/// How many messages of one author go out one by one in a period. Jobs that fail in normal operation are few at a time.
 pub const MOST_SINGLE: i64 = 3;
-/// How long a period is; no message of a queue can wait for longer.
+/// How long a period is: the longest delay of a message that SQS allows.
 pub const PERIOD_SECONDS: i64 = 15 * 60;
 
 /// What was held back in a period.

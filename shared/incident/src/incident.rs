@@ -1,7 +1,7 @@
 //! One incident: what failed, when, what was done about it, and whether it is over.
 //!
-//! It is bounded, however long it lasts: launches are put together, stops for one reason are one line, and what a full
-//! timeline lets go is kept in rows of its own ([`crate::past`]).
+//! Its size is bounded, however long it lasts: neighbouring launches are merged, stops for one reason share a line, and
+//! lines that a full timeline drops are kept in rows of their own ([`crate::past`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -21,35 +21,38 @@ use pullsafe_diagnosis::cause::{Cause, Diagnosis, RemedyName};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_radar::Source;
 
-/// How many lines the timeline keeps; the first ones are the telling ones.
+/// How many lines the timeline keeps; the first ones tell the most.
 const TIMELINE_KEPT: usize = 20;
-/// How many of the first lines stay when it is full, and how many go at a time.
+/// How many of its first lines a full timeline always keeps, and how many of the lines after them it drops at a time.
 const TIMELINE_FIRST: usize = 5;
 const TIMELINE_GONE: usize = 10;
-/// How many launches are told apart, for the picture of the quota window.
+/// How many launches are kept apart, for the picture of the quota window.
 const LAUNCHES_KEPT: usize = 20;
-/// How many causes are told apart, and how many of the newest keep their evidence.
+/// How many causes an incident lists, and how many of the newest keep their evidence.
 pub(crate) const MOST_CAUSES: usize = 16;
 const WITH_EVIDENCE: usize = 4;
 
 /// One incident of a service: from the first failure until it is steady again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
-    /// Unique, and sorts by time: the moment it opened and a part of the service's name.
+    /// Unique, and sorts by time: the moment it opened, then the name of the service or task family.
     pub id: String,
     /// When the first task failed.
     pub opened_at: Timestamp,
-    /// What failed, oldest first. More than one entry means that one cause hid another.
+    /// What failed, oldest first: one entry for each cause and container. Of several causes, one may have hidden
+    /// another.
     pub causes: Vec<CauseSeen>,
-    /// The failed launches: when, and how many pulls of Docker Hub they spent. Of many, neighbours are one.
+    /// The failed launches: when each was, and how many Docker Hub pulls it spent. If there are too many, neighbours
+    /// are merged.
     pub launches: Vec<FailedLaunch>,
     /// What pullsafe decided to do. One act per incident; after it, only advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Act>,
-    /// How many questions were asked in it.
+    /// How many questions were asked in this incident.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub asked: u32,
-    /// The pause that was carried out: the way back needs this memory, and no tag stands in for it.
+    /// The pause that was carried out. Restoring the service needs this plan; the tags on the service do not replace
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Plan>,
     /// Why the act was refused, if it was.
@@ -63,10 +66,10 @@ pub struct Incident {
     pub declined: Vec<Declined>,
     /// What happened, oldest first.
     pub timeline: Vec<TimelineEntry>,
-    /// Lines that the timeline has let go and that are not stored yet.
+    /// Lines that the timeline has dropped and that are not stored yet.
     #[serde(skip)]
     pub(crate) gone: Vec<TimelineEntry>,
-    /// How many rows hold what the timeline has let go.
+    /// How many rows of the past hold what this incident has dropped.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) parts: u32,
     /// The pull limit that Docker Hub's headers last named, per window.
@@ -75,33 +78,32 @@ pub struct Incident {
     /// What was spent on reading logs.
     #[serde(default)]
     pub log_calls: LogsRead,
-    /// Answers of slow reads, for the looks that follow soon.
+    /// Answers of slow reads, which the looks of the next minutes use again.
     #[serde(default, skip_serializing_if = "CachedAnswers::is_empty")]
     pub kept: CachedAnswers,
     /// How much of the service ran at the last look, where that could be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs: Option<Runs>,
-    /// Whether the service looked steady at the last look, and only the time without a failure was missing.
+    /// Whether the service looked steady at the last look, but had not yet been without a failure for long enough.
     #[serde(default, skip_serializing_if = "is_false")]
     pub looks_steady: bool,
-    /// The outbreak that it is told with, if it is.
+    /// The outbreak whose digests tell people of this incident, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbreak: Option<String>,
-    /// The address by which its tasks pull from Docker Hub, where a probe knew it before anybody was told.
+    /// The address from which its tasks pull from Docker Hub, if a probe had read it before people were first told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
-    /// What people were already told, so that they are told once.
+    /// The keys of what people were told already, so that each is told once.
     #[serde(default)]
     pub told: Vec<String>,
-    /// Whether people were told of it by itself: whatever opens a ticket has opened it.
+    /// Whether a message about this incident alone has gone out, which is what opens a ticket.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_opened: bool,
-    /// When it was resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Timestamp>,
 }
 
-/// A cause, over all the tasks that it stopped.
+/// A cause, and the tasks that it stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CauseSeen {
     /// The diagnosis of the latest of these tasks.
@@ -111,7 +113,7 @@ pub struct CauseSeen {
     /// The digest that ECS pinned for the image, if the event showed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_digest: Option<String>,
-    /// The latest task's id, where it was one.
+    /// The latest task's id; `None` where an event of the service stood in for a task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     /// When the first of these tasks stopped.
@@ -125,10 +127,10 @@ pub struct CauseSeen {
     pub hidden_by: Option<Cause>,
 }
 
-/// A failed launch, or several that followed closely.
+/// A failed launch, or several close ones merged into one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedLaunch {
-    /// When the task stopped; of several, the last.
+    /// When the task stopped; of merged launches, the last one.
     pub at: Timestamp,
     /// Pulls of Docker Hub that were spent.
     pub pulls: u32,
@@ -138,12 +140,12 @@ pub struct FailedLaunch {
 }
 
 impl FailedLaunch {
-    /// One launch.
+    /// Returns a single launch.
     pub const fn one(at: Timestamp, pulls: u32) -> Self {
         Self { at, pulls, more: 0 }
     }
 
-    /// Pulls that one of them spent, rounded up.
+    /// Returns the average number of pulls per launch, rounded up.
     pub fn each(&self) -> u32 {
         self.pulls.div_ceil(self.more.saturating_add(1))
     }
@@ -167,13 +169,13 @@ pub enum ActState {
     Asked,
     /// A person said no.
     Declined,
-    /// Nobody said yes while it would have counted.
+    /// Its question ended without an answer: nobody answered in time, or it was overtaken or no longer needed.
     Expired,
     /// Decided, and under way; whoever holds the lease next carries on.
     Acting,
-    /// Done, every step.
+    /// Every step is done.
     Done,
-    /// Given up, because the world had moved on; the reason is in the timeline.
+    /// Given up, because something had changed meanwhile; the reason is in the timeline.
     Abandoned,
     /// Refused by AWS; [`Incident::refusal`] says why and what is missing.
     Refused,
@@ -182,21 +184,19 @@ pub enum ActState {
 /// What pullsafe decided to do, and how far it came.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Act {
-    /// The cause that it is for.
+    /// The cause that it is to cure.
     pub cause: Cause,
     /// The remedy and its steps.
     pub plan: Plan,
-    /// When it was decided.
     pub decided_at: Timestamp,
-    /// How far it has come.
     pub state: ActState,
-    /// The question that it was, where it was one.
+    /// The question that asked for it, in mode `ask`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
 }
 
 impl Act {
-    /// Until when tasks may stop that were on their way when it was done: one that is being launched tries for some
+    /// Returns until when tasks that were already being launched may still stop: a launch keeps trying for some
     /// minutes.
     pub const fn settled_at(&self) -> Timestamp {
         self.decided_at.plus_seconds(15 * 60)
@@ -204,7 +204,7 @@ impl Act {
 }
 
 impl Incident {
-    /// A new incident of a service (`cluster/name`) or a task family.
+    /// Opens an incident of a service (`cluster/name`) or a task family.
     pub fn open(subject: &str, at: Timestamp) -> Self {
         let name: String = subject
             .chars()
@@ -291,8 +291,8 @@ impl Incident {
         self.bound_causes();
     }
 
-    /// Of very many causes only the newest keep their evidence, and the oldest of the rest is told by a line of the
-    /// timeline alone.
+    /// Bounds the list of causes: only the newest keep their evidence. Above [`MOST_CAUSES`], the one seen longest ago,
+    /// except the first of all, becomes a line of the timeline.
     fn bound_causes(&mut self) {
         let mut newest: Vec<Timestamp> = self.causes.iter().map(|seen| seen.last_at).collect();
         newest.sort_by_key(|at| std::cmp::Reverse(*at));
@@ -315,12 +315,12 @@ impl Incident {
         }
     }
 
-    /// The cause that stopped the latest task: the current blocker, which need not be the root of it all.
+    /// Returns the cause that stopped the latest task: the current blocker, which need not be the root cause.
     pub fn blocker(&self) -> Option<&CauseSeen> {
         self.causes.iter().max_by_key(|seen| seen.last_at)
     }
 
-    /// Adds a launch. Where there are too many, the two that are closest to each other become one.
+    /// Adds a launch. If there are then too many, the two that are closest to each other are merged.
     pub fn add_launch(&mut self, launch: FailedLaunch) {
         let place = self.launches.partition_point(|known| known.at <= launch.at);
         self.launches.insert(place, launch);
@@ -337,8 +337,8 @@ impl Incident {
         }
     }
 
-    /// Writes a line into the timeline, where it belongs: what is heard of late stands where it happened. A full
-    /// timeline keeps its beginning and its newest end; what it lets go is stored elsewhere.
+    /// Writes a line into the timeline at the moment it happened, even if pullsafe hears of it late. A full timeline
+    /// keeps its first and its newest lines; those between are dropped and stored in rows of their own.
     pub fn log(&mut self, at: Timestamp, what: Happened) {
         let place = self.timeline.partition_point(|entry| entry.at <= at);
         let mut beside = self.timeline.iter_mut().skip(place.saturating_sub(1)).take(2.min(place + 1));
@@ -351,23 +351,24 @@ impl Incident {
         }
     }
 
-    /// Writes a line of words.
+    /// Writes a line of plain text into the timeline.
     pub fn say(&mut self, at: Timestamp, words: impl Into<String>) {
         self.log(at, Happened::Said(words.into()));
     }
 
-    /// The most pulls that one launch tried; at least one.
+    /// Returns the most pulls that one launch tried; at least 1.
     pub fn pulls_per_launch(&self) -> u32 {
         self.launches.iter().map(FailedLaunch::each).max().unwrap_or(1).max(1)
     }
 
-    /// Pulls of Docker Hub that failed launches spent since `from`.
+    /// Counts the Docker Hub pulls that failed launches have spent since `from`.
     pub fn pulls_since(&self, from: Timestamp) -> u32 {
         let after = self.launches.iter().filter(|launch| launch.at > from);
         after.fold(0, |sum, launch| sum.saturating_add(launch.pulls))
     }
 
-    /// Whether the blocker is only the echo of what an act has cured: tasks that were on their way when it was done.
+    /// Whether the blocker is only the aftermath of a cause that the act has cured: its tasks were already being
+    /// launched.
     pub fn is_settling(&self) -> bool {
         match (&self.act, self.blocker()) {
             (Some(act), Some(blocker)) => {
@@ -379,7 +380,7 @@ impl Incident {
         }
     }
 
-    /// The steps of the pause that was carried out, if one was.
+    /// Returns the steps of the pause that was carried out; none if there was no pause.
     pub fn pause_steps(&self) -> &[Step] {
         let done = self
             .act
@@ -389,15 +390,15 @@ impl Incident {
         self.pause.as_ref().or(done).map_or(&[], |plan| plan.steps.as_slice())
     }
 
-    /// Whether this plan is the act that is under way, or that was refused and is carried on with.
+    /// Whether this plan is the act that is under way, or that was refused and is being tried again.
     pub fn has_begun(&self, plan: &Plan) -> bool {
         self.act
             .as_ref()
             .is_some_and(|act| matches!(act.state, ActState::Acting | ActState::Refused) && act.plan == *plan)
     }
 
-    /// Notes what was declined. What differs from the last time by numbers alone, such as how long ago something was,
-    /// is no news.
+    /// Notes what was declined. A reason that differs from the last time only in its numbers, such as how long ago
+    /// something was, counts as unchanged.
     pub fn decline(&mut self, declined: Vec<Declined>) {
         let words = |all: &[Declined]| -> Vec<(RemedyName, String)> {
             let without_numbers = |one: &Declined| {
@@ -410,14 +411,14 @@ impl Incident {
         }
     }
 
-    /// Forgets a refused act, so that it is decided about again.
+    /// Forgets a refused act, so that the next look decides again.
     pub fn try_again(&mut self) {
         if self.act.as_ref().is_some_and(|act| act.state == ActState::Refused) {
             self.act = None;
         }
     }
 
-    /// Whether the latest task met what a refused act was for: nothing new is known since then.
+    /// Whether the latest task failed of the cause that a refused act was for, so that nothing new is known.
     pub fn is_refused(&self) -> bool {
         match (&self.act, self.blocker()) {
             (Some(act), Some(blocker)) => act.state == ActState::Refused && act.cause == blocker.diagnosis.cause,
@@ -425,7 +426,7 @@ impl Incident {
         }
     }
 
-    /// How bad it is, by what runs.
+    /// Returns how bad it is, judged by how much of the service runs.
     pub fn severity(&self) -> Severity {
         match self.runs {
             Some(Runs::Nothing) => Severity::Critical,
@@ -444,7 +445,7 @@ impl Incident {
     }
 }
 
-/// The id of a task; none where an event of the service stands in for one.
+/// Returns the id of a task; `None` where an event of the service stands in for a task.
 fn id(task: &StoppedTask) -> Option<String> {
     task.task_arn.contains(":task/").then(|| task.task_id().to_owned())
 }
@@ -454,7 +455,7 @@ fn short_id(task: &StoppedTask) -> &str {
     id.get(..8).unwrap_or(id)
 }
 
-/// A diagnosis in a few words: cause, and what makes it particular.
+/// Sums up a diagnosis in a few words: the cause, the registry, the image and the number of tries.
 pub fn summary(diagnosis: &Diagnosis) -> String {
     let mut words = vec![diagnosis.cause.as_str().to_owned()];
     if let Some(registry) = diagnosis.registry {

@@ -1,4 +1,4 @@
-//! What an incident has in common with others, by which they are told as one story ([`crate::outbreak`]).
+//! What an incident has in common with others, so that they are told as one story ([`crate::outbreak`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -10,21 +10,21 @@ use pullsafe_radar::Source;
 /// What the incidents of an outbreak have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Common {
-    /// The cause.
     pub cause: Cause,
-    /// Which kind of it.
+    /// The kind of the cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     /// The registry: its name, or its host where there are many of its kind.
     pub place: String,
-    /// Whom Docker Hub counts, where it is its quota and a probe knows the address: a quota is an address's own.
+    /// The address whose pulls Docker Hub counts, if the cause is its quota and a probe has read the address: each
+    /// address has a quota of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
 }
 
 impl Common {
-    /// What a diagnosis has in common with others; `None` where its cause is no registry's. `source` is the address by
-    /// which the tasks pull, where it is known.
+    /// Returns what a diagnosis has in common with others; `None` where its cause does not lie with a registry.
+    /// `source` is the address from which the tasks pull, where it is known.
     pub fn of(diagnosis: &Diagnosis, source: Option<&Source>) -> Option<Self> {
         let registry = diagnosis.registry.filter(|_| diagnosis.cause.is_at_registry())?;
         let host = match registry {
@@ -42,7 +42,7 @@ impl Common {
         })
     }
 
-    /// The key under which the table knows it.
+    /// Returns the key under which the table knows it.
     pub fn key(&self) -> String {
         let kind = self.kind.map(|kind| format!("/{kind}")).unwrap_or_default();
         let source = self.source.clone().map(|source| format!("/{}", String::from(source))).unwrap_or_default();
@@ -50,7 +50,8 @@ impl Common {
     }
 }
 
-/// Whether it is the quota of an address: with credentials a pull counts for their account, wherever it comes from.
+/// Whether the cause is the quota of an address. A pull with credentials counts for their account, wherever it comes
+/// from.
 pub fn is_of_an_address(diagnosis: &Diagnosis) -> bool {
     diagnosis.docker_hub_quota() && diagnosis.anonymous != Some(false)
 }
@@ -63,20 +64,20 @@ impl std::fmt::Display for Common {
     }
 }
 
-/// What a message needs to know to be told with others.
+/// What it takes to tell a message together with others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joins {
     /// What its incident has in common with others.
     pub common: Common,
-    /// The incident.
+    /// The incident's id.
     pub incident: String,
-    /// The outbreak that it is a member of already.
+    /// The outbreak that the incident belongs to already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member_of: Option<String>,
 }
 
 impl Joins {
-    /// By the blocker of an incident.
+    /// Returns it by the current blocker of an incident; `None` where that has nothing in common with others.
     pub fn of(incident: &Incident) -> Option<Self> {
         let common = Common::of(&incident.blocker()?.diagnosis, incident.source.as_ref())?;
         Some(Self {

@@ -1,7 +1,7 @@
-//! Answers of slow reads that the looks of the next minutes do not ask for again.
+//! Answers of slow reads, which the looks of the next minutes use instead of asking again.
 //!
-//! Only what speaks for an act is kept: whoever mends a role, or pushes an image, is not to wait until the old answer
-//! is forgotten. It is written with whatever else is written, and never by itself.
+//! Only answers that allow an act are kept, so that whoever mends a role or pushes an image need not wait until an old
+//! answer is forgotten. The answers are written together with other changes, and never by themselves.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
 
-/// A role that may pull seldom loses that within minutes, and a task that could not be started for it is told as any
-/// other. IAM's simulation is the slowest read of a look and the first to be refused when many are made.
+/// How long a role counts as allowed to pull. A role seldom loses that within minutes, and a task that fails for it is
+/// told as any other. IAM's simulation is the slowest read of a look and the first to be throttled when many are made.
 const PULL_SECONDS: i64 = 10 * 60;
-/// A tag may move. What it meant five minutes ago is what the service's own tries of five minutes ago would have run.
+/// How long the digest of a tag is kept. The tag may move, but its digest of five minutes ago is what the service's own
+/// tries of that time would have run.
 const DIGEST_SECONDS: i64 = 5 * 60;
 
 /// The answers, each with the moment of its question.
@@ -22,18 +23,17 @@ pub struct CachedAnswers {
     /// Roles, each with a repository that it may pull from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pulls: Vec<(String, String, Timestamp)>,
-    /// What images of Docker Hub mean, by how they are written.
+    /// The digests of Docker Hub's images, by the references as they are written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     digests: BTreeMap<String, (Digest, Timestamp)>,
 }
 
 impl CachedAnswers {
-    /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.pulls.is_empty() && self.digests.is_empty()
     }
 
-    /// What still holds.
+    /// Returns the answers that still hold.
     #[must_use]
     pub fn fresh(&self, now: Timestamp) -> Self {
         let mut fresh = self.clone();
@@ -47,7 +47,7 @@ impl CachedAnswers {
         self.pulls.iter().any(|(known, place, _)| known == role && place == repository)
     }
 
-    /// What an image is known to mean.
+    /// Returns the digest that an image is known to have.
     pub fn digest(&self, image: &str) -> Option<&Digest> {
         self.digests.get(image).map(|(digest, _)| digest)
     }
@@ -61,7 +61,7 @@ impl CachedAnswers {
         }
     }
 
-    /// Keeps what an image means. An answer that still holds keeps its moment.
+    /// Keeps the digest of an image. An answer that still holds keeps its moment.
     pub fn mean(&mut self, image: &str, digest: &Digest, now: Timestamp) {
         *self = self.fresh(now);
         self.digests.entry(image.to_owned()).or_insert_with(|| (digest.clone(), now));

@@ -1,7 +1,7 @@
 //! The memory of a service: what failed, what is planned, done and waited for, and how it is told.
 //!
-//! An [`incident`] reaches from the first failure of a service until it is steady again. A [`plan`] leaves nothing to
-//! decide, a [`notice`] reads alone. The table that keeps all of it is a feature ([`store`]).
+//! An [`incident`] lasts from the first failure of a service until the service is steady again. A [`plan`] leaves
+//! nothing to decide; a [`notice`] can be read by itself. The table that keeps them is behind a feature ([`store`]).
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 

@@ -6,10 +6,11 @@ use pullsafe_diagnosis::text::redact;
 
 /// Longest text of one line from outside, in characters.
 pub const LINE: usize = 1_200;
-/// The same, where there are many lines.
+/// Longest text of one of many such lines, in characters.
 pub const SHORT_LINE: usize = 400;
 
-/// A line of the timeline. What repeats the summary of the act names it only: the summary stands with the act.
+/// Writes a line of the timeline. A text that repeats the act's summary is replaced by the name of its remedy: the
+/// summary stands with the act.
 pub fn entry_line(incident: &Incident, what: &Happened) -> String {
     let text = match &incident.act {
         Some(act) => what.beside(&act.plan.summary, act.plan.remedy.as_str()),
@@ -18,12 +19,12 @@ pub fn entry_line(incident: &Incident, what: &Happened) -> String {
     cut(&line(&text), SHORT_LINE)
 }
 
-/// One line of a text from outside, masked and cut to what a person reads.
+/// Makes one line of a text from outside, masked and cut to what a person reads.
 pub fn line(text: &str) -> String {
     cut(&redact(&text.split_whitespace().collect::<Vec<_>>().join(" ")), LINE)
 }
 
-/// A text cut to a number of characters.
+/// Cuts a text to a number of characters.
 pub fn cut(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text)),

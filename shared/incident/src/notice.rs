@@ -1,7 +1,7 @@
 //! Messages: for people (subject and text) and for programs (an event), from one incident.
 //!
-//! A message reads alone: cause, evidence, what was done or why nothing was, and the exact change to make. It is
-//! written once, kept in the record until it went out, and always carries the same id, so that a receiver can
+//! A message can be read by itself: cause, evidence, what was done or why nothing was, and the exact change to make. It
+//! is written once, kept in the record until it has gone out, and always carries the same id, so that a receiver can
 //! drop the second copy that at-least-once delivery may bring.
 
 use pullsafe::count::count;
@@ -22,21 +22,21 @@ use super::waiting::WaitingFor;
 /// What happened to a plan, for a message about it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PlanOutcome<'a> {
-    /// No remedy, or none yet: cause and advice.
+    /// No remedy, or none yet: the message has cause and advice.
     Advised(Option<&'a WaitingFor>),
     /// This was done.
     Applied(&'a Plan),
     /// In observe mode: this would have been done.
     WouldApply(&'a Plan),
-    /// This was begun and given up.
+    /// This was begun and given up, for this reason.
     Abandoned(&'a Plan, &'a str),
-    /// AWS refused a step of this; the command with which a person has it tried again.
+    /// AWS refused a step of this. The text is the command with which a person has it tried again.
     Refused(&'a Plan, &'a StepRefusal, &'a str),
 }
 
 impl PlanOutcome<'_> {
-    /// Whether a digest can say the same of many services. What was left half done, or was given up, is one service's
-    /// own.
+    /// Whether a digest can say the same of many services. A plan that was left half done, or given up, concerns one
+    /// service.
     pub fn is_like_others(&self) -> bool {
         match self {
             Self::Advised(_) | Self::Applied(_) | Self::WouldApply(_) => true,
@@ -45,7 +45,7 @@ impl PlanOutcome<'_> {
         }
     }
 
-    /// What is being done, for the first line.
+    /// Says what is being done, for the first line.
     fn briefly(&self) -> String {
         match self {
             Self::Advised(Some(waiting)) => format!("pullsafe waits {}", waiting.briefly()),
@@ -58,7 +58,7 @@ impl PlanOutcome<'_> {
     }
 }
 
-/// What an event says of a blocker, and of what is planned about it: nothing was done or refused, and nobody is asked.
+/// Returns what an event says of a blocker and of its plan, as long as nothing was done or refused and nobody is asked.
 pub(crate) fn blocked(
     subject: &str,
     incident: &Incident,
@@ -85,7 +85,7 @@ pub(crate) fn blocked(
     }
 }
 
-/// The message about the current blocker of an incident and what became of it.
+/// Writes the message about the current blocker of an incident and the outcome.
 pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &PlanOutcome<'_>, id: String) -> Notice {
     let diagnosis = &blocker.diagnosis;
     let (detail_type, headline) = match outcome {
@@ -123,7 +123,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     let plan = match outcome {
         PlanOutcome::Advised(waiting) => {
             text.advice("What to do", diagnosis);
-            // Advice about an application names what its log names.
+            // Advice about an application repeats what its log says, so it counts as evidence.
             if diagnosis.signature.is_some() {
                 evidence.1 = text.0.len();
             }
@@ -183,7 +183,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     }))
     .detail();
     let text = text.finish();
-    // What is too long ends within the evidence.
+    // A text that was cut may end within the evidence.
     let evidence = Some((evidence.0.min(text.len()), evidence.1.min(text.len()))).filter(|(from, to)| from < to);
     Notice {
         id,
@@ -197,7 +197,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     }
 }
 
-/// The message that an incident is over.
+/// Writes the message that an incident is over.
 pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> Notice {
     let mut text = NoticeText::default();
     text.line(&format!("{subject}: resolved: {how}. It began at {}.", incident.opened_at));
@@ -243,7 +243,7 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
     }
 }
 
-/// What became of what was to be done ahead of a failure.
+/// The outcome of a plan that was made ahead of a failure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Prepared<'a> {
     /// It was done.
@@ -254,7 +254,7 @@ pub enum Prepared<'a> {
     Refused(&'a StepRefusal),
 }
 
-/// The warning that a starting deployment pulls from Docker Hub.
+/// Writes the warning that a starting deployment pulls from Docker Hub.
 pub fn ahead(subject: &str, plan: &Plan, became: Prepared<'_>, id: String) -> Notice {
     let applied = became == Prepared::Done;
     let mut text = NoticeText::default();
@@ -302,7 +302,7 @@ pub fn ahead(subject: &str, plan: &Plan, became: Prepared<'_>, id: String) -> No
     }
 }
 
-/// The message about a deployment that waited at the door.
+/// Writes the message about a deployment that waited at the door.
 pub fn door(subject: &str, verdict: &DoorVerdict, id: String) -> Notice {
     let definition = verdict.task_definition.rsplit('/').next().unwrap_or_default();
     let (detail_type, headline, line) = match &verdict.outcome {
@@ -378,7 +378,7 @@ pub struct Stray {
     pub commands: Vec<String>,
 }
 
-/// The message about such a service.
+/// Writes the message about a service with the tags of a pause that nobody remembers.
 pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
     let headline = if stray.is_paused {
         "paused, and nobody remembers"
@@ -418,7 +418,7 @@ pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
     }
 }
 
-/// The message about those of one author that were held back, because there were too many of them.
+/// Writes the message about one author's messages that were held back because there were too many.
 pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
     let (more, minutes) = (count(held.count, "more message"), PERIOD_SECONDS / 60);
     let mut text = NoticeText::default();
@@ -454,7 +454,7 @@ pub(crate) fn declined(declined: &Declined) -> String {
     format!("{}: {}", declined.remedy, declined.reasons.join("; "))
 }
 
-/// SNS allows 100 characters of ASCII without control characters in a subject.
+/// Fits a text into a subject of SNS, which allows 100 characters of ASCII without control characters.
 pub(crate) fn subject_line(text: &str) -> String {
     let line: String = format!("pullsafe: {text}")
         .chars()
@@ -466,25 +466,25 @@ pub(crate) fn subject_line(text: &str) -> String {
     }
 }
 
-/// SNS takes 262,144 bytes, attributes included; nobody reads a message of this length.
+/// The longest text of a message, in bytes. SNS takes 262,144, attributes included, but nobody reads that much.
 const LONGEST_TEXT: usize = 60_000;
 #[derive(Default)]
 pub(crate) struct NoticeText(String);
 
 impl NoticeText {
-    /// What to do, and what shows whether it is so.
+    /// Writes what to do, and what shows whether the diagnosis is right.
     fn advice(&mut self, title: &str, diagnosis: &Diagnosis) {
         self.section(title, [diagnosis.advice.clone()]);
         self.section("What shows whether it is so", diagnosis.check.clone());
     }
 
-    /// The telling lines of the timeline, and what the quota looks like.
+    /// Writes the lines of the timeline that tell the most, and the estimate of the quota.
     pub(crate) fn short_form(&mut self, incident: &Incident) {
         self.section("Docker Hub's quota, an estimate", brief::quota(incident));
         self.section("Timeline", brief::timeline(incident));
     }
 
-    /// What was refused, what is missing, what stays done, and how it goes on.
+    /// Writes what was refused, what is missing, what stays done, and when it is tried again.
     fn refusal(&mut self, refusal: &StepRefusal, summary: Option<&str>, again: Option<&str>) {
         self.section(
             "Refused by AWS",
@@ -517,7 +517,7 @@ impl NoticeText {
         bounded(&self.0, LONGEST_TEXT)
     }
 
-    /// How long it is, in bytes.
+    /// Returns the length of the text so far, in bytes.
     pub(crate) const fn len(&self) -> usize {
         self.0.len()
     }

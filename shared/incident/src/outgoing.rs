@@ -1,9 +1,9 @@
 //! A message on its two ways: to people (the topic) and to programs (the bus).
 //!
-//! The ways do not wait for each other, and what went one way is not sent that way again. A way that fails stays open:
-//! what passes is tried again with every look, a denial until its grace is over, for a permission that was just given
-//! takes a while to count. What is refused for good is given up and said on the other way, so that no incident waits
-//! for a topic that is gone.
+//! The ways do not wait for each other, and a message that went one way is not sent that way again. A way that fails
+//! stays open: a passing failure is retried with every look, and a denial until its grace period is over, because a new
+//! permission takes a while to count. A message that is refused for good is given up, and the other way says so, so
+//! that no incident waits for a topic that is gone.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,22 +19,21 @@ use pullsafe_events::Author;
 /// A message that still has to go out, and how far it has come on each way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outgoing {
-    /// The message.
     #[serde(flatten)]
     pub notice: Notice,
-    /// On the event bus.
+    /// How far it has come on the event bus.
     #[serde(default, skip_serializing_if = "Way::is_new")]
     pub programs: Way,
-    /// On the topic.
+    /// How far it has come on the topic.
     #[serde(default, skip_serializing_if = "Way::is_new")]
     pub people: Way,
-    /// The outbreak that it may be told with, where it may.
+    /// What it takes to tell it with an outbreak, where it may be told so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joins: Option<Joins>,
-    /// What there is to look at, besides its subject.
+    /// What it links to besides its subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sight: Option<Sight>,
-    /// Whose messages it is one of, where its subject does not tell.
+    /// The author that it counts for, where its subject does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,
 }
@@ -53,11 +52,11 @@ pub enum Way {
         /// How it failed last.
         why: String,
     },
-    /// It is there.
+    /// It has arrived.
     Told,
     /// It is told with others, by an outbreak's digest.
     Together,
-    /// It does not get there, and why.
+    /// It will not arrive.
     GivenUp {
         /// The call's failure, and what is missing.
         why: String,
@@ -71,7 +70,7 @@ pub enum Met {
     Passing,
     /// A permission is missing, or is too new to count everywhere.
     Denial,
-    /// The same call is refused again.
+    /// The same call would be refused again.
     Refusal,
 }
 
@@ -101,8 +100,8 @@ impl Outgoing {
         self.notice.detail["to_people"] = json!(false);
     }
 
-    /// Says in the event whether it is the first message of its incident that is told by itself. One that was tried
-    /// before says what it said.
+    /// Says in the event whether it is the first message of its incident that is told by itself. A message that was
+    /// tried before keeps what it said.
     pub fn opens(&mut self, incident: &mut Incident) {
         let is_of_it = self.notice.detail.get("incident").is_some_and(|id| *id == incident.id);
         if is_of_it && self.notice.detail.get("opens").is_none() {
@@ -118,7 +117,7 @@ impl Outgoing {
 }
 
 impl Way {
-    /// Whether it is to be tried.
+    /// Whether it is still to be tried.
     pub const fn is_open(&self) -> bool {
         matches!(self, Self::New | Self::Waiting { .. })
     }
@@ -127,7 +126,7 @@ impl Way {
         *self == Self::New
     }
 
-    /// Why the message is not there, if that is known.
+    /// Returns why the message has not arrived, if that is known.
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Waiting { why, .. } | Self::GivenUp { why } => Some(why),
@@ -135,7 +134,7 @@ impl Way {
         }
     }
 
-    /// The way after a failure.
+    /// Returns how far the message has come on this way after a failure.
     #[must_use]
     pub fn after(&self, met: Met, why: String, now: Timestamp) -> Self {
         let since = match self {
@@ -150,7 +149,7 @@ impl Way {
         }
     }
 
-    /// Whether it has waited for so long that somebody should know.
+    /// Whether it has waited for so long, 15 minutes, that somebody should know.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         const SECONDS: i64 = 15 * 60;
         matches!(self, Self::Waiting { since, .. } if now.seconds_since(*since) >= SECONDS)

@@ -11,7 +11,7 @@ use pullsafe::lookup::PATIENCE_SECONDS;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
 
-/// Minutes from one look to the next while nothing changes; the last goes on.
+/// Minutes from one look to the next while nothing changes; the last one repeats.
 const MINUTES: [i64; 4] = [1, 2, 5, 15];
 
 /// For how long no task may have failed before a steady service counts as recovered. A service whose tasks crash or
@@ -28,12 +28,13 @@ pub struct NextLook {
     pub at: Timestamp,
     /// How many looks in a row have found nothing new.
     pub quiet: u8,
-    /// Moments at which a look may find something whatever happens: a wait is over, a grace, a time without failures.
+    /// Moments at which a look may find something even if no event comes: the end of a wait, of a grace period, or of
+    /// the time without failures.
     pub wakes: Vec<Timestamp>,
 }
 
 impl NextLook {
-    /// The first look after a change; none where nothing is open and everything is told.
+    /// Returns the first look after a change; `None` where nothing is open and everything is told.
     pub fn after_change(subject: &Subject, record: &Record, now: Timestamp) -> Option<Self> {
         let soon = || Self { at: now.plus_seconds(60), quiet: 0, wakes: Vec::new() };
         if !record.outbox.is_empty() {
@@ -45,7 +46,7 @@ impl NextLook {
         let incident = record.open.as_ref()?;
         let last = last_failure(incident);
         match subject {
-            // There is no service to look at: only the day without a failure ends it.
+            // There is no service to look at: only a day without a failure ends the incident.
             Subject::Family { .. } | Subject::Project { .. }
                 if incident.waiting.is_none() && incident.refusal.is_none() =>
             {
@@ -61,7 +62,7 @@ impl NextLook {
         }
     }
 
-    /// The look after one that is made now. `key` spreads those that began together.
+    /// Returns the look that follows one made now. `key` spreads looks that began together.
     #[must_use]
     pub fn after_look(&self, key: &str, now: Timestamp) -> Self {
         let quiet = self.quiet.saturating_add(1);
@@ -95,7 +96,7 @@ fn wakes(incident: &Incident, last: Timestamp) -> Vec<Timestamp> {
     [pause, grace, patience, denied, settled, quiet, asked].into_iter().flatten().collect()
 }
 
-/// A number of seconds below a bound, always the same for a key.
+/// Returns a number of seconds below a bound, always the same for the same key.
 pub fn spread(key: &str, below: i64) -> i64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);

@@ -1,5 +1,5 @@
-//! What a row no longer holds: lines of a long timeline, and tasks that were seen. It is kept in rows of its own, so
-//! that the row that is read and written with every look stays small however long an incident lasts.
+//! Rows of the past: lines of a long timeline, and tasks that were seen, which the record no longer holds. So the
+//! record's row, which is read and written with every look, stays small however long an incident lasts.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::happened::TimelineEntry;
 use super::incident::Incident;
 use super::record::{Record, SeenTask};
 
-/// One such row.
+/// What one row of the past holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Past {
     /// Lines of the timeline.
@@ -20,19 +20,20 @@ pub struct Past {
     pub tasks: BTreeMap<String, SeenTask>,
 }
 
-/// A row to be written before the record that no longer holds what is in it.
+/// A row of the past, to be written before the record that no longer holds its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// The incident's id.
     pub incident: String,
-    /// Its number. Whoever dies before the record is written leaves a row that the next writes over.
+    /// The number of the row within its incident. If a process dies before it writes the record, the next one
+    /// overwrites this row.
     pub number: u32,
-    /// What it holds.
+    /// The content of the row.
     pub past: Past,
 }
 
 impl Incident {
-    /// What has to be stored elsewhere before this is.
+    /// Takes out what has to be stored in a row of the past before the incident itself is stored.
     pub fn take_part(&mut self, tasks: BTreeMap<String, SeenTask>) -> Option<Part> {
         if self.gone.is_empty() && tasks.is_empty() {
             return None;
@@ -46,7 +47,7 @@ impl Incident {
         Some(part)
     }
 
-    /// Puts lines back where they belong, for a report of the whole.
+    /// Puts the lines of a row of the past back into the timeline, for a report of the whole.
     pub fn recall(&mut self, past: Past) {
         self.timeline.extend(past.timeline);
         self.timeline.sort_by_key(|entry| entry.at);
@@ -54,7 +55,7 @@ impl Incident {
 }
 
 impl Record {
-    /// What has to be stored elsewhere before this is.
+    /// Takes out what has to be stored in a row of the past before the record itself is stored.
     pub fn take_part(&mut self) -> Option<Part> {
         let tasks = std::mem::take(&mut self.forgotten);
         self.open.as_mut()?.take_part(tasks)

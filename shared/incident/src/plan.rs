@@ -22,13 +22,12 @@ pub struct Declined {
 /// What to do: a remedy and its steps, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The remedy.
     pub remedy: RemedyName,
     /// What becomes of the service, in a word or two that complete "it was ...".
     pub result: String,
     /// One sentence that says what is done and why, for people.
     pub summary: String,
-    /// The steps. Each may be repeated: it looks first, and says `already done`.
+    /// The steps, in order. Each may be repeated: it looks first, and says `already done`.
     pub steps: Vec<Step>,
     /// What the incident waits for once the steps are done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,14 +36,14 @@ pub struct Plan {
     pub follow_up: String,
 }
 
-/// One image that moves.
+/// One image that is replaced by its copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageMove {
     /// The image as the task definition has it.
     pub from: String,
-    /// The image as it will have it.
+    /// The image as the clone of the definition has it.
     pub to: String,
-    /// The digest that both have.
+    /// The digest of both images.
     pub digest: Digest,
 }
 
@@ -54,30 +53,27 @@ pub struct ImageMove {
 pub enum Step {
     /// Writes tags on the service, so that its state can be seen and undone there.
     TagService {
-        /// The service.
         service: ServiceId,
-        /// The tags.
+        /// The tags to write, by their keys.
         tags: BTreeMap<String, String>,
     },
     /// Removes tags from the service.
     UntagService {
-        /// The service.
         service: ServiceId,
         /// The tags' keys.
         keys: Vec<String>,
     },
     /// Sets which activities of Application Auto Scaling are suspended.
     SetScaling {
-        /// The service.
         service: ServiceId,
         /// What is suspended afterwards.
         suspended: Suspended,
-        /// What must be suspended before; anything else means that a person changed it, and theirs stands.
+        /// What must be suspended before the step. Anything else means that a person has changed it, and their setting
+        /// stays.
         expected: Suspended,
     },
     /// Sets the desired count, if it still is what it was when the plan was made.
     SetDesiredCount {
-        /// The service.
         service: ServiceId,
         /// The count when the plan was made.
         from: i64,
@@ -89,7 +85,6 @@ pub enum Step {
     /// Registers a clone of the service's task definition with other images and moves the service to it, if the
     /// service still uses the definition that was cloned.
     MoveService {
-        /// The service.
         service: ServiceId,
         /// The task definition that the service uses now.
         from: String,
@@ -100,14 +95,13 @@ pub enum Step {
     },
     /// Forces a new deployment, if the deployment that failed is still the newest.
     ForceNewDeployment {
-        /// The service.
         service: ServiceId,
         /// The deployment that failed.
         deployment: String,
     },
     /// Brings an image back from ECR's archive, if it is still there.
     RestoreImage {
-        /// The service that it is for.
+        /// The service that needs the image.
         service: ServiceId,
         /// The image, by its digest.
         image: Reference,
@@ -116,9 +110,8 @@ pub enum Step {
     AskMirror {
         /// The image at Docker Hub.
         source: Reference,
-        /// Where it is wanted.
+        /// Where the copy is wanted.
         target: Reference,
-        /// Who asks.
         requested_by: String,
     },
 }
@@ -126,9 +119,7 @@ pub enum Step {
 /// Which activities of Application Auto Scaling are suspended (`SuspendedState`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspended {
-    /// Scaling in.
     pub scale_in: bool,
-    /// Scaling out.
     pub scale_out: bool,
     /// Scheduled actions.
     pub scheduled: bool,
@@ -158,7 +149,7 @@ impl Suspended {
 }
 
 impl std::fmt::Display for Suspended {
-    /// The form that fits into a tag, whose characters AWS limits.
+    /// Writes a form that fits into the value of a tag, whose characters AWS limits.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "in={} out={} scheduled={}", self.scale_in, self.scale_out, self.scheduled)
     }
@@ -170,8 +161,8 @@ impl Plan {
         self.steps.iter().any(|step| matches!(step, Step::SetDesiredCount { to: 0, .. }))
     }
 
-    /// Forgets what only carrying it out needed: of the clone of a task definition what a report shows stays, the
-    /// images that moved.
+    /// Drops what was needed only to carry it out. Of the clone of a task definition, only the containers whose images
+    /// moved stay, because a report shows them.
     pub fn slim(&mut self) {
         for step in &mut self.steps {
             let Step::MoveService { request, moves, .. } = step else {
@@ -185,7 +176,7 @@ impl Plan {
         }
     }
 
-    /// Tells plans apart for the purpose of telling people once: the remedy and the kinds of its steps.
+    /// Returns the remedy and the kinds of its steps. People are told once of plans with the same key.
     pub fn key(&self) -> String {
         let steps: Vec<_> = self.steps.iter().map(Step::kind).collect();
         format!("{}/{}", self.remedy, steps.join("+"))
@@ -206,7 +197,7 @@ impl Step {
         }
     }
 
-    /// The service that the step is about; `None` where it changes no service.
+    /// Returns the service that the step is for; `None` where it is for no service in particular.
     pub const fn service(&self) -> Option<&ServiceId> {
         match self {
             Self::TagService { service, .. }
@@ -220,7 +211,7 @@ impl Step {
         }
     }
 
-    /// What the step does, in one line for people.
+    /// Describes the step in one line for people.
     pub fn describe(&self) -> String {
         match self {
             Self::TagService { service, tags } => {

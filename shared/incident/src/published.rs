@@ -1,7 +1,8 @@
-//! The details of the events that tell programs what people are told: one type each, for whoever writes one and whoever
-//! reads one.
+//! The details of the events that tell programs what people are told: one type for each event, shared by its writers
+//! and its readers.
 //!
-//! docs/events.md is made from these types. Whoever reads takes a field that is new for one to come, and none away.
+//! docs/events.md is made from these types. Fields may be added, and readers ignore those that they do not know; none
+//! is taken away.
 
 use pullsafe::notice::Severity;
 use pullsafe::timestamp::Timestamp;
@@ -74,7 +75,7 @@ pub enum Published {
 impl Published {
     /// The event's detail.
     pub fn detail(&self) -> Value {
-        // Texts, numbers and lists of them are always JSON.
+        // This cannot fail: the types hold nothing but texts, numbers and lists of them.
         serde_json::to_value(self).unwrap_or_default()
     }
 }

@@ -8,19 +8,18 @@ use serde::{Deserialize, Serialize};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Cause;
 
-/// Longest name of who answered: longer than any ARN of a session.
+/// How many characters of an answerer's name are kept; no ARN of a session is longer.
 const LONGEST_NAME: usize = 256;
 
-/// A plan waits for an answer, or has one.
+/// The question whether a plan may be carried out, open or answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
-    /// What a person types.
+    /// What a person types to answer it.
     pub code: String,
-    /// When it was asked.
     pub asked_at: Timestamp,
     /// From then on a yes is too late.
     pub expires_at: Timestamp,
-    /// The yes, from when it is stored: then it is carried out whatever dies.
+    /// The yes. Once it is stored, the plan is carried out even if the process dies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub yes: Option<Yes>,
 }
@@ -28,9 +27,7 @@ pub struct Question {
 /// A person's yes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Yes {
-    /// Who said it.
     pub by: Who,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -40,17 +37,17 @@ pub struct Yes {
 pub enum Who {
     /// The ARN that STS gave for whoever signed the answer.
     Arn(String),
-    /// Somebody who may invoke the function and did not say who: CloudTrail knows, where it records that.
+    /// Somebody who may invoke the function and gave no name. CloudTrail knows who, if it records invocations.
     Invoker,
 }
 
 impl Who {
-    /// Whoever has this ARN, as STS gave it.
+    /// Names whoever has this ARN, as STS gave it, cut to 256 characters and without spaces and control characters.
     pub fn with_arn(arn: &str) -> Self {
         Self::Arn(arn.chars().filter(|character| ('!'..='~').contains(character)).take(LONGEST_NAME).collect())
     }
 
-    /// As the value of a tag, whose characters AWS limits.
+    /// Returns it as the value of a tag, whose characters AWS limits.
     pub fn as_tag(&self) -> String {
         match self {
             Self::Arn(arn) => {
@@ -71,21 +68,21 @@ impl fmt::Display for Who {
     }
 }
 
-/// What became of a question.
+/// How a question ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Became {
     /// Somebody said yes, and it was acted upon.
     Approved(Who),
-    /// Somebody said no; it is not asked again before then, or in this incident.
+    /// Somebody said no. It is not asked again before this moment; without one, not in this incident.
     Declined(Who, Option<Timestamp>),
     /// Nobody answered in time.
     Expired,
     /// What would be done had changed: this question took its place.
     Overtaken(String),
-    /// The mode allowed to act without it.
+    /// The mode allowed acting without a yes by then.
     NotNeeded,
-    /// The incident was over first, and how.
+    /// The incident ended first, in this way.
     Over(String),
 }
 
@@ -109,27 +106,22 @@ impl fmt::Display for Became {
     }
 }
 
-/// The end of a question.
+/// A question that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastQuestion {
-    /// Its code.
     pub code: String,
     /// When it ended.
     pub at: Timestamp,
-    /// How.
     pub became: Became,
 }
 
-/// A no that is remembered: for this cause nothing is asked, and nothing done.
+/// A no that is remembered: for its cause, nothing is asked and nothing is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct No {
-    /// The cause.
     pub cause: Cause,
-    /// Who said it.
     pub by: Who,
-    /// When.
     pub at: Timestamp,
-    /// Until when it holds; without, until the incident is over.
+    /// Until when it holds; `None` until the incident is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
@@ -141,7 +133,7 @@ impl fmt::Display for No {
     }
 }
 
-/// The name under which the table finds the subject of a question.
+/// Returns the name under which the table finds whose question has this code.
 pub fn name_of(code: &str) -> String {
     format!("answer#{code}")
 }

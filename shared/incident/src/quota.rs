@@ -1,7 +1,7 @@
-//! What Docker Hub's quota looks like from here: an estimate, counted from what this subject's launches tried.
+//! An estimate of Docker Hub's quota, counted from what this subject's launches tried.
 //!
-//! It knows nothing of other pulls from the same address or account, and not whether Docker Hub counts a try that it
-//! refuses. What it does know is told apart: a refusal means that nothing was left at that moment, whoever used it up.
+//! The estimate does not know of other pulls from the same address or account, or whether Docker Hub counts a try that
+//! it refuses. A refusal is certain and kept apart: nothing was left at that moment, whoever had used it up.
 
 use serde::Serialize;
 
@@ -12,17 +12,17 @@ use pullsafe::timestamp::Timestamp;
 
 /// Docker's documented window for anonymous pulls and for Personal accounts.
 pub const WINDOW_SECONDS: i64 = pull_quota::WINDOW_SECONDS.cast_signed();
-/// Docker's documented limit for anonymous pulls; its headers are believed over it where they were seen.
+/// Docker's documented limit for anonymous pulls; a limit that its headers named is used instead.
 pub const ANONYMOUS_LIMIT: u32 = pull_quota::ANONYMOUS;
 /// The longest time that the picture spans.
 const SPAN_SECONDS: i64 = 24 * 3600;
-/// How many entries of what the window gives back are listed.
+/// How many entries the list of what the window gives back may have.
 const GIVEN_BACK: usize = 12;
 
 /// The quota's window at a moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QuotaWindow {
-    /// Pulls that a window has.
+    /// How many pulls a window allows.
     pub limit: u32,
     /// Whether Docker Hub's headers named the limit; otherwise it is assumed.
     pub limit_known: bool,
@@ -37,7 +37,7 @@ pub struct QuotaWindow {
     /// When Docker Hub last refused because of the quota: then nothing was left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_at: Option<Timestamp>,
-    /// How much of the limit was not tried here until then, and so was used elsewhere.
+    /// How much of the limit had not been tried here by then, and so was used elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_elsewhere: Option<u32>,
     /// The most pulls that one launch tried.
@@ -46,7 +46,7 @@ pub struct QuotaWindow {
     pub launches_to_empty: u32,
     /// When the window gives this subject's tries back, oldest first.
     pub gives_back: Vec<GivenBack>,
-    /// When it has given all of them back, if nothing tries again.
+    /// When the window has given all of them back, if nothing tries again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_back_at: Option<Timestamp>,
     /// Where the picture begins.
@@ -60,9 +60,7 @@ pub struct QuotaWindow {
 /// Pulls that leave the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct GivenBack {
-    /// When.
     pub at: Timestamp,
-    /// How many.
     pub pulls: u32,
 }
 
@@ -78,7 +76,7 @@ pub struct LaunchUse {
 }
 
 impl QuotaWindow {
-    /// The estimate at a moment; `None` where no launch tried a pull of Docker Hub.
+    /// Estimates the quota at a moment; `None` where no launch tried to pull from Docker Hub.
     pub fn of(incident: &Incident, at: Timestamp) -> Option<Self> {
         let mut launches: Vec<FailedLaunch> =
             incident.launches.iter().filter(|launch| launch.pulls > 0 && launch.at <= at).copied().collect();
@@ -91,7 +89,7 @@ impl QuotaWindow {
         let refused_at = refusals.filter(|refused| *refused <= at).max();
         let tried = within(&launches, at);
         let left_at_most = match refused_at.filter(|refused| at.seconds_since(*refused) < WINDOW_SECONDS) {
-            // Since the refusal, only what has left the window can be had again.
+            // Nothing was left at the refusal, so that only tries which have left the window since are available again.
             Some(refused) => within(&launches, refused).saturating_sub(still(&launches, refused, at)).min(limit),
             None => limit.saturating_sub(tried),
         };
@@ -119,7 +117,7 @@ impl QuotaWindow {
             refused_at,
             used_elsewhere: refused_at.map(|refused| limit.saturating_sub(within(&launches, refused))),
             per_launch,
-            // One that tries more than there is empties it alone.
+            // A launch that tries more than the limit empties the window alone.
             launches_to_empty: (limit / per_launch).max(1),
             all_back_at: gives_back.last().map(|back| back.at),
             gives_back,
@@ -135,23 +133,23 @@ impl QuotaWindow {
         })
     }
 
-    /// Tries in the window at a moment, of the launches in the picture.
+    /// Counts the tries in the window at a moment, of the launches in the picture.
     pub fn window_at(&self, moment: Timestamp) -> u32 {
         let is_in = |used: &&LaunchUse| used.at <= moment && moment.seconds_since(used.at) < WINDOW_SECONDS;
         self.launches.iter().filter(is_in).fold(0, |sum, used| sum.saturating_add(used.pulls))
     }
 
-    /// When Docker Hub refused, and how much of the limit was not tried here until then.
+    /// Returns when Docker Hub last refused, and how much of the limit had not been tried here by then.
     pub fn refusal(&self) -> Option<(Timestamp, u32)> {
         self.refused_at.zip(self.used_elsewhere)
     }
 
-    /// The highest that the picture has to reach.
+    /// Returns the highest number of pulls that the picture has to show.
     pub fn height(&self) -> u32 {
         self.launches.iter().map(|used| used.window).max().unwrap_or(0).max(self.limit).max(1)
     }
 
-    /// The estimate in sentences, without its picture.
+    /// Writes the estimate in sentences, without its picture.
     pub fn sentences(&self) -> Vec<String> {
         let limit = if self.limit_known {
             "as Docker Hub's headers said"
@@ -216,7 +214,7 @@ impl QuotaWindow {
     }
 }
 
-/// What the picture and the text are, said wherever they are shown.
+/// What the picture and the text can tell; it is said wherever they are shown.
 pub const CAVEAT: &str = "An estimate, counted from what the failed launches (or builds) of this incident tried. \
     Docker Hub's own count is not known here: others may \
                                  pull from the same address, and a refused try may not count.";
@@ -225,7 +223,7 @@ fn is_within(launch: &FailedLaunch, moment: Timestamp) -> bool {
     launch.at <= moment && moment.seconds_since(launch.at) < WINDOW_SECONDS
 }
 
-/// Tries in the window that ends at a moment.
+/// Counts the tries in the window that ends at a moment.
 fn within(launches: &[FailedLaunch], moment: Timestamp) -> u32 {
     launches
         .iter()
@@ -233,7 +231,7 @@ fn within(launches: &[FailedLaunch], moment: Timestamp) -> u32 {
         .fold(0, |sum, launch| sum.saturating_add(launch.pulls))
 }
 
-/// Of the tries in the window at one moment, those still in it at a later one.
+/// Counts the tries that are in the window at one moment and still in it at a later one.
 fn still(launches: &[FailedLaunch], then: Timestamp, now: Timestamp) -> u32 {
     let both = launches.iter().filter(|launch| is_within(launch, then) && is_within(launch, now));
     both.fold(0, |sum, launch| sum.saturating_add(launch.pulls))
@@ -254,8 +252,8 @@ mod tests {
         incident
     }
 
-    /// The case's own arithmetic: 42 pulls at 13:00, 14 at 14:00, so that 44 of 100 are left at 19:17 but for the first
-    /// hour's, which are back.
+    /// 42 pulls at 13:00 and 14 at 14:00: of 100, 44 are left at 14:03, and 86 at 19:11, when the first 42 have left
+    /// the window.
     #[test]
     fn the_window_slides() {
         let early: Vec<(i64, u32)> = (0..6).map(|launch| (launch * 2, 7)).chain([(60, 7), (62, 7)]).collect();

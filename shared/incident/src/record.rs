@@ -1,7 +1,7 @@
 //! The memory of one service: its open incident, the tasks that it has seen, and what still has to be told.
 //!
-//! A [`Record`] is one row of the table. Everything that pullsafe is about to do is written into it before it is done,
-//! so that whoever comes next, after a crash too, carries on with the same plan instead of making a second one.
+//! A [`Record`] is one row of the table. Everything that pullsafe is about to do is written there first, so that the
+//! next invocation, even after a crash, carries on with the same plan instead of making a second one.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_events::stopped_task::StoppedTask;
 
-/// How many tasks a record remembers, to tell a duplicate event from a new one; and how many go at a time.
+/// How many tasks a record remembers, to tell a duplicate event from a new one; and how many it drops at a time.
 const TASKS_REMEMBERED: usize = 28;
 const TASKS_FORGOTTEN: usize = 14;
 
@@ -28,37 +28,38 @@ pub struct Record {
     /// The incident under way, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Incident>,
-    /// When the last incident ended: what stopped before that is an old story.
+    /// When the last incident ended. A task that had stopped by then opens no new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
     /// The newest tasks seen, by their ids, with the version of their last event.
     #[serde(default)]
     seen: BTreeMap<String, SeenTask>,
-    /// Tasks of the open incident that are no longer among them and not stored yet.
+    /// Tasks of the open incident that were dropped from `seen` and are not stored yet.
     #[serde(skip)]
     pub(crate) forgotten: BTreeMap<String, SeenTask>,
-    /// A task that stopped no later than this may be one that is no longer among them.
+    /// A task that stopped at or before this moment may be one that was dropped from `seen`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     forgotten_until: Option<Timestamp>,
-    /// What it waits for, as far as there are rows that say so.
+    /// The names that it waits for and for which the table has a row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) listed: Vec<String>,
-    /// The task definitions that were looked at ahead of a failure.
+    /// The task definition that was last dealt with when its deployment began, ahead of any failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepared: Option<String>,
-    /// The task definition that it was moved away from before a limit ended, or was not for a refusal.
+    /// The task definition that was last dealt with because the end of a pull limit was foretold: the service was moved
+    /// away from it, AWS refused that, or people were only told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foretold: Option<String>,
-    /// A deployment that waits at the door for something.
+    /// The deployment that waits at the door, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub door: Option<AtDoor>,
-    /// When the service was paused that carries the tags of a pause which nobody remembers, once people know of it.
+    /// The moment of a pause that nobody remembers, by the tags on the service, once people were told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stray: Option<String>,
     /// How the last questions ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) questions: Vec<PastQuestion>,
-    /// The noes that are remembered.
+    /// Each no that a person gave and that is remembered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub noes: Vec<No>,
     /// Messages that still have to go out.
@@ -69,7 +70,8 @@ pub struct Record {
     pub notices: u64,
 }
 
-/// A task that was seen: the version of its last event, and when it stopped, in seconds. A pair, for a row has many.
+/// A task that was seen: the version of its last event, and when it stopped, in seconds since 1970. A row holds many of
+/// these, so each is a bare pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenTask(u64, i64);
 
@@ -106,7 +108,7 @@ impl Record {
         Added::New
     }
 
-    /// What [`Self::add_failure`] would say: whoever looks closer at a stop does so for a new one only.
+    /// Returns what [`Self::add_failure`] would say, so that only a new stop is looked at more closely.
     pub fn would_add(&self, task: &StoppedTask, now: Timestamp) -> Added {
         match self.seen.get(task.task_id()) {
             Some(SeenTask(version, _)) if *version >= task.version => Added::Seen,
@@ -120,13 +122,13 @@ impl Record {
         self.seen.contains_key(task.task_id())
     }
 
-    /// Whether a task looks new and may yet be one of those that are only in the rows of the past.
+    /// Whether a task looks new but may be one that only the rows of the past still know.
     pub fn may_have_forgotten(&self, task: &StoppedTask, now: Timestamp) -> bool {
         let is_early = self.forgotten_until.is_some_and(|until| stopped_at(task, now) <= until);
         is_early && self.open.is_some() && self.would_add(task, now) == Added::New && !self.has_counted(task)
     }
 
-    /// Remembers a task again that the rows of the past know.
+    /// Puts back a task that was found in the rows of the past.
     pub fn recall(&mut self, id: &str, seen: SeenTask) {
         self.seen.insert(id.to_owned(), seen);
     }
@@ -149,7 +151,7 @@ impl Record {
         }
     }
 
-    /// Whether there is nothing to write: answers that are kept are written only with something else.
+    /// Whether there is nothing to write. A change of the kept answers alone is not written.
     pub fn is_as(&self, before: &Self) -> bool {
         let mut before = before.clone();
         if let (Some(incident), Some(known)) = (&self.open, &mut before.open) {
@@ -158,7 +160,8 @@ impl Record {
         *self == before
     }
 
-    /// Whether anything has come up since that is worth another look soon: not one more task, not one more line.
+    /// Whether anything has changed since `before` that is worth another look soon. One more task of a known cause, or
+    /// one more line of the timeline, is not.
     pub fn has_news_since(&self, before: &Self) -> bool {
         let decided = |record: &Self| {
             let incident = record.open.as_ref()?;
@@ -174,7 +177,7 @@ impl Record {
         !self.outbox.is_empty() || decided(self) != decided(before)
     }
 
-    /// What it waits for, by names that an arrival has too.
+    /// Returns the names of what it waits for, which an arrival or an answer carries too.
     pub fn waits(&self) -> Vec<String> {
         let incident = self
             .open
@@ -188,12 +191,12 @@ impl Record {
         names
     }
 
-    /// Puts a message into the outbox that is always told by itself, unless the open incident has already told it.
+    /// Puts a message that is always sent by itself into the outbox, unless the open incident has already told it.
     pub fn tell(&mut self, key: &str, notice: impl FnOnce(&Incident, String) -> Notice) {
         self.put(key, None, notice);
     }
 
-    /// The same for a message that an outbreak's digest can tell as well.
+    /// Puts a message into the outbox as [`Self::tell`] does, but one that an outbreak's digest may tell instead.
     pub fn tell_together(&mut self, key: &str, notice: impl FnOnce(&Incident, String) -> Notice) {
         let joins = self.open.as_ref().and_then(Joins::of);
         self.put(key, joins, notice);
@@ -212,7 +215,7 @@ impl Record {
         self.outbox.push(Outgoing { joins, sight, ..notice.into() });
     }
 
-    /// Closes the open incident, which ended like this, and hands it over for the archive.
+    /// Closes the open incident and returns it for the archive. `how` says how it ended.
     pub fn close(&mut self, at: Timestamp, how: &str) -> Option<Incident> {
         self.end_question(at, Became::Over(how.to_owned()));
         self.noes.retain(|no| no.until.is_some_and(|until| at < until));

@@ -1,7 +1,8 @@
-//! A refusal: a service of AWS does not carry out a step, and the same call would be refused again.
+//! A refusal: AWS does not carry out a step, and would refuse the same call again.
 //!
-//! It ends the attempt as a result, not as an error: what was done stays told, the marks of what was not done are taken
-//! back, and the step is tried again only when somebody changes something or says so.
+//! It ends the attempt as a result, not as an error: what was done is reported, and the marks of what was not done are
+//! taken back. The step is tried again only when somebody changes something or says so; a denial is also tried once
+//! more by itself.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,17 +36,17 @@ pub struct StepRefusal {
 }
 
 impl StepRefusal {
-    /// When the act may be tried again without anybody having done anything, if ever.
+    /// Returns when the act may be tried again by itself, if ever.
     pub fn due_at(&self) -> Option<Timestamp> {
         (self.denied && self.tries < 2).then(|| self.at.plus_seconds(GRACE_SECONDS))
     }
 
-    /// Whether that is so by now.
+    /// Whether the act may be tried again by itself by now.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.due_at().is_some_and(|at| now >= at)
     }
 
-    /// Tells refusals apart for the purpose of telling people once.
+    /// Returns a key for the refusal: people are told once of refusals with the same key.
     pub fn key(&self) -> String {
         format!("{}/{}", self.call, if self.denied { "denied" } else { "refused" })
     }

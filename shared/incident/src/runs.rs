@@ -1,4 +1,4 @@
-//! How much of a service runs, which is how bad its incident is.
+//! How much of a service runs, which decides how bad its incident is.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Runs {
-    /// No task does.
+    /// No task runs.
     Nothing,
-    /// Fewer tasks than are wanted.
+    /// Fewer tasks run than are wanted.
     Some,
-    /// As many as are wanted; only the next launch fails.
+    /// As many run as are wanted; only the next launch fails.
     All,
 }
 
 impl Runs {
-    /// By the counts.
+    /// Compares the running count with the desired count.
     pub const fn of(running: i64, desired: i64) -> Self {
         match running {
             ..=0 => Self::Nothing,
@@ -24,7 +24,7 @@ impl Runs {
         }
     }
 
-    /// What that means, in a few words.
+    /// Says it in a few words.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Nothing => "nothing runs",

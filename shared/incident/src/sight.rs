@@ -1,4 +1,4 @@
-//! What a message lets people look at: the service, the task that stopped, its log at that time.
+//! The pages of the console that a message links to: the service, the task that stopped, its log at that time.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,21 +10,21 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::LogRead;
 use pullsafe_events::Subject;
 
-/// What there is to look at besides the subject itself.
+/// What a message links to besides its subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sight {
     /// The task that stopped, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
-    /// Its log.
+    /// The task's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogRead>,
-    /// When it stopped.
+    /// When the task stopped.
     pub at: Timestamp,
 }
 
 impl Sight {
-    /// What a cause left to look at.
+    /// Returns what a cause leaves to look at: its latest task, and that task's log.
     pub fn of(seen: &CauseSeen) -> Self {
         Self {
             task: seen.task.clone(),
@@ -34,7 +34,7 @@ impl Sight {
     }
 }
 
-/// The pages of the console for a subject, and for what there is to look at.
+/// Returns links to the console's pages of a subject, and of the task and log in `sight`.
 pub fn links(subject: &Subject, sight: Option<&Sight>) -> Vec<ConsoleLink> {
     let (cluster, service) = match subject {
         Subject::Service(service) => (service.cluster_arn.as_str(), Some(service)),

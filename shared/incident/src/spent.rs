@@ -1,5 +1,5 @@
-//! What an incident has spent on logs and second looks, and what they said: enough not to read the same story without
-//! end.
+//! What an incident has spent on logs and second looks, and what they said, so that the same logs are not read again
+//! and again.
 
 use std::collections::BTreeMap;
 
@@ -7,37 +7,36 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Evidence, Why};
 use serde::{Deserialize, Serialize};
 
-/// Calls for the logs of one stop or build.
+/// The most calls for the logs of one stop or build.
 pub const CALLS_OF_ONE: u32 = 6;
 
-/// Calls for the stops of one revision of a task definition, within one incident.
+/// The most calls for the stops of one revision of a task definition, within one incident.
 pub const CALLS_OF_A_REVISION: u32 = 12;
 
-/// Calls for one incident.
+/// The most calls for one incident.
 pub const CALLS_OF_AN_INCIDENT: u32 = 60;
 
-/// Bytes of messages of one stop or build.
+/// The most bytes of log messages that are read for one stop or build.
 pub const BYTES_OF_ONE: usize = 4 * 1024 * 1024;
 
 /// What is left to spend on the logs of one stop or build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogBudget {
-    /// Calls.
     pub calls: u32,
     /// Bytes of messages.
     pub bytes: usize,
 }
 
-/// What an incident has spent on logs, and what they said: enough not to read the same story without end.
+/// What an incident has spent on logs, and what they said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogsRead {
-    /// The revision of the last stop.
+    /// The task definition revision of the last stop.
     revision: String,
-    /// Calls for it.
+    /// Calls spent on this revision.
     of_revision: u32,
-    /// Calls altogether.
+    /// Calls spent in the whole incident.
     total: u32,
-    /// What the logs of this revision made of a cause that the text alone gave.
+    /// The diagnosis after reading this revision's logs, by the cause that the text of a stop gives alone.
     #[serde(default)]
     known: BTreeMap<Cause, Diagnosis>,
     /// What the other probes said of stops with this cause, and when they were asked.
@@ -46,7 +45,7 @@ pub struct LogsRead {
 }
 
 impl LogsRead {
-    /// A stop of this revision (or a build) is looked at. What was known of another revision does not hold for it.
+    /// Begins the look at a stop of this revision (or at a build), and forgets what was known of another revision.
     pub fn begin(&mut self, revision: &str) {
         if self.revision != revision {
             *self = Self {
@@ -57,7 +56,7 @@ impl LogsRead {
         }
     }
 
-    /// What may be spent on the logs of one stop.
+    /// Returns what may be spent on the logs of one stop.
     pub fn budget(&self) -> LogBudget {
         let left = CALLS_OF_A_REVISION
             .saturating_sub(self.of_revision)
@@ -65,7 +64,7 @@ impl LogsRead {
         LogBudget { calls: left.min(CALLS_OF_ONE), bytes: BYTES_OF_ONE }
     }
 
-    /// Adds what a stop took, and what came of it.
+    /// Adds the calls that one stop took, and the diagnosis that they led to.
     pub fn add(&mut self, calls: u32, by_text: Cause, found: &Diagnosis) {
         self.count(calls);
         if found.signature.is_some() || found.cause != by_text {
@@ -73,28 +72,28 @@ impl LogsRead {
         }
     }
 
-    /// Adds what was taken.
+    /// Adds calls that were made.
     pub fn count(&mut self, calls: u32) {
         self.of_revision += calls;
         self.total += calls;
     }
 
-    /// What the other probes said of this cause not long ago.
+    /// Returns what the other probes said of this cause in the last ten minutes.
     pub fn settled(&self, by_text: Cause, now: Timestamp) -> Option<Vec<Settled>> {
-        /// A crash loop asks every ten minutes, not with every task.
+        /// In a crash loop the probes are asked every ten minutes, not for every task.
         const SECONDS: i64 = 10 * 60;
         let (at, settled) = self.settled.get(&by_text)?;
         (now.seconds_since(*at) < SECONDS).then(|| settled.clone())
     }
 
-    /// Remembers what they said.
+    /// Remembers what the other probes said of this cause.
     pub fn settle(&mut self, by_text: Cause, settled: Vec<Settled>, now: Timestamp) {
         if !settled.is_empty() {
             self.settled.insert(by_text, (now, settled));
         }
     }
 
-    /// What the log of an earlier stop of the same revision said about the same text.
+    /// Returns the diagnosis that the log of an earlier stop of this revision led to, for the same cause by text.
     pub fn known(&self, by_text: Cause) -> Option<&Diagnosis> {
         self.known.get(&by_text)
     }
@@ -103,7 +102,7 @@ impl LogsRead {
 /// What a probe found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
-    /// For people.
+    /// What it found, for people.
     pub evidence: Vec<Evidence>,
     /// How certain the cause is now, if that changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,16 +110,16 @@ pub struct Settled {
     /// Why it failed, if the probe says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Why>,
-    /// Whether nothing is left open.
+    /// Whether it leaves nothing open about the cause.
     #[serde(default)]
     pub settles: bool,
-    /// What would settle it instead, where the probe could not.
+    /// What would settle the cause instead, where the probe could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead: Option<String>,
 }
 
 impl Settled {
-    /// Evidence, and no more.
+    /// Returns evidence from `source` and nothing else; the text is masked.
     pub fn saying(source: &str, text: impl Into<String>) -> Self {
         let evidence = Evidence {
             source: source.to_owned(),
@@ -129,7 +128,7 @@ impl Settled {
         Self { evidence: vec![evidence], ..Self::default() }
     }
 
-    /// A probe that could not be carried out.
+    /// Returns the result of a probe that could not be carried out; `instead` is what would settle the cause.
     pub fn failed(source: &str, why: impl std::fmt::Display, instead: impl Into<String>) -> Self {
         Self {
             instead: Some(instead.into()),
@@ -137,7 +136,7 @@ impl Settled {
         }
     }
 
-    /// Adds it to a diagnosis.
+    /// Adds what was found to a diagnosis.
     pub fn apply(&self, diagnosis: &mut Diagnosis) {
         diagnosis.evidence.extend(self.evidence.iter().cloned());
         diagnosis.confidence = self.confidence.unwrap_or(diagnosis.confidence);

@@ -9,16 +9,16 @@ use pullsafe_events::arrival::Arrival;
 /// What has to happen before an incident can go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingIncident {
-    /// What for.
+    /// What it waits for.
     pub cause: WaitingFor,
-    /// Since when.
+    /// Since when it waits.
     pub since: Timestamp,
-    /// Since when it could not be looked at whether the wait is over, if that is so.
+    /// Since when lookups have failed, so that it is not known whether the wait is over; `None` while they succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen_since: Option<Timestamp>,
 }
 
-/// The kinds of waiting.
+/// What an incident can wait for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitingFor {
@@ -26,32 +26,32 @@ pub enum WaitingFor {
     Mirror(Vec<Reference>),
     /// The service is paused until this image exists.
     Image(Reference),
-    /// The image of a young deployment, which is not paused yet.
+    /// A push of the image of a young deployment, while the service is not paused yet.
     Push {
-        /// The image.
         image: Reference,
         /// When the service is paused if nothing has changed by then.
         pause_at: Timestamp,
     },
-    /// This image's way back from ECR's archive, by its digest.
+    /// The return of this image, named by its digest, from ECR's archive.
     Restored(Reference),
     /// More failing tasks, before the guards of a remedy are satisfied.
     MoreFailures,
 }
 
 impl WaitingFor {
-    /// What is waited for, by names that an arrival has too. A hint only: whoever hears of the arrival looks again.
+    /// Returns the names of what is waited for, which an arrival has too. An arrival is only a hint: whoever hears of
+    /// it looks again.
     pub fn names(&self) -> Vec<String> {
         match self {
             Self::Mirror(images) => images.iter().map(of_mirrored).collect(),
             Self::Image(image) | Self::Push { image, .. } => vec![of_image(image)],
-            // ECR's event about it names the digest alone; a push of the tag would do as well.
+            // ECR's event about the return names the digest alone; a push of the tag ends the wait as well.
             Self::Restored(image) => [Some(of_image(image)), by_digest(image)].into_iter().flatten().collect(),
             Self::MoreFailures => Vec::new(),
         }
     }
 
-    /// What is waited for by a deployment at the door.
+    /// Says what a deployment at the door waits for.
     pub fn describe_at_door(&self) -> String {
         match self {
             Self::Mirror(images) => {
@@ -66,7 +66,7 @@ impl WaitingFor {
         }
     }
 
-    /// What is waited for and what comes then, to complete "pullsafe waits".
+    /// Says what is waited for and what comes then, to complete "pullsafe waits".
     pub fn describe(&self) -> String {
         match self {
             Self::Mirror(images) => {
@@ -85,12 +85,12 @@ impl WaitingFor {
     }
 }
 
-/// What somebody waits for who waits for a copy of this.
+/// Returns the name under which the mirror's copy of this image is waited for.
 pub fn of_mirrored(source: &Reference) -> String {
     format!("mirror#{source}")
 }
 
-/// What those wait for who wait for an image that has arrived: for its tag, or for its digest.
+/// Returns the names under which an image that has arrived may be waited for: by its tag, and by its digest.
 pub fn of_arrival(arrival: &Arrival) -> Vec<String> {
     let ends = [
         arrival.tag.as_ref().map(|tag| format!(":{tag}")),

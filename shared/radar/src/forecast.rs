@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::{Interval, Reading, Readings, pace, returned};
 
-/// What is further away is not foretold: by then other things will have happened.
+/// How far ahead a forecast looks. Nothing further away is foretold, because other things will have happened by then.
 pub const HORIZON_SECONDS: i64 = 15 * 60;
-/// Pulls that nobody is known for go on only where so many were seen.
+/// How many pulls of unknown origin must have been seen before the forecast has them go on.
 const LEAST_SEEN: f64 = 6.0;
-/// The pace of launches is known once they have gone on for so long.
+/// For how long launches must have gone on before their pace is known.
 const LEAST_SECONDS: i64 = 150;
-/// So long after its launch began a task pulls.
+/// How long after the beginning of its launch a task pulls.
 const PULL_SECONDS: i64 = 20;
-/// The simulation looks at every so many seconds.
+/// The length of a step of the simulation.
 const STEP_SECONDS: i64 = 15;
 
 /// What a service is about to pull without credentials, or with those of the account that is counted.
@@ -25,7 +25,7 @@ pub struct Demand {
     pub service: String,
     /// What its launches under way still pull.
     pub due: PendingPulls,
-    /// When they began so far, and what each has pulled; the oldest first.
+    /// When each launch so far began, and what it has pulled; the oldest first.
     pub made: Vec<(Timestamp, u32)>,
     /// What it would pull besides, if it scaled out as far as it may.
     pub spare: u32,
@@ -34,7 +34,7 @@ pub struct Demand {
 /// What launches under way still pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingPulls {
-    /// So much, and then it is done.
+    /// This many pulls, and then it is done.
     Pulls(u32),
     /// It launches again and again, because its tasks fail.
     WithoutEnd,
@@ -60,7 +60,7 @@ pub enum Forecast {
     },
 }
 
-/// What becomes of the limit of one source, seen from its newest reading.
+/// Returns what becomes of the limit of one source, seen from its newest reading.
 pub fn forecast(history: &Readings, demands: &[Demand]) -> Forecast {
     let Some(last) = history.last() else {
         return Forecast::Enough;
@@ -90,7 +90,7 @@ fn exhausted_at(history: &Readings, last: &Reading, demands: &[Demand]) -> Optio
     let known =
         |step: &Interval| demands.iter().flat_map(|demand| &demand.made).map(|made| within(made, step)).sum::<f64>();
     let strangers: Vec<Interval> = steps.iter().map(|step| (step.0, step.1, step.2 - known(step))).collect();
-    // Whoever is not known goes on as now. What is known ends where its launches do.
+    // Unknown pullers go on at their present pace. Known services stop pulling when their launches end.
     let strangers = pace(&strangers).filter(|pace| pace.seen >= LEAST_SEEN).map_or(0.0, |pace| pace.rate);
     let mut launches: Vec<Launches> = demands.iter().filter_map(|demand| Launches::of(demand, last.at)).collect();
     let window = i64::from(last.window_seconds);
@@ -109,7 +109,7 @@ fn exhausted_at(history: &Readings, last: &Reading, demands: &[Demand]) -> Optio
     None
 }
 
-/// What of a launch lies in a step; its image is asked for a moment after it began.
+/// Returns the pulls of a launch that lie in a step; a launch asks for its image a moment after it began.
 fn within((began, pulls): &(Timestamp, u32), (end, length, _): &Interval) -> f64 {
     let asked = began.plus_seconds(PULL_SECONDS);
     if (end.plus_seconds(-length)..*end).contains(&asked) {
@@ -119,7 +119,7 @@ fn within((began, pulls): &(Timestamp, u32), (end, length, _): &Interval) -> f64
     }
 }
 
-/// Launches that go on at their rhythm until nothing is due any more.
+/// The launches of a service, which go on at their pace until nothing is due any more.
 struct Launches {
     next: f64,
     every: f64,
@@ -136,14 +136,14 @@ impl Launches {
         if gaps == 0 || seconds < LEAST_SECONDS {
             return None;
         }
-        // What the first have pulled says nothing of a rhythm.
+        // The pace is that of the launches after the first: a gap comes before each of them.
         let (every, each) =
             (seconds as f64 / gaps as f64, later.map(|(_, pulls)| f64::from(*pulls)).sum::<f64>() / gaps as f64);
         let due = match demand.due {
             PendingPulls::Pulls(pulls) => f64::from(pulls),
             PendingPulls::WithoutEnd => f64::INFINITY,
         };
-        // One that is late comes at once.
+        // A launch that is late comes at once.
         Some(Self {
             next: (every - now.seconds_since(*last) as f64).max(0.0),
             every,
@@ -152,7 +152,7 @@ impl Launches {
         })
     }
 
-    /// What is pulled up to so many seconds from now, and was not before.
+    /// Returns what is pulled until this many seconds from now, without what an earlier call has returned.
     fn pulls_until(&mut self, seconds: f64) -> f64 {
         let mut pulls = 0.0;
         while self.next <= seconds && self.due > 0.0 {
@@ -172,7 +172,7 @@ fn bounded(demands: &[Demand]) -> u32 {
     })
 }
 
-/// The greatest first: whoever pulls without end, then by what is due.
+/// Sorts the demands, the greatest first: those without end, then by what is due.
 fn ranked(demands: &[Demand]) -> Vec<&Demand> {
     let mut ranked: Vec<&Demand> = demands.iter().collect();
     let weight = |demand: &Demand| match demand.due {
@@ -183,11 +183,12 @@ fn ranked(demands: &[Demand]) -> Vec<&Demand> {
     ranked
 }
 
-/// The fewest services, the greatest first, without whose pulls the limit lasts; none if it lasts anyway.
+/// Returns the services to move, as few as it takes with the greatest first, so that the limit lasts without their
+/// pulls; none if it lasts anyway.
 pub fn to_move(history: &Readings, demands: &[Demand]) -> Vec<String> {
     let mut left: Vec<Demand> = ranked(demands).into_iter().cloned().collect();
     let mut moved = Vec::new();
-    // What launches that have just begun still pull is certain, though nobody knows how fast.
+    // It is certain how much launches that have just begun still pull, though not how fast.
     let short = |left: &[Demand]| history.last().is_some_and(|last| bounded(left) > last.remaining);
     while !left.is_empty() && (short(&left) || matches!(forecast(history, &left), Forecast::Exhausted { .. })) {
         let next = left.remove(0);

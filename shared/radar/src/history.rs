@@ -1,9 +1,9 @@
-//! What was read of one source over time, and how fast it is used.
+//! What was read of one source over time, and how fast its limit is used.
 
 use pullsafe::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// So many readings are kept: a bit more than a window at one every five minutes.
+/// How many readings are kept: with one every five minutes, a bit more than a window.
 const MOST_READINGS: usize = 80;
 
 /// What Docker Hub said at one moment.
@@ -29,9 +29,9 @@ pub(crate) type Interval = (Timestamp, i64, f64);
 /// How fast a limit is used.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct UseRate {
-    /// In pulls a second.
+    /// Pulls per second.
     pub rate: f64,
-    /// By so many pulls.
+    /// How many pulls it was computed from.
     pub seen: f64,
 }
 
@@ -44,7 +44,7 @@ impl FromIterator<Reading> for Readings {
 }
 
 impl Readings {
-    /// Adds a reading. One that comes twice changes nothing, and one that comes late finds its place.
+    /// Adds a reading. A reading that comes twice changes nothing, and one that comes late is put in its place.
     pub fn add(&mut self, reading: Reading) {
         let place = self.0.partition_point(|known| known.at < reading.at);
         match self.0.get(place) {
@@ -55,21 +55,20 @@ impl Readings {
         self.0.drain(..excess);
     }
 
-    /// The newest reading.
+    /// Returns the newest reading.
     pub fn last(&self) -> Option<&Reading> {
         self.0.last()
     }
 
-    /// Whether pulls were made of late, or none is left: only then anything can be foretold.
+    /// Whether pulls were made between the last three readings, or none is left: only then can anything be foretold.
     pub fn is_used(&self) -> bool {
         self.last().is_some_and(|last| last.remaining == 0)
             || self.used().iter().rev().take(2).any(|(_, _, used)| *used > 0.0)
     }
 
-    /// How many pulls were made between each two readings, with the time that they took; the oldest first.
+    /// Returns how many pulls were made from each reading to the next, with the time in between; the oldest first.
     ///
-    /// What leaves the window at its end comes back, so that a rise hides pulls. Those that are known to come back are
-    /// counted.
+    /// Pulls that leave the window come back, which hides new pulls. Those that are known to have come back are added.
     pub(crate) fn used(&self) -> Vec<Interval> {
         let mut steps: Vec<Interval> = Vec::new();
         for pair in self.0.windows(2) {
@@ -78,20 +77,21 @@ impl Readings {
             let window = i64::from(other.window_seconds);
             let back = returned(&steps, one.at.plus_seconds(-window), other.at.plus_seconds(-window));
             let fell = f64::from(one.remaining) - f64::from(other.remaining);
-            // Nothing is left to be used where nothing is left.
+            // Pulls that were never seen may have come back too, but the number of pulls made is never negative.
             steps.push((other.at, seconds, (fell + back).max(0.0)));
         }
         steps
     }
 }
 
-/// The pace of these steps: that of the newest, and of as many before it as agree with it; `None` where fewer than two
-/// do. What began in the middle of the newest step shows its pace with the next.
+/// Returns the pace of these steps: that of the newest, and of as many before it as agree with it; `None` where fewer
+/// than two agree. What began in the middle of the newest step shows its pace only with the next one.
 pub(crate) fn pace(steps: &[Interval]) -> Option<UseRate> {
     let (mut seconds, mut pulls, mut agreeing) = (0i64, 0.0f64, 0);
     for (_, length, used) in steps.iter().rev() {
         if agreeing > 0 {
-            // As many as chance makes of the same pace, and a little more: readings are whole numbers.
+            // The step agrees if it differs by no more than chance allows, and a little more because readings are whole
+            // numbers.
             let expected = pulls / seconds as f64 * *length as f64;
             if (used - expected).abs() > 1.0 + 1.5 * expected.max(*used).max(0.0).sqrt() {
                 break;
@@ -104,7 +104,7 @@ pub(crate) fn pace(steps: &[Interval]) -> Option<UseRate> {
     (agreeing > 1).then(|| UseRate { rate: pulls / seconds as f64, seen: pulls })
 }
 
-/// The pulls that were made between two moments, as far as they were seen.
+/// Returns how many pulls were made between two moments, as far as these steps cover them.
 pub(crate) fn returned(steps: &[Interval], from: Timestamp, to: Timestamp) -> f64 {
     let part = |(end, length, used): &Interval| {
         let begin = end.plus_seconds(-length);

@@ -1,12 +1,13 @@
 //! When Docker Hub's pull limit of an address will be used up, and by whom.
 //!
 //! Docker Hub counts by address, and says with every answer how many pulls are left and whom it counts. [`Probed`] is
-//! one such answer, as it was had in the subnets that share the address. [`Source`] is whom; [`Readings`] is what was
-//! read of one source over time; a [`Demand`] is what a service behind it is about to pull. [`forecast()`] puts them
-//! together, and [`to_move`] says which services are enough to move. Everything is a function of its arguments.
+//! one such answer, given in the subnets that share the address. [`Source`] is whom Docker Hub counts, [`Readings`] is
+//! what was read of one source over time, and [`Demand`] is what a service behind it is about to pull. [`forecast()`]
+//! puts them together, and [`to_move`] says which services are enough to move. Everything is a function of its
+//! arguments.
 //!
-//! A forecast is made to be right, not to be early: nothing is foretold that the readings and the launches under way do
-//! not both bear out.
+//! A forecast is made to be right, not to be early: it foretells only what the readings and the launches under way bear
+//! out.
 
 #![warn(missing_docs)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]

@@ -1,4 +1,4 @@
-//! What the probe read: its answer, and what the remediator makes of it. One type for both.
+//! What a probe read. The probe answers with this type, and the remediator reads the answer into it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,9 +6,10 @@ use serde_json::Value;
 use crate::history::Reading;
 use crate::source::Source;
 
-/// A function of Lambda is in so many subnets at most.
+/// The most subnets that a Lambda function can be in.
 const MOST_SUBNETS: usize = 16;
-/// A limit of more than this is none; and Docker Hub counts in six hours, nobody in more than a month.
+/// The largest limit and the longest window that are believed: Docker Hub counts in six hours, and nobody in more than
+/// a month.
 const LARGEST_LIMIT: u32 = 1_000_000_000;
 const LONGEST_WINDOW_SECONDS: u32 = 31 * 86_400;
 
@@ -25,10 +26,10 @@ pub struct Probed {
 }
 
 impl Probed {
-    /// By this the rule knows the answer of a probe: `{"pullsafe": "quota", ...}`.
+    /// The mark by which the rule knows the answer of a probe: `{"pullsafe": "quota", ...}`.
     const KIND: &str = "quota";
 
-    /// The answer of a probe.
+    /// Returns it as the answer of a probe.
     pub fn message(&self) -> Value {
         let mut message = serde_json::to_value(self).unwrap_or_default();
         message["pullsafe"] = Self::KIND.into();
@@ -56,7 +57,6 @@ impl Probed {
     }
 }
 
-/// Whether this is the id of a subnet.
 fn is_subnet(text: &str) -> bool {
     text.strip_prefix("subnet-")
         .is_some_and(|id| (8..=17).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit()))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Source {
-    /// An IPv4 address: a NAT gateway's, mostly, and whoever is behind it shares it.
+    /// An IPv4 address, mostly that of a NAT gateway; everything behind the gateway shares it.
     Address(IpAddr),
     /// An IPv6 network of 64 bits, which is a whole subnet.
     Network(Ipv6Addr),
@@ -18,7 +18,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads what the header says; `None` if it says nothing that could be one.
+    /// Reads the value of the header; `None` if it cannot be a source.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let address = text.split_once('/').map_or(text, |(address, _)| address);

@@ -1,7 +1,8 @@
-//! The forecast, judged on histories that were generated pull by pull: how far it is off, and how often it cries wolf.
+//! The forecast, judged on histories that were generated pull by pull: how far it is off, and how often it gives a
+//! false alarm.
 //!
-//! Each history is an address with a past: strangers who pull now and then, and then something that begins: tasks that
-//! fail and are launched again, deployments large and small, or nothing. The forecast sees a reading about every five
+//! Each history is an address with a past, in which strangers pull now and then. Then something begins: tasks that fail
+//! and are launched again, deployments large and small, or nothing. The forecast sees a reading about every five
 //! minutes and what the launches under way still pull. The truth is the first pull that is refused.
 
 use pullsafe::timestamp::Timestamp;
@@ -31,7 +32,7 @@ impl Dice {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Moments with so many to an hour on average.
+    /// Returns moments, on average `hourly` of them in an hour.
     fn poisson(&mut self, hourly: f64, from: i64, to: i64) -> Vec<i64> {
         let (mut moments, mut at) = (Vec::new(), from as f64);
         loop {
@@ -83,7 +84,7 @@ fn failing(dice: &mut Dice, name: &str, known: bool) -> Puller {
     }
 }
 
-/// A deployment: so many tasks, in batches.
+/// A deployment of `tasks` tasks, in batches.
 fn deployment(dice: &mut Dice, name: &str, tasks: i64) -> Puller {
     let (images, batch, pause) = (dice.among(1, 4), dice.among(1, 10), dice.among(30, 240));
     let since = NOW + dice.among(0, 900);
@@ -154,7 +155,7 @@ struct Judged {
 fn judge(story: &Story, dice: &mut Dice) -> Judged {
     let mut all: Vec<i64> = story.pullers.iter().flat_map(|puller| puller.pulls.iter().copied()).collect();
     all.sort_unstable();
-    // What is refused does not count.
+    // A pull that is refused does not count.
     let (mut counted, mut refused): (Vec<i64>, Option<i64>) = (Vec::new(), None);
     for at in all {
         let used = counted.iter().rev().take_while(|pull| **pull > at - WINDOW).count();
@@ -214,7 +215,7 @@ fn judge(story: &Story, dice: &mut Dice) -> Judged {
             is_exhausted: false,
         },
         (None, Some(refused)) => {
-            // What begins and ends between two readings can be seen by none.
+            // No forecast can see what begins and ends between two readings.
             let begun = story
                 .pullers
                 .iter()
@@ -238,8 +239,8 @@ fn judge(story: &Story, dice: &mut Dice) -> Judged {
     }
 }
 
-/// Deployment 77 of the case that this project began with: 56 of 100 pulls are used, seven tasks of seven tries use the
-/// rest in half an hour.
+/// Deployment 77 of the case that this project began with: 56 of 100 pulls are used, and seven tasks with seven tries
+/// each use the rest in half an hour.
 #[test]
 fn the_loop_on_a_rate_limit_is_foretold_a_quarter_of_an_hour_ahead() {
     let begin = 19 * 3600 + 17 * 60;

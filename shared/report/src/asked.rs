@@ -1,4 +1,4 @@
-//! The question of an incident that waits for a person's answer (mode `ask`), as it is shown.
+//! The open question of an incident (mode `ask`), as a report shows it.
 
 use maud::{Markup, html};
 use serde::Serialize;
@@ -14,10 +14,10 @@ use pullsafe_incident::plan::{Plan, Step};
 /// How many digits of a digest tell it apart for people.
 const DIGITS: usize = 12;
 
-/// A question that waits.
+/// A question that waits for a person's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PendingQuestion {
-    /// What a person types.
+    /// The code that a person types to answer.
     pub code: String,
     /// What the service would be, with a yes.
     pub result: String,
@@ -33,7 +33,7 @@ pub struct PendingQuestion {
 }
 
 impl PendingQuestion {
-    /// The question of an incident, if one can still be answered.
+    /// Returns the question of an incident, if it can still be answered.
     pub(super) fn of(incident: &Incident, now: Timestamp) -> Option<Self> {
         let (act, question) = (incident.act.as_ref()?, incident.open_question()?);
         Some(Self {
@@ -50,17 +50,17 @@ impl PendingQuestion {
         .filter(|asked| now < asked.until)
     }
 
-    /// The command that says yes.
+    /// Returns the command that says yes.
     pub fn yes(&self) -> String {
         format!("pullsafe approve {}", self.code)
     }
 
-    /// The command that says no, for a week.
+    /// Returns the command that says no for a week.
     pub fn no(&self) -> String {
         format!("pullsafe decline {} --for 7d", self.code)
     }
 
-    /// What is asked about a service, in two sentences.
+    /// Says what is asked about a service, in two sentences.
     pub(super) fn asks(&self, subject: &str, when: &When) -> (String, String) {
         let until = when.at(self.until);
         (
@@ -69,7 +69,7 @@ impl PendingQuestion {
         )
     }
 
-    /// The question on a page.
+    /// Draws the question on a page of HTML.
     pub(super) fn in_html(&self, subject: &str, when: &When) -> Markup {
         let (question, until) = self.asks(subject, when);
         html! {
@@ -80,7 +80,7 @@ impl PendingQuestion {
     }
 }
 
-/// What a plan changes of what runs. Its marks go without saying, for each plan has them.
+/// Says what a plan changes of what runs. Its marks on the service are left out, because each plan has them.
 fn changes(plan: &Plan) -> String {
     let change = |step: &Step| match step {
         Step::MoveService { moves, .. } if moves.is_empty() => {
@@ -101,7 +101,7 @@ fn changes(plan: &Plan) -> String {
     plan.steps.iter().filter_map(change).collect::<Vec<_>>().join("; ")
 }
 
-/// An image's name with the beginning of its digest.
+/// Returns an image's name with only the beginning of its digest.
 fn short(image: &str) -> String {
     match image.split_once("@sha256:") {
         Some((name, digest)) if digest.len() > DIGITS && digest.is_ascii() => {

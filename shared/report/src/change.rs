@@ -1,7 +1,7 @@
 //! What to change in templates and files, with the exact lines: before and after.
 //!
-//! From what was verified first: the images of a plan. Where there is no plan, from the image of the blocker's
-//! diagnosis, and then the change says what must be done before it.
+//! The images of a plan come first, because they were verified. A change for an image of the blocker's diagnosis that
+//! no plan covers says what must be done before it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use pullsafe_incident::plan::{ImageMove, Step};
 
 use pullsafe_incident::line::line;
 
-/// How many changes are shown.
+/// How many changes are shown at most.
 const CHANGES: usize = 10;
 
 /// One change that a person should make.
@@ -28,7 +28,7 @@ pub struct Change {
     pub what: String,
     /// Why it is safe, or what has to be done first, in a sentence.
     pub note: String,
-    /// The lines, by the kind of file; make the change in the one that the service is deployed from.
+    /// The lines, by the kind of file. The change belongs in the file that the service is deployed from.
     pub edits: Vec<LineChange>,
 }
 
@@ -43,7 +43,7 @@ pub struct LineChange {
     pub after: Vec<String>,
 }
 
-/// The changes that an incident asks for.
+/// Returns the changes that an incident asks for.
 pub(super) fn of(subject: &Subject, incident: &Incident) -> Vec<Change> {
     let mut changes = planned(subject, incident);
     for change in incident.blocker().into_iter().flat_map(|blocker| diagnosed(subject, blocker)) {
@@ -59,7 +59,7 @@ pub(super) fn of(subject: &Subject, incident: &Incident) -> Vec<Change> {
     changes
 }
 
-/// The images of the plan that was carried out, or would have been.
+/// Returns the changes for the images of the plan, unless the plan was given up or refused.
 fn planned(subject: &Subject, incident: &Incident) -> Vec<Change> {
     let Some(act) = incident.act.as_ref().filter(|act| !matches!(act.state, ActState::Abandoned | ActState::Refused))
     else {
@@ -105,7 +105,7 @@ fn moved(subject: &Subject, from: &str, request: &Value, image: &ImageMove) -> C
     change
 }
 
-/// The changes for a blocker that no plan is about.
+/// Returns the changes that follow from a blocker's diagnosis alone.
 fn diagnosed(subject: &Subject, blocker: &CauseSeen) -> Vec<Change> {
     let diagnosis = &blocker.diagnosis;
     let bases = diagnosis.build.iter().filter(|build| !build.of_environment).flat_map(|build| &build.bases);
@@ -134,7 +134,7 @@ fn diagnosed(subject: &Subject, blocker: &CauseSeen) -> Vec<Change> {
     }
 }
 
-/// The `FROM` line of a build's base image, with its flags and its stage.
+/// Changes the `FROM` line of a build's base image, and keeps its flags and its stage.
 fn base_moved(subject: &Subject, base: &BaseImage) -> Option<Change> {
     let (target, note) = elsewhere(subject, &base.image)?;
     let edit = LineChange {
@@ -149,7 +149,7 @@ fn base_moved(subject: &Subject, base: &BaseImage) -> Option<Change> {
     })
 }
 
-/// Where else an image of Docker Hub can be pulled from, and what has to be done first.
+/// Returns where else an image of Docker Hub can be pulled from, and what has to be done first.
 fn elsewhere(subject: &Subject, written: &str) -> Option<(String, String)> {
     let image: Reference = written.parse().ok().filter(Reference::is_docker_hub)?;
     if let Some(public) = in_ecr_public(&image) {
@@ -164,7 +164,7 @@ fn elsewhere(subject: &Subject, written: &str) -> Option<(String, String)> {
     Some((target.to_string(), line(&note)))
 }
 
-/// A stack that waits for its image instead of starting a service without it.
+/// Makes a stack wait for its image instead of starting a service without it.
 fn gate(written: &str, image: &Reference) -> Option<Change> {
     let tag = image.tag_or_latest()?;
     Some(Change {
@@ -211,14 +211,14 @@ fn image_change(subject: &Subject, before: &str, after: &str, note: String) -> C
     Change { what: what.to_owned(), note, edits }
 }
 
-/// An image of Docker Hub as people write it.
+/// Returns the name of a Docker Hub image as people write it.
 fn familiar(image: &Reference) -> String {
     let text = image.to_string();
     let short = text.strip_prefix("docker.io/").unwrap_or(&text);
     short.strip_prefix("library/").unwrap_or(short).to_owned()
 }
 
-/// The account's own registry, where the mirror is unless the stack says otherwise.
+/// Returns the account's own registry, which holds the mirror unless the stack says otherwise.
 fn own_registry(subject: &Subject) -> Option<String> {
     let arn = match subject {
         Subject::Service(service) => service.arn(),

@@ -1,7 +1,7 @@
-//! The report as HTML: one self-contained file that asks nobody for anything.
+//! The report as HTML: one self-contained file that loads nothing from elsewhere.
 //!
-//! Every element is closed and every text escaped by maud. A Content-Security-Policy forbids what the page does not
-//! need: scripts, connections, forms.
+//! maud closes every element and escapes every text. A Content-Security-Policy forbids what the page does not need:
+//! scripts, connections, forms.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -14,21 +14,21 @@ use super::when::When;
 use super::{ActLine, CauseLine, Change, NO_CAUSE, Report, WAITS, left_out};
 use pullsafe_incident::quota::{CAVEAT, QuotaWindow};
 
-/// The rules for everything under `.pullsafe`, in terms of the colours below.
+/// The style rules for everything under `.pullsafe`, in terms of the colours below.
 pub(super) const STYLE: &str = include_str!("style.css");
-/// Colours on a light ground.
+/// The colours on a light background.
 pub(super) const LIGHT: &str = "--text:#16191f;--quiet:#5b6470;--ground:#ffffff;--panel:#f4f6f8;--line:#cfd6dd;--accent:#0b62c4;--bad:#b3261e;--good:#146c2e;--area:#d6e6fa;";
-/// Colours on a dark ground.
+/// The colours on a dark background.
 pub(super) const DARK: &str = "--text:#e6e9ed;--quiet:#a3adb8;--ground:#10151b;--panel:#1b222b;--line:#3a4552;--accent:#7db7ff;--bad:#ff9a92;--good:#7fd897;--area:#1f3a5c;";
-/// What the page may do: be seen.
+/// The Content-Security-Policy: the page may only be seen.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-/// A page of these reports, under a title that is shown if it is not one report.
+/// Writes a page of these reports. `title` is shown unless there is exactly one report.
 pub fn page(title: &str, reports: &[Report]) -> String {
     page_with(title, &[], reports)
 }
 
-/// The same, with the outbreaks among them first.
+/// Writes a page as [`page`] does, with the outbreaks among the reports first.
 pub fn page_with(title: &str, outbreaks: &[OutbreakReport], reports: &[Report]) -> String {
     let (dark, named) = ("@media (prefers-color-scheme:dark)", reports.first().filter(|_| reports.len() == 1));
     let style = format!("html{{{LIGHT}background:var(--ground)}}{dark}{{html{{{DARK}}}}}body{{margin:0}}\n{STYLE}");
@@ -65,7 +65,7 @@ pub fn page_with(title: &str, outbreaks: &[OutbreakReport], reports: &[Report]) 
     })
 }
 
-/// One report; its headings begin at a level. What happened and what to change come first, what it rests on later.
+/// Writes one report, whose headings begin at `level`. What happened and what to change come first, the evidence later.
 fn article(report: &Report, id: &str, level: usize) -> Markup {
     let when = &When::of(report.opened_at);
     let part = |title: &str, content: Markup| section(level, title, content);

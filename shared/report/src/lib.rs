@@ -1,12 +1,12 @@
-//! The report of an incident: what a person would otherwise put together from six consoles.
+//! The report of an incident, which a person would otherwise put together from six consoles.
 //!
-//! [`Report::of`] makes a model of an incident as the table has it, and of the moment at which it is looked at; the
-//! model is rendered as [`markdown`], as one self-contained [`html`] file, as JSON (it serialises as it is). The same
+//! [`Report::of`] makes a model from an incident as the table has it and the moment at which it is looked at. The model
+//! is rendered as [`markdown`], as one self-contained [`html`] file, or as JSON (it serialises as it is). The same
 //! incident and moment always give the same text.
 //!
-//! What it guarantees: it never calls a cause the root of it all, only the current blocker; the quota's picture is
-//! called an estimate; texts from outside (reasons, log lines, image names) are masked, cut, and escaped for where they
-//! are written; the size is bounded however long the incident was.
+//! A report guarantees the following. It never calls a cause the root cause, only the current blocker. The quota's
+//! picture is called an estimate. Texts from outside (reasons, log lines, image names) are masked, cut, and escaped for
+//! the place where they are written. The size is bounded, however long the incident was.
 
 mod asked;
 mod change;
@@ -38,28 +38,28 @@ use pullsafe_incident::waiting::WaitingIncident;
 pub use asked::PendingQuestion;
 pub use change::{Change, LineChange};
 
-/// How many causes are shown; the oldest and the newest tell most.
+/// How many causes are shown; the oldest and the newest tell the most.
 const CAUSES: usize = 20;
-/// What is said instead of them.
+/// What is said where there is no cause.
 const NO_CAUSE: &str = "No cause is known yet.";
-/// What the part with a question is called.
+/// The title of the part with a question.
 const WAITS: &str = "What waits for an answer";
 /// How many lines of evidence are shown of a cause.
 const EVIDENCE: usize = 12;
-/// How many declined remedies, and how many reasons of each.
+/// How many declined remedies are shown, and how many reasons of each.
 const DECLINED: usize = 12;
-/// How many steps of a plan.
+/// How many steps of a plan are shown.
 const STEPS: usize = 20;
 
 /// How far an incident has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IncidentState {
-    /// It goes on, and nothing was done about it.
+    /// The incident goes on, and nothing was done about it.
     Open,
-    /// It goes on, and pullsafe waits for something.
+    /// The incident goes on, and pullsafe waits for something.
     Waiting,
-    /// It goes on, and pullsafe waits for a person's yes.
+    /// The incident goes on, and pullsafe waits for a person's yes.
     Asking,
     /// A remedy is being carried out.
     Acting,
@@ -67,12 +67,12 @@ pub enum IncidentState {
     Watching,
     /// The service was found steady, deleted or stopped by a person.
     Resolved,
-    /// What has no steady state (a build project, tasks of no service) did not fail for a day, and was forgotten.
+    /// A subject without a steady state (a build project, tasks without a service) has not failed for a day.
     Closed,
 }
 
 impl IncidentState {
-    /// The state in a few words.
+    /// Says the state in a few words.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -85,7 +85,6 @@ impl IncidentState {
         }
     }
 
-    /// Whether it is over.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Resolved | Self::Closed)
     }
@@ -94,7 +93,7 @@ impl IncidentState {
 /// A report of one incident.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// One line: what, in which state, and its blocker.
+    /// One line: the subject, the state and the blocker.
     pub title: String,
     /// The service, family or project.
     pub subject: String,
@@ -104,26 +103,26 @@ pub struct Report {
     pub as_of: Timestamp,
     /// When the first task failed.
     pub opened_at: Timestamp,
-    /// When it was over.
+    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Timestamp>,
     /// How far it has come.
     pub state: IncidentState,
-    /// What is in the way, or was last; the cause of the latest failure and not the root of it all.
+    /// The current blocker, or the last one: the cause of the latest failure, which need not be the root cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocker: Option<CauseLine>,
-    /// The causes, oldest first; of many the oldest and the newest.
+    /// The causes, oldest first; if there are many, only the oldest and the newest.
     pub causes: Vec<CauseLine>,
-    /// How many causes between them are left out.
+    /// How many causes in the middle are left out.
     #[serde(skip_serializing_if = "is_zero")]
     pub causes_left_out: usize,
-    /// Docker Hub's quota, where launches tried pulls of it.
+    /// Docker Hub's quota, if launches tried to pull from there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota: Option<QuotaWindow>,
     /// What pullsafe decided to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<ActLine>,
-    /// The question whether it may be done, while it can be answered.
+    /// The question whether this may be done, while it can be answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<PendingQuestion>,
     /// What pullsafe did, as the timeline has it, oldest first.
@@ -133,7 +132,7 @@ pub struct Report {
     /// What is waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Moment>,
-    /// What to do, in words: the advice on the blocker, and what is left after an act.
+    /// What to do, in words: the advice on the blocker, and what an act leaves to be done.
     pub advice: Vec<String>,
     /// What to change in templates and files, with the exact lines.
     pub changes: Vec<Change>,
@@ -143,33 +142,32 @@ pub struct Report {
     pub timeline: Vec<Moment>,
 }
 
-/// A cause, over all the tasks that it stopped.
+/// A cause, and the tasks that it stopped.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CauseLine {
-    /// The cause.
     pub cause: Cause,
-    /// The cause with what makes it particular, in one line.
+    /// The cause with registry, image and tries, in one line.
     pub summary: String,
     /// The container that failed first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
-    /// What probably lies behind it, by the log: likely, never certain.
+    /// What the log suggests as its reason: likely, never certain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub likely: Option<String>,
     /// How far to rely on the diagnosis.
     pub confidence: Confidence,
     /// When it first stopped a task.
     pub first_at: Timestamp,
-    /// When it last did.
+    /// When it last stopped a task.
     pub last_at: Timestamp,
     /// How many tasks it stopped.
     pub tasks: u32,
-    /// What stood before it until then.
+    /// The cause that hid it until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden_by: Option<Cause>,
     /// The lines that support the diagnosis, masked.
     pub evidence: Vec<Evidence>,
-    /// What would settle it, where the text is ambiguous.
+    /// What would settle the cause, where the text is ambiguous.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled_by: Option<String>,
 }
@@ -177,25 +175,22 @@ pub struct CauseLine {
 /// What was decided, and how far it came.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ActLine {
-    /// The remedy.
     pub remedy: RemedyName,
-    /// The cause that it is for.
+    /// The cause that it is to cure.
     pub cause: Cause,
-    /// When it was decided.
     pub decided_at: Timestamp,
-    /// How far it has come.
     pub state: ActState,
-    /// What it is, in one sentence.
+    /// What is done, in one sentence.
     pub summary: String,
     /// Its steps, in order.
     pub steps: Vec<String>,
-    /// The question whether it may be done, where it was asked, with the yes.
+    /// The question whether it may be done, if one was asked, with the yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
 }
 
 impl ActLine {
-    /// The state in a few words.
+    /// Says the state in a few words.
     pub fn words(&self) -> String {
         let words = match (self.state, &self.question) {
             (ActState::Asked, Some(Question { code, expires_at, yes: None, .. })) => {
@@ -217,17 +212,16 @@ impl ActLine {
     }
 }
 
-/// Something at a moment.
+/// Something that happened, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Moment {
-    /// When.
     pub at: Timestamp,
     /// What, in one line.
     pub what: String,
 }
 
 impl Report {
-    /// The report of an incident, looked at at a moment.
+    /// Makes the report of an incident as it is at `now`.
     pub fn of(subject: &Subject, incident: &Incident, now: Timestamp) -> Self {
         let as_of = incident.resolved_at.map_or(now, |resolved| resolved.min(now));
         let state = state_of(subject, incident);
@@ -267,7 +261,7 @@ impl Report {
     }
 }
 
-// By reference, as serde wants it.
+// Takes a reference, because serde passes one to `skip_serializing_if`.
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -292,7 +286,7 @@ fn state_of(subject: &Subject, incident: &Incident) -> IncidentState {
     }
 }
 
-/// All causes, or the oldest half and the newest half of them.
+/// Returns all causes, or if there are too many the oldest and the newest of them.
 fn causes(incident: &Incident) -> Vec<CauseLine> {
     let all = &incident.causes;
     let skipped = all.len().saturating_sub(CAUSES);
@@ -341,12 +335,12 @@ fn waiting(waiting: &WaitingIncident) -> Moment {
     Moment { at: waiting.since, what: line(&waiting.cause.describe()) }
 }
 
-/// What is said of causes that are not shown.
+/// Says how many causes are not shown.
 fn left_out(report: &Report) -> Option<String> {
     (report.causes_left_out > 0).then(|| format!("{} more in the middle are left out.", report.causes_left_out))
 }
 
-/// The advice on the blocker as long as it is in the way, and what an act leaves to be done.
+/// Returns the advice on the blocker as long as it blocks, and what an act leaves to be done.
 fn advice(incident: &Incident, state: IncidentState) -> Vec<String> {
     let blocker = incident.blocker().filter(|_| state != IncidentState::Resolved && !incident.is_settling());
     let follow_up = incident
@@ -358,18 +352,18 @@ fn advice(incident: &Incident, state: IncidentState) -> Vec<String> {
     texts.filter(|text| !text.trim().is_empty()).map(|text| masked(text)).collect()
 }
 
-/// A text of several lines from outside, masked and cut to what a person reads.
+/// Masks a text of several lines from outside, and cuts it to what a person reads.
 fn masked(text: &str) -> String {
     cut(&text.lines().map(redact).collect::<Vec<_>>().join("\n"), 2 * LINE)
 }
 
-/// What the log suggests.
+/// Says what the log suggests.
 fn likely(explanation: Option<Cause>, signature: Option<Signature>) -> Option<String> {
     let words: Vec<&str> = explanation.map(Cause::as_str).into_iter().chain(signature.map(Signature::as_str)).collect();
     (!words.is_empty()).then(|| format!("Its log suggests {}; likely, not certain.", words.join(", ")))
 }
 
-/// What stood before a cause, in a sentence.
+/// Says in a sentence what hid a cause.
 fn hidden(by: Cause) -> String {
     if by == Cause::Unknown {
         "A failure of unknown cause came first.".to_owned()
@@ -378,7 +372,7 @@ fn hidden(by: Cause) -> String {
     }
 }
 
-/// How an incident ended, or why it has not: silence is not recovery.
+/// Says how an incident ended, or why it has not: a time without failures is not a recovery.
 fn resolution(subject: &Subject, incident: &Incident, as_of: Timestamp) -> String {
     let last = incident.causes.iter().map(|seen| seen.last_at).max().unwrap_or(incident.opened_at);
     let is_service = matches!(subject, Subject::Service(_));

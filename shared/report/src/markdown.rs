@@ -1,4 +1,4 @@
-//! The report as Markdown, as GitHub and most wikis read it. It reads as plain text too.
+//! The report as Markdown for GitHub and most wikis. It can be read as plain text too.
 
 use super::plot;
 use super::story::story;
@@ -10,12 +10,12 @@ use pullsafe_incident::quota::CAVEAT;
 /// What is said where there is no incident.
 const NOTHING: &str = "There is nothing to report.\n";
 
-/// Reports one after the other.
+/// Writes reports one after the other.
 pub fn page(reports: &[Report]) -> String {
     joined(reports, report)
 }
 
-/// A line for each report: since when, what, how it stands, and its blocker.
+/// Writes a line for each report: since when, the subject, the state and the blocker.
 pub fn list(reports: &[Report]) -> String {
     let lines: String = reports
         .iter()
@@ -24,7 +24,8 @@ pub fn list(reports: &[Report]) -> String {
     if lines.is_empty() { NOTHING.to_owned() } else { lines }
 }
 
-/// Only what was decided about each incident: what was done or would be, what is waited for, and why nothing else.
+/// Writes only what was decided about each incident: what was or would be done, what is waited for, and what was
+/// declined and why.
 pub fn plans(reports: &[Report]) -> String {
     joined(reports, |report| {
         let mut page = Page(String::new());
@@ -41,7 +42,7 @@ fn joined(reports: &[Report], write: impl Fn(&Report) -> String) -> String {
     }
 }
 
-/// One report: what happened and what to change first, what it rests on later.
+/// Writes one report: what happened and what to change come first, the evidence later.
 pub fn report(report: &Report) -> String {
     let when = &When::of(report.opened_at);
     let mut page = Page(String::new());

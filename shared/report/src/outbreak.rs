@@ -1,6 +1,6 @@
 //! The outbreaks among incidents: services that failed of the same cause at the same registry, as one story.
 //!
-//! Made from the incidents alone, so that it tells of those of a table, of one service's and of the past alike.
+//! They are found from the incidents alone, whether these are all of a table, those of one service, or past ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,46 +22,46 @@ use pullsafe_incident::outbreak::need::Need;
 use pullsafe_incident::outbreak::{Common, Member, OutbreakRules};
 use pullsafe_incident::quota::QuotaWindow;
 
-/// Rows of what was done, and names in one.
+/// How many rows of what was done are shown, and how many names in each.
 const DONE: usize = 40;
 const NAMES: usize = 8;
-/// Rows of how many services were hit over time.
+/// How many steps in time the table of failing services has.
 const MOMENTS: i64 = 12;
-/// What the parts are called.
+/// The titles of the parts, and the heads of the table.
 const OVER_TIME: &str = "Services over time";
 const HEADS: [&str; 3] = ["At", "Failing", "Failed so far"];
 const PULLS: &str = "Pulls of all of them against Docker Hub's quota (an estimate)";
 const DONE_TITLE: &str = "What was done, in this order";
 const NEEDS: &str = "Needs a person";
 
-/// An outbreak, as its incidents tell it.
+/// An outbreak, as its incidents show it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OutbreakReport {
-    /// One line: what, at which registry, how many services.
+    /// One line: the cause, the registry, and how many services.
     pub title: String,
     /// What its incidents have in common.
     pub common: Common,
     /// When its first task failed.
     pub since: Timestamp,
-    /// When its last incident was over, if all are.
+    /// When its last incident ended, if all have ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// How many services it has hit.
     pub services: usize,
     /// The ids of its incidents, each of which has a report of its own.
     pub incidents: BTreeSet<String>,
-    /// The moment that it is told of.
+    /// The moment that the report is of.
     pub as_of: Timestamp,
-    /// The first line of its digest, as of now.
+    /// The first line that its digest would have now.
     pub stands: String,
     /// How many services were failing over time, and how many had failed.
     pub over_time: Vec<Failing>,
-    /// The pulls of all of them against Docker Hub's quota.
+    /// The pulls of all its services against Docker Hub's quota.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota: Option<QuotaWindow>,
-    /// What was done, in its order.
+    /// What was done, oldest first.
     pub done: Vec<RepeatedStep>,
-    /// How many rows of that are left out.
+    /// How many rows of what was done are left out.
     pub done_left_out: usize,
     /// What a person has to do.
     pub needs: Vec<Need>,
@@ -70,30 +70,29 @@ pub struct OutbreakReport {
 /// How many services were failing at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Failing {
-    /// When.
     pub at: Timestamp,
-    /// How many were.
+    /// How many were failing.
     pub open: usize,
     /// How many had failed by then.
     pub hit: usize,
 }
 
-/// The same thing, done to services one after the other.
+/// The same act, done to services one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RepeatedStep {
     /// When it was decided for the first of them.
     pub from: Timestamp,
-    /// When it was for the last.
+    /// When it was decided for the last of them.
     pub until: Timestamp,
-    /// What.
+    /// What was done, in one line.
     pub what: String,
-    /// To how many services.
+    /// How many services it was done to.
     pub services: usize,
-    /// The first of them.
+    /// The names of the first of them.
     pub first: Vec<String>,
 }
 
-/// The outbreaks among these incidents, the newest first.
+/// Finds the outbreaks among these incidents, the newest first.
 pub fn of(incidents: &[(Subject, Incident)], rules: OutbreakRules, now: Timestamp) -> Vec<OutbreakReport> {
     let mut hit: BTreeMap<Common, Vec<Hit<'_>>> = BTreeMap::new();
     for (subject, incident) in incidents.iter().filter(|(subject, _)| matches!(subject, Subject::Service(_))) {
@@ -115,7 +114,7 @@ pub fn of(incidents: &[(Subject, Incident)], rules: OutbreakRules, now: Timestam
     reports
 }
 
-/// An incident with the cause of an outbreak, and when it came to light.
+/// An incident with the cause of an outbreak, and when that cause was first seen.
 struct Hit<'a> {
     subject: &'a Subject,
     incident: &'a Incident,
@@ -161,7 +160,7 @@ fn report(common: &Common, hits: &[Hit<'_>], now: Timestamp) -> OutbreakReport {
     }
 }
 
-/// A need as a report shows it: advice may hold a text from outside.
+/// Masks a need for a report, because its advice may hold a text from outside.
 fn masked(need: &Need) -> Need {
     Need {
         what: super::masked(&need.what),
@@ -170,7 +169,7 @@ fn masked(need: &Need) -> Need {
     }
 }
 
-/// All launches and causes in one incident, of which the quota's picture is made.
+/// Puts all launches and quota causes into one incident, from which the quota's picture is made.
 fn together(hits: &[Hit<'_>]) -> Incident {
     let mut all = Incident::open("outbreak", hits.first().map_or(Timestamp::from_millis(0), |hit| hit.at));
     for hit in hits {
@@ -198,14 +197,16 @@ fn over_time(hits: &[Hit<'_>], since: Timestamp, until: Timestamp) -> Vec<Failin
     };
     let all = (0..=MOMENTS).map(|number| since.plus_seconds((number * step).min(span))).map(failing);
     let mut moments: Vec<Failing> = all.collect();
-    // Of those between which nothing changed the first says it, and the last that it lasts.
+    // Of moments with the same numbers only the first is kept. The last of all is always kept, to show where the time
+    // ends.
     let last = moments.pop();
     moments.dedup_by_key(|moment| (moment.open, moment.hit));
     moments.extend(last);
     moments
 }
 
-/// What was done, by neighbours in time for which it was the same.
+/// Returns what was done, with neighbours in time for which it was the same put together, and how many rows are left
+/// out.
 fn done(hits: &[Hit<'_>]) -> (Vec<RepeatedStep>, usize) {
     let mut acts: Vec<(Timestamp, String, String)> = hits
         .iter()
@@ -259,8 +260,8 @@ impl OutbreakReport {
     }
 }
 
-/// Outbreaks as Markdown, each a section that goes before the incidents; nothing where there is none. What needs a
-/// person and what was done come first.
+/// Writes outbreaks as Markdown, each as a section that goes before the incidents; empty where there is none. What
+/// needs a person and what was done come first.
 pub fn in_markdown(reports: &[OutbreakReport]) -> String {
     let mut out = String::new();
     for report in reports {
@@ -296,7 +297,7 @@ pub fn in_markdown(reports: &[OutbreakReport]) -> String {
     out
 }
 
-/// An outbreak on a page of HTML.
+/// Draws an outbreak on a page of HTML.
 pub(super) fn in_html(report: &OutbreakReport, id: &str) -> Markup {
     let when = &When::of(report.since);
     let moments = report

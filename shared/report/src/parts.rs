@@ -1,7 +1,7 @@
-//! The parts that pages are made of, and the one way by which a page leaves.
+//! The parts that pages of HTML are made of, and the one function that writes a page out.
 //!
-//! maud closes every element where it is opened and escapes every text. What it leaves is done in [`written`] for the
-//! whole page at once, so that no text can be forgotten.
+//! maud closes every element where it is opened and escapes every text. [`written`] does the rest for the whole page at
+//! once, so that no text can be forgotten.
 
 use maud::{Markup, Render, html};
 
@@ -10,13 +10,14 @@ use super::when::When;
 use pullsafe::foreign::visible;
 use pullsafe::timestamp::Timestamp;
 
-/// A page as text. Characters that cannot be seen, or that turn others around, are shown by their number: nothing of
-/// HTML is written with one. Neither are the style sheets with an apostrophe, which maud leaves as it is.
+/// Writes a page as text. Characters that are invisible, or that change the direction of others, are shown by their
+/// number, since HTML itself needs none of them. Apostrophes, which maud leaves as they are, are escaped; the style
+/// sheets have none.
 pub(super) fn written(page: Markup) -> String {
     visible(&page.into_string()).replace('\'', "&#39;")
 }
 
-/// A heading of a level; `id` is by what others refer to it.
+/// Draws a heading of a level; other elements refer to it by `id`.
 pub(super) fn heading(level: usize, id: Option<&str>, text: &str) -> Markup {
     match level {
         0 | 1 => html! { h1 id=[id] { (text) } },
@@ -26,27 +27,27 @@ pub(super) fn heading(level: usize, id: Option<&str>, text: &str) -> Markup {
     }
 }
 
-/// A part of an article whose own heading has this level.
+/// Draws a part of an article whose own heading has this level.
 pub(super) fn section(level: usize, title: &str, content: impl Render) -> Markup {
     html! { section { (heading(level + 1, None, title)) (content) } }
 }
 
-/// What is shown when it is asked for.
+/// Draws a summary whose content is shown when a reader opens it.
 pub(super) fn details(summary: &str, content: impl Render) -> Markup {
     html! { details { summary { (summary) } (content) } }
 }
 
-/// A list without an order.
+/// Draws a list without an order.
 pub(super) fn list<T: Render>(items: impl IntoIterator<Item = T>) -> Markup {
     html! { ul { @for item in items { li { (item) } } } }
 }
 
-/// A text whose lines stay as they are.
+/// Draws a text whose lines stay as they are.
 pub(super) fn block(text: &str) -> Markup {
     html! { pre tabindex="0" { (text) } }
 }
 
-/// A text in which backticks stand around code, as in advice.
+/// Draws a text in which backticks stand around code, as in advice.
 pub(super) fn prose(text: &str) -> Markup {
     let parts: Vec<&str> = text.split('`').collect();
     html! {
@@ -58,18 +59,18 @@ pub(super) fn prose(text: &str) -> Markup {
     }
 }
 
-/// A moment, as programs and as people read it.
+/// Draws a moment, for programs and for people.
 pub(super) fn time(at: Timestamp, when: &When) -> Markup {
     html! { time datetime=(at) { (when.at(at)) } }
 }
 
-/// A line of a timeline.
+/// Draws a line of a timeline.
 pub(super) fn moment(moment: &Moment, when: &When) -> Markup {
     html! { (time(moment.at, when)) " " (when.text(&moment.what)) }
 }
 
-/// A table with a caption and column heads, of which the first cell of a row is its head. It scrolls by itself where
-/// the page is narrow, and each cell has its head beside it where there is no room for columns.
+/// Draws a table with a caption and column heads; the first cell of each row is the head of the row. The table scrolls
+/// by itself where the page is narrow. Where there is no room for columns, each cell shows its column's head beside it.
 pub(super) fn table<const N: usize>(
     caption: &str,
     heads: [&str; N],
@@ -94,7 +95,7 @@ pub(super) fn table<const N: usize>(
     }
 }
 
-/// A text as the cell of a table.
+/// Draws a text as the cell of a table.
 pub(super) fn cell(text: impl std::fmt::Display) -> Markup {
     html! { (text) }
 }

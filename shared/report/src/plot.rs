@@ -3,13 +3,13 @@
 use super::when::When;
 use pullsafe_incident::quota::QuotaWindow;
 
-/// Columns of the curve.
+/// How many columns the curve has.
 const COLUMNS: usize = 64;
-/// Rows of the curve.
+/// How many rows the curve has.
 const ROWS: u32 = 8;
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
-/// The picture, as lines of equal meaning in any font of fixed width.
+/// Draws the picture as lines of text, for any font of fixed width.
 pub(super) fn draw(quota: &QuotaWindow, when: &When) -> String {
     let span = quota.until.seconds_since(quota.from).max(1);
     let columns = i64::try_from(COLUMNS).unwrap_or(1);
@@ -18,7 +18,7 @@ pub(super) fn draw(quota: &QuotaWindow, when: &When) -> String {
         let at = at.seconds_since(quota.from).clamp(0, span);
         usize::try_from(at * (columns - 1) / span).unwrap_or(0)
     };
-    // The most that the window held while the column lasted, so that a short peak is not missed.
+    // The highest value of the window within the column, so that a short peak is not missed.
     let value = |index: usize| {
         let peak = quota
             .launches

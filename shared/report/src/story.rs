@@ -1,4 +1,4 @@
-//! What happened, in a few sentences: what a person reads first.
+//! What happened, in a few sentences, which a person reads first.
 
 use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
@@ -6,10 +6,10 @@ use pullsafe::timestamp::Timestamp;
 use super::when::When;
 use super::{CauseLine, Report};
 
-/// How many causes are told one by one; of more, the first and the latest.
+/// How many causes are told one by one; if there are more, only the first and the latest are.
 const TOLD: usize = 3;
 
-/// The sentences, each to stand by itself.
+/// Returns the sentences, each of which can stand by itself.
 pub(super) fn story(report: &Report, when: &When) -> Vec<String> {
     let mut sentences: Vec<String> = match report.causes.as_slice() {
         [] => vec![super::NO_CAUSE.to_owned()],
@@ -47,13 +47,13 @@ fn failed(cause: &CauseLine, when: &When) -> String {
 }
 
 impl Report {
-    /// When it was, in one line.
+    /// Says in one line when it was.
     pub(super) fn span(&self, when: &When) -> String {
         span(self.opened_at, self.resolved_at, self.as_of, when)
     }
 }
 
-/// When something was, in one line: the day, from when to when, and how long.
+/// Says in one line when something was: the day, from when to when, and how long.
 pub(super) fn span(began: Timestamp, over: Option<Timestamp>, as_of: Timestamp, when: &When) -> String {
     let (day, from) = (when.day(), when.at(began));
     let lasted = duration(over.unwrap_or(as_of).seconds_since(began).max(0));
@@ -63,7 +63,7 @@ pub(super) fn span(began: Timestamp, over: Option<Timestamp>, as_of: Timestamp, 
     }
 }
 
-/// A length of time, in the unit that people would choose.
+/// Says a length of time in the unit that people would choose.
 pub(super) fn duration(seconds: i64) -> String {
     match seconds {
         ..120 => count(seconds, "second"),

@@ -1,7 +1,8 @@
-//! The quota's window as inline SVG: a curve of the tries in the window, the limit, the launches, the moment.
+//! The quota's window as inline SVG: a curve of the tries in the window, the limit, the launches, and the moment of the
+//! report.
 //!
-//! It takes its colours from the page's style by class names, has a title and a description for those who do not see
-//! it, and refers to nothing outside.
+//! The picture takes its colours from the page's style by class names, has a title and a description for those who
+//! cannot see it, and refers to nothing outside.
 
 use maud::{Markup, html};
 
@@ -17,15 +18,16 @@ const LEFT: i64 = 40;
 const RIGHT: i64 = 10;
 const TOP: i64 = 32;
 const BOTTOM: i64 = 46;
-/// The height of a label, the width of the longest about a refusal, and how far it stands from its line.
+/// The height of a label, the width of the longest label about a refusal, and its distance from the line of the
+/// refusal.
 const LABEL: i64 = 16;
 const WORDS: i64 = 130;
 const GAP: i64 = 6;
 
-/// Draws it; `id` makes the names in it unique on the page.
+/// Draws the picture; `id` makes its names unique on the page.
 pub(super) fn draw(quota: &QuotaWindow, when: &When, id: &str) -> Markup {
     let span = quota.until.seconds_since(quota.from).max(1);
-    // Nothing reaches up to where the labels are.
+    // The scale leaves room at the top for the labels.
     let top = i64::from(quota.height()) * 9 / 8 + 1;
     let x = |at: Timestamp| LEFT + (WIDTH - LEFT - RIGHT) * at.seconds_since(quota.from).clamp(0, span) / span;
     let y = |pulls: u32| HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * i64::from(pulls).min(top) / top;
@@ -44,7 +46,7 @@ pub(super) fn draw(quota: &QuotaWindow, when: &When, id: &str) -> Markup {
             (line("axis", (LEFT, zero), (right, zero)))
             (line("limit", (LEFT, limit), (right, limit)))
             (label((LEFT - 5, limit + 4), "end", &quota.limit.to_string()))
-            // Far above the limit, the two labels would stand on each other.
+            // If the curve is far above the limit, the two labels would overlap.
             @if zero - limit >= LABEL { (label((LEFT - 5, zero + 4), "end", "0")) }
             @for used in &quota.launches {
                 path.launch d={ "M" (x(used.at)) " " (zero + 4) " l4 8 h-8 Z" } {
@@ -65,7 +67,8 @@ pub(super) fn draw(quota: &QuotaWindow, when: &When, id: &str) -> Markup {
     }
 }
 
-/// Where the words about a refusal begin or end: on the side of its line on which they do not cross that of now.
+/// Returns where the words about a refusal begin or end: on the side of its line where they do not cross the line of
+/// now.
 fn beside(refused: i64, now: Option<i64>) -> (i64, &'static str) {
     let crossed = now.filter(|now| *now > refused && *now < refused + GAP + WORDS);
     match crossed {
@@ -76,7 +79,7 @@ fn beside(refused: i64, now: Option<i64>) -> (i64, &'static str) {
     }
 }
 
-/// When Docker Hub refused; what was used elsewhere is the way from what was tried here up to the limit.
+/// Draws when Docker Hub refused. The distance from what was tried here up to the limit is what was used elsewhere.
 fn refusal(
     x: i64,
     (beside, anchor): (i64, &str),
@@ -99,7 +102,7 @@ fn refusal(
     }
 }
 
-/// The tries in the window over time, in steps: up at a launch, down six hours later.
+/// Draws the tries in the window over time, in steps: up at a launch, down six hours later.
 fn curve(quota: &QuotaWindow, x: impl Fn(Timestamp) -> i64, y: impl Fn(u32) -> i64) -> String {
     let mut moments: Vec<Timestamp> = quota
         .launches

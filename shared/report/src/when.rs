@@ -1,16 +1,16 @@
-//! How moments are written in one report: its date once, and then the times of that day alone. All of them are in UTC.
+//! How a report writes moments: its date once, and from then on only the times of that day. All are in UTC.
 
 use pullsafe::timestamp::Timestamp;
 
 /// The day of a report.
 #[derive(Debug, Clone)]
 pub(super) struct When {
-    /// `2026-01-15`; of a moment beyond all calendars the whole of what stands for it.
+    /// The date, such as `2026-01-15`; for a moment beyond all calendars, its whole text.
     day: String,
 }
 
 impl When {
-    /// Of the day on which a report's incident began.
+    /// Takes the day on which a report's incident began.
     pub(super) fn of(opened_at: Timestamp) -> Self {
         let text = opened_at.to_string();
         Self {
@@ -18,17 +18,16 @@ impl When {
         }
     }
 
-    /// The day.
     pub(super) fn day(&self) -> &str {
         &self.day
     }
 
-    /// A moment: `19:48:55`, and with its date where that is another.
+    /// Writes a moment as `19:48:55`, with the date in front if it is another day.
     pub(super) fn at(&self, moment: Timestamp) -> String {
         self.text(&moment.to_string())
     }
 
-    /// A moment to the minute, for a picture: `19:48`, or `2026-01-16 01:48`.
+    /// Writes a moment to the minute, for a picture: `19:48`, or `2026-01-16 01:48`.
     pub(super) fn minute(&self, moment: Timestamp) -> String {
         let text = moment.to_string();
         match stamp(&text) {
@@ -38,8 +37,8 @@ impl When {
         }
     }
 
-    /// A sentence with its moments written so. What follows a letter, a digit or a sign is part of a name or a value,
-    /// and stays.
+    /// Rewrites the moments in a text in this way. A moment that does not follow a space, a line break or an opening
+    /// parenthesis is part of a name or a value, and stays as it is.
     pub(super) fn text(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let (mut rest, mut before) = (text, ' ');
@@ -62,7 +61,8 @@ impl When {
     }
 }
 
-/// The day and the time that a text begins with, and how long that is; as timestamps are written, and nothing else.
+/// Returns the day and the time that a text begins with, and the length of both. They have to be in the form in which
+/// timestamps are written.
 fn stamp(text: &str) -> Option<(&str, &str, usize)> {
     const FORM: &[u8] = b"0000-00-00T00:00:00Z";
     let fits = |(form, byte): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { form == byte };

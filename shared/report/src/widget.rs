@@ -1,10 +1,11 @@
 //! What is open, as a fragment of HTML for a custom widget on a CloudWatch dashboard: first what a person has to
 //! answer, then outbreaks, what will fail next, and the open incidents.
 //!
-//! The dashboard puts it into its own page: no script, nothing from outside, every rule of style under one class. It
-//! changes nothing and leads nowhere, but for the buttons that answer a question, which are there only where the stack
-//! says so: they have the dashboard call the function that hears answers, with the credentials of whoever looks. What
-//! is wrong is shown in the widget, for there is no other place.
+//! The dashboard puts the fragment into its own page, so that it has no script, loads nothing from outside, and keeps
+//! every style rule under one class. It changes nothing and has no links. The only exceptions are the buttons that
+//! answer a question, which are there only if the stack turns them on: with these, the dashboard calls the function
+//! that takes answers, with the credentials of whoever looks. Errors are shown in the widget, because there is no other
+//! place for them.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -21,37 +22,37 @@ use pullsafe_events::answer::{Answer, YesOrNo};
 use pullsafe_incident::outlook::{Outlook, Urgency};
 use pullsafe_incident::quota::QuotaWindow;
 
-/// How many incidents are drawn; a dashboard is looked at, not read. Of more, and of those of an outbreak, there is a
-/// row each.
+/// How many incidents are drawn; a dashboard is looked at, not read. Any others, and those of an outbreak, get a row
+/// each, up to [`ROWS`].
 const DRAWN: usize = 20;
 const ROWS: usize = 100;
-/// How many coming outages, questions, outbreaks, and needs of one.
+/// How many coming outages, questions, outbreaks, and needs of one outbreak are shown.
 const OUTAGES: usize = 10;
 const QUESTIONS: usize = 20;
 const OUTBREAKS: usize = 5;
 const NEEDS: usize = 5;
-/// From this width on, in pixels, the quota is drawn beside the words.
+/// From this width on, in pixels, the picture of the quota is drawn below the words.
 const WIDE: u32 = 700;
-/// For how long the button's no holds.
+/// For how long the no of the button holds.
 const NO_SECONDS: i64 = 7 * 24 * 3600;
 
-/// The ground that the dashboard is shown on.
+/// The background that the dashboard is shown on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Theme {
-    /// Dark text on a light ground.
+    /// Dark text on a light background.
     Light,
-    /// Light text on a dark ground.
+    /// Light text on a dark background.
     Dark,
 }
 
 /// How the widget is looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct WidgetView {
-    /// The dashboard's ground.
+    /// The dashboard's background.
     pub theme: Theme,
-    /// Its width, in pixels, if that is known.
+    /// The widget's width in pixels, if that is known.
     pub width: Option<u32>,
-    /// When.
+    /// When it is looked at.
     pub now: Timestamp,
 }
 
@@ -62,22 +63,22 @@ pub struct WidgetContent<'a> {
     pub reports: &'a [Report],
     /// The outbreaks among them.
     pub outbreaks: &'a [OutbreakReport],
-    /// What is known to fail.
+    /// What is expected to fail.
     pub outlooks: &'a [Outlook],
-    /// What is wrong with what is shown.
+    /// A warning about what is shown.
     pub warning: Option<&'a str>,
-    /// The ARN of the function that the buttons call with an answer; without it there are none.
+    /// The ARN of the function that the buttons call with an answer; without it there are no buttons.
     pub answers: Option<&'a str>,
 }
 
-/// What is written for whoever adds the widget, in Markdown.
+/// The description for whoever adds the widget, in Markdown.
 pub const DESCRIPTION: &str = "### pullsafe: open incidents\n\nThe questions that wait for a person's answer; the \
     outbreaks, and the services whose image pulls or \
                                tasks fail right now: since when, the current blocker, what pullsafe did or waits for, \
                                and an estimate of Docker Hub's quota; and what will \
                                fail within a week. It takes no parameters and changes nothing.\n";
 
-/// The widget.
+/// Draws the widget.
 pub fn board(board: &WidgetContent<'_>, look: WidgetView) -> String {
     let mut open: Vec<&Report> = board.reports.iter().collect();
     open.sort_by(|one, other| (one.opened_at, &one.incident).cmp(&(other.opened_at, &other.incident)));
@@ -112,7 +113,7 @@ pub fn board(board: &WidgetContent<'_>, look: WidgetView) -> String {
     )
 }
 
-/// What is shown instead, because something is wrong.
+/// Draws an error in place of the widget.
 pub fn error(theme: Theme, what: &str) -> String {
     fragment(theme, html! { p role="alert" { strong { "The open incidents cannot be shown. " } (what) } })
 }
@@ -128,7 +129,8 @@ fn fragment(theme: Theme, content: Markup) -> String {
     })
 }
 
-/// The questions that wait, those of one cause at one registry side by side, for one yes can answer them all.
+/// Draws the questions that wait. Those of one cause at one registry stand together, because one yes can answer them
+/// all.
 fn questions(open: &[&Report], function: Option<&str>, now: Timestamp) -> Markup {
     let when = &When::of(now);
     let mut asked: Vec<(&Report, &PendingQuestion)> =
@@ -168,7 +170,7 @@ fn question(report: &Report, asked: &PendingQuestion, function: Option<&str>, wh
     }
 }
 
-/// What the dashboard draws as a button: what it does stands behind it, and is confirmed first.
+/// Draws a button of the dashboard, and the call that a click makes once it is confirmed.
 fn button(
     label: &str,
     class: &str,
@@ -192,7 +194,7 @@ fn button(
     }
 }
 
-/// An outbreak; `picture` names the quota's.
+/// Draws an outbreak; `picture` is the id of the quota's picture, if there is to be one.
 fn outbreak(report: &OutbreakReport, picture: Option<String>) -> Markup {
     let when = &When::of(report.since);
     html! {
@@ -211,7 +213,7 @@ fn outbreak(report: &OutbreakReport, picture: Option<String>) -> Markup {
     }
 }
 
-/// What is known to fail within a week, the first to happen first. Nothing where nothing is known.
+/// Draws what is known to fail within a week, the first to happen first; nothing where nothing is known.
 fn outages(outlooks: &[Outlook], now: Timestamp) -> Markup {
     let findings = outlooks.iter().flat_map(|outlook| outlook.findings.iter().map(move |finding| (outlook, finding)));
     let mut severe: Vec<_> = findings.filter(|(_, finding)| finding.severity(now) < Urgency::Later).collect();
@@ -270,7 +272,7 @@ fn change(change: &Change) -> Markup {
     }
 }
 
-/// A row for each incident that is not drawn.
+/// Draws a row for each incident that is not drawn in full.
 fn in_rows(reports: &[&Report], now: Timestamp) -> Markup {
     let when = &When::of(now);
     let row = |report: &&Report| {

@@ -1,4 +1,4 @@
-//! How it is told that a limit ends.
+//! The message that a limit ends.
 
 use pullsafe::notice::{Notice, Severity};
 use pullsafe::settings::Ahead;
@@ -9,7 +9,7 @@ use crate::notice::{NoticeText, subject_line};
 use crate::published::{Published, PullLimit};
 
 impl LimitAhead {
-    /// The message that it ends; `None` where it lasts. `ahead` is what is done about it.
+    /// Writes the message that the limit ends; `None` where it lasts. `ahead` is what is done about it.
     pub fn notice(&self, ahead: Ahead) -> Option<Notice> {
         let Forecast::Exhausted { at, .. } = &self.forecast else {
             return None;
@@ -31,7 +31,7 @@ impl LimitAhead {
                 services,
             ),
         }
-        // The same reading says it once, however often it comes.
+        // The id is made from the reading, so that a reading which comes twice is told once.
         let id = format!("limit-{}-{}", String::from(self.source.clone()), self.reading.at.seconds());
         let detail = Published::Limit(PullLimit { notice: id.clone(), limit: self.clone() }).detail();
         let headline = match self.reading.remaining {

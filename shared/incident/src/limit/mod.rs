@@ -1,4 +1,4 @@
-//! The limit of Docker Hub that services share: who shares it, what becomes of it.
+//! Docker Hub's pull limit that services share: who shares it, and how long it lasts.
 
 mod message;
 
@@ -7,14 +7,13 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_radar::{Demand, Forecast, Reading, Readings, Source, forecast, to_move};
 use serde::{Deserialize, Serialize};
 
-/// A service that pulls from Docker Hub without credentials and by an address that it shares, as it was last seen.
+/// A service that pulls from Docker Hub without credentials and from a shared address, as it was last seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sharer {
-    /// The service.
     pub service: ServiceId,
     /// The task definition that it was seen with.
     pub definition: String,
-    /// What each of its tasks pulls.
+    /// How many images of Docker Hub each of its tasks pulls.
     pub images: u32,
     /// The subnets of its tasks.
     pub subnets: Vec<String>,
@@ -25,7 +24,7 @@ pub struct Sharer {
 }
 
 impl Sharer {
-    /// What it pulls if every task of it is replaced, at its largest.
+    /// Returns how many pulls it takes if all its tasks are replaced while it is at its largest.
     pub const fn needs(&self) -> u32 {
         self.images.saturating_mul(self.most)
     }
@@ -50,7 +49,8 @@ pub struct LimitAhead {
 }
 
 impl LimitAhead {
-    /// Seen from the newest reading, with what the services behind it are about to pull; `None` where nothing was read.
+    /// Forecasts the limit from what was read, with what the services behind it are about to pull; `None` where nothing
+    /// was read.
     pub fn of(source: &Source, history: &Readings, demands: &[Demand]) -> Option<Self> {
         let reading = *history.last()?;
         Some(Self {
@@ -61,21 +61,22 @@ impl LimitAhead {
         })
     }
 
-    /// Whether it lasts only without this service's pulls.
+    /// Whether this service is one of those without whose pulls the limit lasts.
     pub fn moves(&self, service: &ServiceId) -> bool {
         self.to_move.contains(&service.to_string())
     }
 
-    /// Whether it lasts for what goes on.
+    /// Whether the limit lasts for the launches that go on.
     pub const fn lasts(&self) -> bool {
         match self.forecast {
             Forecast::Exhausted { .. } => false,
-            // Launches that have just begun may need more than is left, though nobody knows yet when that shows.
+            // Launches that have just begun may need more than is left, although it is not known yet when it is used
+            // up.
             Forecast::Tight { .. } | Forecast::Enough => self.to_move.is_empty(),
         }
     }
 
-    /// What becomes of it, in a sentence.
+    /// Says in a sentence what becomes of the limit.
     pub fn says(&self) -> String {
         let Reading { remaining, limit, at, .. } = self.reading;
         let left = format!("Docker Hub grants {} {remaining} of {limit} pulls more (read at {at})", self.source);

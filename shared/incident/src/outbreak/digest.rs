@@ -1,7 +1,8 @@
 //! The digest of an outbreak: how many services there are in which state, and what of it needs a person.
 //!
-//! Whoever needs a person is named. A list that gets too long ends with how many more there are and where to read them;
-//! what each of them needs goes before that into their reports, for names tell more than advice that was given already.
+//! Every service that needs a person is named. Where the needs get too long, further services are only named, and their
+//! reports say what each needs: names tell more than advice that was given already. Where the names get too long as
+//! well, the list ends with how many more there are and where to read them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +18,10 @@ use pullsafe::foreign;
 use pullsafe::notice::{Notice, Severity, bounded};
 use pullsafe::timestamp::Timestamp;
 
-/// What is said about needs, and the names of who has them, in bytes.
+/// How many bytes a digest spends on what is needed, and on the names of the services that need it.
 const NEEDS: usize = 15_000;
 const NAMES: usize = 20_000;
-/// One need.
+/// How many bytes one need may take.
 const NEED: usize = 900;
 
 /// How an incident of an outbreak stands, the worst first.
@@ -30,13 +31,13 @@ pub enum Standing {
     Refused,
     /// What was begun was given up.
     GivenUp,
-    /// It is asked whether it may be done: what it would be.
+    /// A person is asked first; what the service would be.
     Asked(String),
-    /// What would have been done got no yes.
+    /// The plan got no yes.
     NotApproved,
     /// Nothing is done about it.
     Open,
-    /// Nothing was done, for it is only observed: what would have been.
+    /// Nothing was done, for the service is only observed; what it would be.
     Observed(String),
     /// It waits for something.
     Waiting(&'static str),
@@ -51,7 +52,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// How an incident stands.
+    /// Returns how an incident stands.
     pub fn of(common: &Common, incident: &Incident) -> Self {
         if incident.resolved_at.is_some() {
             return Self::Recovered;
@@ -72,13 +73,13 @@ impl Standing {
         }
     }
 
-    /// Whether the outbreak's cause is what is in its way.
+    /// Whether the outbreak's cause is the incident's current blocker.
     fn is_hit(common: &Common, incident: &Incident) -> bool {
         let found = incident.blocker().and_then(|blocker| Common::of(&blocker.diagnosis, incident.source.as_ref()));
         found.as_ref() == Some(common)
     }
 
-    /// Whether the outbreak lasts because of it.
+    /// Whether an incident that stands like this makes the outbreak last.
     const fn is_open(&self) -> bool {
         match self {
             Self::Recovered | Self::Elsewhere => false,
@@ -94,7 +95,7 @@ impl Standing {
         }
     }
 
-    /// So many services that stand like this.
+    /// Says how many services stand like this.
     fn words(&self, count: usize) -> String {
         let (is, has) = if count == 1 { ("is", "has") } else { ("are", "have") };
         let (was, waits) = if count == 1 { ("was", "waits") } else { ("were", "wait") };
@@ -114,7 +115,7 @@ impl Standing {
     }
 }
 
-/// What a person has to do about an incident of an outbreak, if anything.
+/// Returns what a person has to do about an incident of an outbreak, if anything.
 pub fn need(standing: &Standing, incident: &Incident) -> Option<String> {
     let plan = incident.act.as_ref().map(|act| &act.plan);
     let follow_up = |plan: &Plan| Some(plan.follow_up.clone()).filter(|text| !text.is_empty());
@@ -144,7 +145,7 @@ pub fn need(standing: &Standing, incident: &Incident) -> Option<String> {
     }
 }
 
-/// An outbreak as its incidents stand.
+/// An outbreak, summed up from how its incidents stand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Story {
     common: Common,
@@ -152,7 +153,7 @@ pub struct Story {
     since: Option<Timestamp>,
     /// How many services it has hit.
     services: usize,
-    /// How many of them are not over it.
+    /// How many of them still make the outbreak last.
     pub open: usize,
     standings: BTreeMap<Standing, usize>,
     needs: Vec<Need>,
@@ -162,7 +163,7 @@ pub struct Story {
 }
 
 impl Story {
-    /// The story of these members. One whose incident is not there yet is told by the next digest.
+    /// Sums up these members. A member whose incident is not stored yet is told by the next digest.
     pub fn of(common: &Common, members: &[(Member, Option<Incident>)]) -> Self {
         let mut standings = BTreeMap::new();
         let mut needs: BTreeMap<(Standing, String), BTreeSet<String>> = BTreeMap::new();
@@ -180,7 +181,7 @@ impl Story {
             if let Some(what) = need(&standing, incident) {
                 needing.insert(&member.subject);
                 let what = what.replace(&member.subject.key(), "<the ARN of the service>");
-                // What was cured may have recovered by now: what is left to do is the same.
+                // A cured service may have recovered by now, but what is left to do is the same: it stays one need.
                 let rank = if matches!(standing, Standing::Cured(_) | Standing::Elsewhere) {
                     Standing::Recovered
                 } else {
@@ -205,12 +206,12 @@ impl Story {
         }
     }
 
-    /// The numbers, in words.
+    /// Says the numbers in words.
     fn numbers(&self) -> String {
         self.standings.iter().map(|(standing, count)| standing.words(*count)).collect::<Vec<_>>().join(", ")
     }
 
-    /// What it says, so that it is not said twice.
+    /// Returns a digest of what it says, so that the same is not said twice.
     pub fn fingerprint(&self) -> Digest {
         let needs: Vec<String> =
             self.needs.iter().map(|need| format!("{}\n{}", need.what, need.services.join(","))).collect();
@@ -222,7 +223,7 @@ impl Story {
         &self.needs
     }
 
-    /// How many of them need a person, in words.
+    /// Says how many of them need a person.
     fn person(&self) -> String {
         match self.needing {
             0 => "nothing is left to be done by a person".to_owned(),
@@ -231,7 +232,7 @@ impl Story {
         }
     }
 
-    /// What happened, to how many, since when, and what is being done.
+    /// Says in a line what happened, to how many services, since when, and what is being done.
     pub fn in_a_line(&self, over_since: Option<Timestamp>) -> String {
         let since = self.since.map(|since| format!(" since {since}")).unwrap_or_default();
         let (common, services, numbers, person) = (&self.common, plural(self.services), self.numbers(), self.person());
@@ -243,7 +244,7 @@ impl Story {
         }
     }
 
-    /// The message: a digest, or the end.
+    /// Writes the message: a digest, or with `over_since` the end of the outbreak.
     pub fn notice(&self, outbreak: &str, id: String, over_since: Option<Timestamp>) -> Notice {
         let Self { common, services, needing, .. } = self;
         let services = plural(*services);
@@ -299,8 +300,8 @@ impl Story {
     }
 }
 
-/// The needs with as many names as there is room for. Where what is needed takes too much room, the names go on without
-/// it.
+/// Returns the needs with as many names as there is room for. Once there is no room for what is needed, the remaining
+/// services are only named.
 fn bounded_needs(all: impl Iterator<Item = (String, BTreeSet<String>)>) -> Vec<Need> {
     let (mut room, mut room_for_names) = (NEEDS, NAMES);
     let mut needs = Vec::new();
@@ -343,7 +344,7 @@ fn plural(services: usize) -> String {
 }
 
 impl WaitingFor {
-    /// What is waited for, in a word or two.
+    /// Says what is waited for, in a few words.
     pub const fn briefly(&self) -> &'static str {
         match self {
             Self::Mirror(_) => "for the mirror",

@@ -1,12 +1,12 @@
 //! An outbreak: incidents with the same cause at the same registry, which people are told as one story.
 //!
-//! The first incidents of a cause are told one by one. From the one on that makes it an outbreak, what a digest can
-//! carry waits for the digests, which come at growing distance, and for one end. Only services count: tasks of no
-//! service and builds, which whoever may start them can name as they like, are limited by themselves ([`crate::held`])
-//! and make no outbreak.
+//! The first incidents of a cause are told one by one. Once there are enough for an outbreak, what a digest can say is
+//! left to the digests, which come at growing intervals, and to one message at the end. Only services count. Tasks
+//! without a service and builds make no outbreak: whoever may start them can name them as they like, so that their
+//! messages have a limit of their own ([`crate::held`]).
 //!
-//! Nothing here is an incident's state: digests are made of the incidents as the table has them. So nothing has to be
-//! kept up to date, and a digest that is late tells what is true by then.
+//! No state of an incident is kept here: each digest is made from the incidents in the table. So nothing has to be kept
+//! up to date, and a late digest tells what is true by then.
 
 pub mod digest;
 pub mod need;
@@ -23,40 +23,40 @@ use pullsafe_events::Subject;
 
 pub use super::joins::{Common, Joins};
 
-/// Minutes after which the digests come; the last goes on.
+/// Minutes from the beginning to each digest; after the last, one comes every 60 minutes.
 const DIGEST_MINUTES: [i64; 3] = [5, 15, 60];
 /// How often the incidents are looked at between two digests, so that the end is told soon: in the first hour, and
 /// later.
 const LOOK_SECONDS: i64 = 300;
 const LATER_LOOK_SECONDS: i64 = 900;
-/// For how long no incident may be open before the end is told. Longer than a function runs: whoever has taken the
-/// outbreak for a lasting one has stored its incident by then.
+/// For how long no incident may be open before the end is told. This is longer than a function runs, so that an
+/// invocation which joined the outbreak has stored its incident by then.
 const CALM_SECONDS: i64 = 120;
-/// Messages that wait where people cannot be reached.
+/// How many messages wait while people cannot be reached.
 const MOST_KEPT: usize = 3;
 
 /// An incident that is told with others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Whose it is.
+    /// The subject of the incident.
     pub subject: Subject,
-    /// The incident.
+    /// The incident's id.
     pub incident: String,
-    /// When it was first told, or joined.
+    /// When the incident was first told, or joined.
     pub at: Timestamp,
 }
 
-/// When incidents are an outbreak.
+/// When incidents become an outbreak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutbreakRules {
-    /// How many it takes.
+    /// How many services it takes.
     pub after: usize,
     /// Within how many seconds.
     pub window_seconds: i64,
 }
 
 impl OutbreakRules {
-    /// Where a stack has not been told otherwise.
+    /// The rules of a stack that sets none.
     pub const USUAL: Self = Self { after: 3, window_seconds: 30 * 60 };
 }
 
@@ -65,15 +65,15 @@ impl OutbreakRules {
 pub struct Outbreak {
     /// What its incidents have in common.
     pub common: Common,
-    /// Those that were told one by one, the first one first.
+    /// The incidents that were told one by one, oldest first, and then the one that made it an outbreak.
     pub alone: Vec<Member>,
     /// When it became an outbreak, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<Timestamp>,
-    /// How many digests are past.
+    /// How many times for a digest have passed.
     #[serde(default)]
     pub digests: usize,
-    /// What the last of them said: one that would say the same is not told.
+    /// The fingerprint of the last digest: one that would say the same is not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<Digest>,
     /// Since when no incident is open.
@@ -82,12 +82,12 @@ pub struct Outbreak {
     /// When its end was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// The digest that still has to go out.
+    /// The messages that still have to go out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outbox: Vec<Outgoing>,
 }
 
-/// How a message is told, and what is to be written before it is.
+/// How a message is told, and the outbreak to write before that, if it has changed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Telling {
     /// By itself.
@@ -97,7 +97,7 @@ pub enum Telling {
 }
 
 impl Outbreak {
-    /// How a message of a member is told. The same member gets the same answer however often it asks, until the
+    /// Decides how a message of a member is told. The same member gets the same answer however often it asks, until the
     /// outbreak begins or ends.
     pub fn admit(known: Option<&Self>, common: &Common, member: &Member, rules: OutbreakRules) -> Telling {
         let outbox = known.map(|known| known.outbox.clone()).unwrap_or_default();
@@ -121,7 +121,7 @@ impl Outbreak {
             said: None,
             calm_since: None,
             ended_at: None,
-            // The end of the last one may still have to be told.
+            // The end of the last outbreak may still have to be told.
             outbox,
         };
         if begins {
@@ -131,18 +131,18 @@ impl Outbreak {
         }
     }
 
-    /// Whether it is one of those that were told one by one, or that made it an outbreak.
+    /// Whether a member is one of those that were told one by one, or the one that made it an outbreak.
     pub fn lists(&self, member: &Member) -> bool {
         self.alone.iter().any(|told| told.subject == member.subject && told.incident == member.incident)
     }
 
-    /// Tells outbreaks of one cause apart.
+    /// Returns an id that tells outbreaks of one cause apart.
     pub fn id(&self) -> String {
         let began = self.began.map(|began| began.to_string()).unwrap_or_default();
         format!("{began}-{}", self.common.key())
     }
 
-    /// When it is to be looked at next; never where nothing is left to be told.
+    /// Returns when it is to be looked at next; `None` where nothing is left to be told.
     pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
         if !self.outbox.is_empty() {
             return Some(now.plus_seconds(60));
@@ -174,7 +174,7 @@ impl Outbreak {
             if now < self.next_digest(began) {
                 return;
             }
-            // Those that were slept through are one.
+            // Digests whose time has passed meanwhile become one.
             while self.next_digest(began) <= now {
                 self.digests += 1;
             }
@@ -199,7 +199,8 @@ impl Outbreak {
         }
     }
 
-    /// Of what could not be told, the newest is kept: it has the numbers of those before it.
+    /// Puts a message into the outbox. Of those that could not be told, the newest [`MOST_KEPT`] stay: each has the
+    /// numbers of those before it.
     fn put(&mut self, notice: Notice) {
         self.outbox.push(notice.into());
         let surplus = self.outbox.len().saturating_sub(MOST_KEPT);

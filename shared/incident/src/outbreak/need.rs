@@ -14,7 +14,7 @@ pub struct Need {
 }
 
 impl Need {
-    /// Whose it is, and how many more there are.
+    /// Lists the services that have it, and how many more there are.
     pub fn names(&self) -> String {
         let more = self.count.saturating_sub(self.services.len());
         let more = (more > 0).then(|| format!("{more} more, which `pullsafe report` names"));

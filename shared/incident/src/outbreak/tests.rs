@@ -65,7 +65,8 @@ fn acted(mut incident: Incident, state: ActState) -> Incident {
     incident
 }
 
-/// Lets members join one after the other, each so many seconds after the beginning; how many were told one by one.
+/// Lets members join one after the other, each a number of seconds after the beginning. Returns the outbreak, and how
+/// many were told one by one.
 fn join(joins: &[(i64, i64)]) -> (Option<Outbreak>, usize) {
     let (mut known, mut alone) = (None, 0);
     for (number, seconds) in joins {
@@ -96,7 +97,7 @@ fn what_is_in_common_is_the_cause_and_the_registry() {
     assert_eq!(ecr(one), format!("ecr-permission-denied@{one}"));
     assert_ne!(ecr(one), ecr(other), "two registries of one kind are two places");
     assert_eq!(quota().key(), "registry-rate-limited/quota@dockerhub");
-    // What is wrong with one image is no registry's, and what is known of no registry has no place.
+    // A fault of one image does not lie with a registry, and without a registry there is no place.
     assert_eq!(Common::of(&diagnosis(Cause::ImageNotFound), None), None);
     assert_eq!(Common::of(&Diagnosis::of(Cause::RegistryUnreachable, Confidence::High), None), None);
 }
@@ -161,7 +162,7 @@ fn the_end_is_told_once_and_after_a_calm() {
     let at = |seconds| BEGIN.plus_seconds(seconds);
     outbreak.look(&members, at(300));
     assert_eq!((outbreak.outbox.len(), outbreak.due(at(300))), (0, Some(at(420))));
-    // Somebody joins meanwhile: it is no end.
+    // A member joins meanwhile, so that this is not the end.
     let Telling::Together(_, Some(revived)) = Outbreak::admit(Some(&outbreak), &quota(), &member(4, 310), RULES) else {
         panic!()
     };
@@ -174,7 +175,7 @@ fn the_end_is_told_once_and_after_a_calm() {
     assert_eq!((end.notice.severity, outbreak.ended_at), (pullsafe::notice::Severity::Info, Some(at(420))));
     outbreak.look(&members, at(900));
     assert_eq!(outbreak.outbox.len(), 1);
-    // The next one begins anew, and the end that waits is not lost.
+    // The next outbreak begins anew, and the message about the last end is not lost.
     let Telling::Alone(Some(next)) = Outbreak::admit(Some(&outbreak), &quota(), &member(5, 1000), RULES) else {
         panic!()
     };
@@ -235,7 +236,7 @@ fn a_quota_is_an_address_s_own() {
     assert_eq!(key(&quota, at("203.0.113.7")), "registry-rate-limited/quota@dockerhub/203.0.113.7");
     assert_ne!(key(&quota, at("203.0.113.7")), key(&quota, at("203.0.113.8")));
     assert_eq!(key(&quota, None), "registry-rate-limited/quota@dockerhub");
-    // With credentials it is an account's, and no other cause has to do with the address.
+    // With credentials the quota is an account's, and no other cause has to do with the address.
     let signed_in = Diagnosis { anonymous: Some(false), ..quota.clone() };
     let unreachable = diagnosis(Cause::RegistryUnreachable);
     for other in [&signed_in, &unreachable] {
@@ -251,7 +252,7 @@ fn a_quota_is_an_address_s_own() {
     assert_eq!(digest::Standing::of(&common, &other), digest::Standing::Open);
 }
 
-/// How the incident of a service goes on, so many seconds after its failure.
+/// How the incident of a service stands, a number of seconds after its failure.
 type Course = fn(Incident, i64) -> Incident;
 
 fn over(incident: Incident) -> Incident {
@@ -273,8 +274,8 @@ fn refused(incident: Incident) -> Incident {
     Incident { refusal: Some(refusal), ..acted(incident, ActState::Refused) }
 }
 
-/// An hour and a half of a storm of 1,000 services, whatever becomes of them: at most five messages in the first hour,
-/// and what the incidents say that a person must do is in the digests, by the name of the service.
+/// A storm of 1,000 services that lasts an hour and a half, whatever becomes of them: there are at most five messages
+/// in the first hour, and whatever an incident asks of a person is in a digest, with the name of the service.
 #[test]
 fn a_thousand_services_are_five_messages_and_nothing_is_missing() {
     const SERVICES: i64 = 1000;

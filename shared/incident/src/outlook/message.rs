@@ -12,7 +12,7 @@ use crate::notice::{NoticeText, subject_line};
 use crate::published::Published;
 
 impl Outlook {
-    /// The message about what is new and severe; `None` if nothing is.
+    /// Writes the message about what is new and severe; `None` if nothing is.
     pub fn news(&self, told: &BTreeSet<String>) -> Option<Notice> {
         let severe =
             |finding: &&OutlookFinding| finding.severity(self.at) < Urgency::Later && !told.contains(&finding.key());
@@ -31,11 +31,11 @@ impl Outlook {
     }
 }
 
-/// The message of the week about everything that is known, and what could not be listed; `None` if it is nothing.
+/// Writes the weekly message about everything that is known and what could not be listed; `None` if there is neither.
 pub fn week(mut outlooks: Vec<Outlook>, unread: Vec<String>, now: Timestamp) -> Option<Notice> {
     outlooks.retain(|outlook| !outlook.findings.is_empty());
     let worst = outlooks.iter().flat_map(|outlook| &outlook.findings).map(|finding| finding.severity(now)).min();
-    // One message a week, also where the schedule comes twice.
+    // The id makes it one message a week, even if the schedule fires twice.
     let id = format!("outlook-week-{}", now.seconds().div_euclid(SOON_SECONDS));
     let headline = match worst {
         Some(Urgency::Next) => format!("the outlook of {} services: some cannot launch a task", outlooks.len()),
@@ -52,7 +52,7 @@ pub fn week(mut outlooks: Vec<Outlook>, unread: Vec<String>, now: Timestamp) -> 
     Some(notice(id, &headline, text, outlooks, unread))
 }
 
-/// Everything that is known, for a person, the first to happen first; empty if nothing is.
+/// Lists for a person everything that is known, the first to happen first; empty if nothing is known.
 pub fn page(outlooks: &[Outlook], now: Timestamp) -> String {
     let mut some: Vec<&Outlook> = outlooks.iter().filter(|outlook| !outlook.findings.is_empty()).collect();
     some.sort_by_key(|outlook| {

@@ -1,8 +1,8 @@
 //! The outlook: what will go wrong with the images of what runs now, and at which next step.
 //!
-//! A finding is facts alone; what people read of it is made at the end ([`message`]). Findings are ranked by what
-//! happens next: what the next launch already meets, then what a date is known for, then what only an unlucky hour
-//! brings.
+//! A finding holds facts only; its text for people is written at the end ([`message`]). Findings are ranked by how soon
+//! they matter: first what the next launch already fails at, then what has a known date, then what takes further bad
+//! luck.
 
 pub mod message;
 
@@ -13,7 +13,7 @@ use pullsafe::digest::Digest;
 use pullsafe::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What is severe has this long until it happens, at most.
+/// A finding is severe if it happens within this time.
 const SOON_SECONDS: i64 = 7 * 86_400;
 
 /// The outlook of one service, of one task that is started on a schedule, or of one file that is built from.
@@ -180,7 +180,7 @@ pub enum Urgency {
 }
 
 impl OutlookFinding {
-    /// How soon it happens, seen from this moment.
+    /// Returns how soon it happens, seen from `now`.
     pub fn severity(&self, now: Timestamp) -> Urgency {
         match &self.trouble {
             OutlookCause::Gone { .. } | OutlookCause::Archived { .. } | OutlookCause::MayNotPull { .. } => {
@@ -191,7 +191,7 @@ impl OutlookFinding {
                 Some(at) if at.seconds_since(now) <= SOON_SECONDS => Urgency::Soon,
                 Some(_) | None => Urgency::Later,
             },
-            // The tasks that run have theirs: it is the next deployment that fails.
+            // The tasks that run keep the image that they have: only the next deployment fails.
             OutlookCause::NoPlatform { .. } => Urgency::Soon,
             OutlookCause::NoCopy
             | OutlookCause::CopyBehind { .. }
@@ -200,7 +200,7 @@ impl OutlookFinding {
         }
     }
 
-    /// When it happens, if that is known.
+    /// Returns when it happens, if that is known.
     pub fn expected(&self) -> Option<Timestamp> {
         match &self.trouble {
             OutlookCause::Goes { pushes: 0, not_before, .. } => Some(*not_before),
@@ -216,7 +216,7 @@ impl OutlookFinding {
         }
     }
 
-    /// What tells it from other findings of the same subject, so that nothing is told twice.
+    /// Returns what tells it from other findings of the same subject, so that nothing is told twice.
     pub fn key(&self) -> String {
         let what = match &self.trouble {
             OutlookCause::Gone { digest } => format!("gone {}", digest.as_ref().map_or("tag", Digest::as_str)),
@@ -232,7 +232,7 @@ impl OutlookFinding {
         format!("{} {} {what}", self.container, self.image)
     }
 
-    /// What it is, in a sentence without its subject.
+    /// Says what it is, in a sentence without its subject.
     pub fn says(&self) -> String {
         let Self { container, image, trouble } = self;
         let of = format!("{container}: {image}");
@@ -285,7 +285,7 @@ impl OutlookFinding {
         }
     }
 
-    /// What a person can do about it, where that is more than to look.
+    /// Says what a person can do about it; `None` where there is nothing to do but look.
     pub fn advice(&self) -> Option<String> {
         match &self.trouble {
             OutlookCause::Gone { .. } => Some("push the image again, or deploy one that exists".to_owned()),
@@ -321,13 +321,13 @@ impl OutlookFinding {
 }
 
 impl Outlook {
-    /// Puts what happens first first.
+    /// Sorts the findings, the first to happen first.
     pub fn rank(&mut self) {
         let at = self.at;
         self.findings.sort_by_key(|finding| (finding.severity(at), finding.expected(), finding.key()));
     }
 
-    /// What happens next because of a finding of this severity.
+    /// Says what happens next because of a finding of this severity.
     pub fn consequence(&self, severity: Urgency) -> String {
         let subject = &self.subject;
         let launch = match self.next {
@@ -350,7 +350,6 @@ impl Outlook {
         }
     }
 
-    /// The keys of its findings.
     pub fn keys(&self) -> BTreeSet<String> {
         self.findings.iter().map(OutlookFinding::key).collect()
     }

@@ -1,5 +1,5 @@
-//! Who is due for a look, by a sparse index: it is spread over partitions, sorts by the moment of the next look, and
-//! holds no documents.
+//! Who is due for a look, found by a sparse index, which is spread over partitions, sorts by the moment of the next
+//! look and holds no documents.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -12,29 +12,28 @@ use pullsafe_aws::failure::{Failure, FailureKind};
 use pullsafe_aws::item::{OPEN_INDEX, QUERY, TableRow, each_row, number, parsed, text};
 use pullsafe_events::Subject;
 
-/// The name of the index.
 pub const DUE_INDEX: &str = "due-index";
-/// Over so many partitions the index is spread.
+/// How many partitions the index is spread over.
 pub(super) const SHARDS: u32 = 4;
 
 /// A row of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueRow {
-    /// Whose it is.
+    /// Who is due for a look.
     pub subject: Subject,
-    /// None in a row of a release that knew no such moments: its next look gives it one.
+    /// When the look is due; `None` in a row of an older release, which stored no such moment. The next look adds it.
     due: Option<NextLook>,
 }
 
 impl DueRow {
-    /// Since when it is due; a row that knows no such moment comes first.
+    /// Returns since when it is due; a row without such a moment comes first.
     pub fn at(&self) -> Option<Timestamp> {
         self.due.as_ref().map(|due| due.at)
     }
 }
 
 impl Table {
-    /// Those whose look is due by now, as far as the index knows.
+    /// Returns those whose look is due by now, as far as the index knows.
     ///
     /// # Errors
     /// A call failed, or a row cannot be read.
@@ -69,8 +68,8 @@ impl Table {
         Ok(found)
     }
 
-    /// Says that a look is being made, so that nobody else makes it too, and when the next one is due. False if
-    /// somebody else was faster, or something has happened since.
+    /// Claims a look, so that nobody else makes it too, and writes when the next one is due. Returns false if somebody
+    /// else was faster, or if something has happened since.
     ///
     /// # Errors
     /// The call failed.
@@ -84,7 +83,7 @@ impl Table {
             .condition_expression("#due = :known")
             .expression_attribute_names("#due", "due_at")
             .expression_attribute_names("#quiet", "quiet")
-            // What is open is remembered, however long nothing happens: a pause may wait for its image for months.
+            // An open incident is remembered however long nothing happens: a pause may wait for its image for months.
             .expression_attribute_names("#expires", "expires_at")
             .expression_attribute_values(":expires", number(now.seconds() + MEMORY_SECONDS))
             .expression_attribute_values(":due", number(next.at.seconds()))
@@ -97,7 +96,7 @@ impl Table {
         }
     }
 
-    /// Everything with an open incident, or something left to tell, as far as the index knows.
+    /// Returns everything with an open incident or something left to tell, as far as the index knows.
     ///
     /// # Errors
     /// A call failed, or a row cannot be read.
@@ -113,7 +112,7 @@ impl Table {
         Ok(found)
     }
 
-    /// The keys of everything with an open incident, or something left to tell.
+    /// Returns the keys of everything with an open incident or something left to tell.
     pub(super) async fn open_keys(&self) -> Result<Vec<String>, Failure> {
         let mut keys = Vec::new();
         for shard in 0..SHARDS {
@@ -141,7 +140,7 @@ impl Table {
     }
 }
 
-/// The parts of an update that say when the next look is due: what is set, and what is removed.
+/// Adds to an update when the next look is due. Returns the update, and what its expression has to set and to remove.
 pub(super) fn update(
     operation: UpdateItemFluentBuilder,
     key: &str,
@@ -176,7 +175,7 @@ fn name(shard: u32) -> String {
     format!("incident#{shard}")
 }
 
-/// The same for a key for ever: a row must not be in two shards (FNV-1a).
+/// Returns the shard of a key (FNV-1a). It must never change for a key, because a row must not be in two shards.
 pub(super) fn shard_of(key: &str) -> u32 {
     key.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % SHARDS
 }

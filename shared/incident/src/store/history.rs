@@ -1,6 +1,6 @@
 //! Reading what happened, for reports: the open incidents and the archive. Nothing here changes the table.
 //!
-//! A row that cannot be read does not hide the others: it is named, and the rest is given.
+//! A row that cannot be read does not hide the others: it is named, and the others are returned.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,16 @@ use pullsafe_aws::failure::Failure;
 use pullsafe_aws::item::{QUERY, TableRow, each_row, parsed, text};
 use pullsafe_events::Subject;
 
-/// How many pages of up to a megabyte a look at the whole archive reads.
+/// How many pages of up to a megabyte are read of the whole archive.
 const PAGES: usize = 64;
-/// DynamoDB gives so many rows at a time by their keys, and may have to be asked again for some of them.
+/// How many rows DynamoDB gives at a time by their keys, and how often it is asked, since it may leave some out.
 const BATCH: usize = 100;
 const TRIES: usize = 5;
 
-/// Incidents, and what could not be told of them.
+/// Incidents, and what is missing of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct IncidentHistory {
-    /// Every incident with its subject, the one that opened first being first.
+    /// Every incident with its subject, oldest first.
     pub incidents: Vec<(Subject, Incident)>,
     /// What is missing, each in a sentence.
     pub missing: Vec<String>,
@@ -34,7 +34,7 @@ pub struct IncidentHistory {
 }
 
 impl Table {
-    /// The incidents of one subject that were open at some time since a moment.
+    /// Returns the incidents of one subject that were open at some time since `since`.
     ///
     /// # Errors
     /// A call failed.
@@ -50,7 +50,7 @@ impl Table {
         Ok(history.whole())
     }
 
-    /// The open incidents of everything, as far as the index knows them; of long ones what their rows hold.
+    /// Returns all open incidents, as far as the index knows them; of a long one, only what its row holds.
     ///
     /// # Errors
     /// A call failed.
@@ -67,7 +67,7 @@ impl Table {
         Ok(history.whole())
     }
 
-    /// Hands on the rows with these keys, and says how many DynamoDB did not give.
+    /// Hands the rows with these keys to `take`, and returns how many DynamoDB did not give.
     pub(super) async fn batch(
         &self,
         keys: Vec<TableRow>,
@@ -107,8 +107,8 @@ impl Table {
         Ok(missing)
     }
 
-    /// The incidents of everything that were open at some time since a moment. The archive has no index by time, so
-    /// that the table is read; of a very large one only a part, and that is said.
+    /// Returns all incidents that were open at some time since `since`. The archive has no index by time, so that the
+    /// whole table is read; of a very large one only a part, and [`IncidentHistory::missing`] says so.
     ///
     /// # Errors
     /// A call failed.
@@ -145,13 +145,12 @@ impl Table {
     }
 }
 
-/// The key of a row.
 pub(super) fn key(pk: &str, sk: &str) -> TableRow {
     [("pk", pk), ("sk", sk)].map(|(name, value)| (name.to_owned(), text(value))).into()
 }
 
 impl IncidentHistory {
-    /// Adds what a row tells, if it was open since then.
+    /// Adds what a row holds, if its incident was open since then.
     fn add(&mut self, call: &'static str, row: &TableRow, since: Timestamp) {
         let attribute = |name: &str| row.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
         let unreadable = |failure: Failure| {
@@ -182,13 +181,13 @@ impl IncidentHistory {
                     self.incidents.push((subject, incident));
                 }
             }
-            // A lease or a memory without an incident, or somebody who waits.
+            // The row has a lease or a memory without an incident, or it is of somebody who waits.
             (_, Ok(None)) | (Ok(None), _) => {}
             (Err(failure), _) | (_, Err(failure)) => self.missing.push(unreadable(failure)),
         }
     }
 
-    /// With the lines of the past where they belong, in the order in which the incidents began.
+    /// Puts the lines of the past back into their timelines, and sorts the incidents by when they began.
     fn whole(mut self) -> Self {
         for (_, incident) in &mut self.incidents {
             for past in self.past.remove(&incident.id).into_iter().flatten() {

@@ -1,6 +1,6 @@
-//! What probes read of Docker Hub's limits, a row each; who shares them; and whose end people know.
+//! The rows about Docker Hub's limits: what probes read, who shares a limit, and which limits people know to end.
 //!
-//! A row is written whole and by its own key, so that a reading that comes twice or late does nothing wrong.
+//! A row is written whole and by its own key, so that a reading that comes twice or late does no harm.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use serde::Serialize;
@@ -13,13 +13,14 @@ use pullsafe_aws::failure::Failure;
 use pullsafe_aws::item::{QUERY, each_row, json, number, parsed, text};
 use pullsafe_radar::{Probed, Source};
 
-/// Their partition.
+/// The partition of these rows.
 const LIMIT: &str = "limit";
-/// As long as Docker Hub counts, and a little longer.
+/// How long a reading is kept: for the six hours that Docker Hub counts, and a little longer.
 const READINGS_SECONDS: i64 = 7 * 3600;
 /// Who is not seen any more is forgotten after ten days.
 const SHARERS_SECONDS: i64 = 10 * 86_400;
-/// Nobody is told of the end of the same limit more often, nor of more limits in that time: readings can be made up.
+/// For how long people are not told of the end of the same limit again, and of how many limits they are told in that
+/// time: readings can be made up.
 const TOLD_SECONDS: i64 = 6 * 3600;
 const MOST_TOLD: usize = 5;
 
@@ -34,7 +35,7 @@ impl Table {
         self.put_limit(&key, probed, at.plus_seconds(READINGS_SECONDS)).await
     }
 
-    /// What probes have read since a moment, the oldest first.
+    /// Returns what probes have read since `since`, the oldest first.
     ///
     /// # Errors
     /// A call failed.
@@ -53,7 +54,7 @@ impl Table {
             .await
     }
 
-    /// Everybody who shares one, whichever.
+    /// Returns all who share a limit, whichever it is.
     ///
     /// # Errors
     /// A call failed.
@@ -64,7 +65,7 @@ impl Table {
         .await
     }
 
-    /// Whether people were told of late that the limit of this source ends, or of as many others as they can bear.
+    /// Whether people were told in the last six hours that the limit of this source ends, or of five limits already.
     ///
     /// # Errors
     /// A call failed.
@@ -75,7 +76,7 @@ impl Table {
         Ok(told.len() >= MOST_TOLD || told.iter().any(|(known, _)| known == source))
     }
 
-    /// Remembers that people were told so.
+    /// Remembers that people were told that the limit of this source ends.
     ///
     /// # Errors
     /// The call failed.
@@ -102,7 +103,7 @@ impl Table {
     }
 }
 
-/// Every row of a query. One that cannot be read is left out: it is written anew.
+/// Returns every row of a query. A row that cannot be read is left out: it is written anew.
 async fn all<T: DeserializeOwned>(query: QueryFluentBuilder) -> Result<Vec<T>, Failure> {
     let mut found = Vec::new();
     each_row(query, |row| {

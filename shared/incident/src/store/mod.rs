@@ -6,10 +6,11 @@
 //! | the subject | `state` | `doc`, the record as JSON; `rev`, which every change raises; the lease; and while something is open, when the next look is due |
 //! | the subject | `past#<incident>#<number>` | what a long incident no longer keeps in its row ([`crate::past`]) |
 //! | the subject | `incident#<id>` | the archive |
-//! | `waits#<image>` | the subject | who waits for an image |
-//! | `author#<author>` | | what one author has had told of late (`told.rs`) |
+//! | `waits#<name>` | the subject | who waits for an image or an answer (`waiters.rs`) |
+//! | `author#<author>` | | how many messages one author has caused of late (`told.rs`) |
 //! | `outbreak#<cause>` | | incidents that are told together (`outbreak.rs`) |
-//! | `limit` | | what probes read, who shares a limit, and whose end people know (`limit.rs`) |
+//! | `limit` | | what probes read, who shares a limit, and which limits people know to end (`limit.rs`) |
+//! | `outlook`, `outlook-unread` | | what will go wrong with what runs, and what could not be listed (`outlook.rs`) |
 //!
 //! A lease that is not given back runs out, so that a process that died holds nothing up for long.
 
@@ -42,7 +43,8 @@ pub use outbreak::FoundOutbreak;
 pub use outlook::KnownOutlook;
 pub use told::MayTell;
 
-/// Longer than the function may run: a lease never runs out under somebody who still works.
+/// How long a lease lasts. It is longer than the function may run, so that no lease runs out while its owner still
+/// works.
 pub const LEASE_SECONDS: i64 = 90;
 /// How long a resolved incident can be read.
 const ARCHIVE_SECONDS: i64 = 90 * 24 * 3600;
@@ -65,7 +67,7 @@ pub struct Table {
 pub struct ReadRecord {
     /// The record; empty if nothing is remembered.
     pub record: Record,
-    /// Whether somebody else is at work on it.
+    /// Whether somebody else holds the lease on it.
     pub is_leased: bool,
     /// The row's revision, if it has one.
     rev: Option<i64>,
@@ -83,12 +85,12 @@ impl ReadRecord {
 pub enum Next {
     /// Soon: something has changed.
     Soon,
-    /// When it was due anyway; soon where nothing was.
+    /// When it was due anyway; soon if no look was due.
     AsItWas,
 }
 
 impl Next {
-    /// When a record is looked at next that was looked at just now.
+    /// Returns when a record that was looked at just now is looked at next.
     pub fn of(record: &Record, before: &Record) -> Self {
         if record.has_news_since(before) { Self::Soon } else { Self::AsItWas }
     }
@@ -106,7 +108,7 @@ enum Holding {
 /// What becomes of a lease once its record is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
-    /// It is held on to.
+    /// It is kept.
     WorksOn,
     /// It is given back.
     GivesBack,
@@ -115,19 +117,20 @@ pub enum After {
 /// The outcome of asking for a lease.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Leased {
-    /// It is ours, with the record as it stands.
+    /// The lease is ours; this is the record as it is now.
     Held(Box<Record>),
-    /// Somebody else is at work.
+    /// Somebody else holds it.
     Busy,
 }
 
 impl Table {
-    /// The table of this name.
+    /// Returns the table with this name.
     pub fn new(config: &aws_config::SdkConfig, name: &str) -> Self {
         Self { client: Client::new(config), name: name.to_owned() }
     }
 
-    /// The record as it is, without a lease. One that this owner holds from an earlier try is nobody else's.
+    /// Reads the record without a lease. A lease that `owner` holds from an earlier try does not count as somebody
+    /// else's.
     ///
     /// # Errors
     /// The call failed, or the row cannot be read.
@@ -173,7 +176,7 @@ impl Table {
         }
     }
 
-    /// Takes the lease on a record that was read before; false if somebody has written or leased it since.
+    /// Takes the lease on a record that was read before. Returns false if somebody has written or leased it since.
     ///
     /// # Errors
     /// The call failed.
@@ -205,7 +208,7 @@ impl Table {
         }
     }
 
-    /// Writes the record back.
+    /// Writes a record back under its lease.
     ///
     /// # Errors
     /// The call failed; with `ConditionFailed` the lease was lost, and somebody else is at work.
@@ -233,7 +236,7 @@ impl Table {
         self.forget_waiters(subject, gone).await
     }
 
-    /// Writes a record back that was read without a lease; false if somebody has written or leased it since.
+    /// Writes back a record that was read without a lease. Returns false if somebody has written or leased it since.
     ///
     /// # Errors
     /// The call failed.
@@ -268,8 +271,8 @@ impl Table {
         }
     }
 
-    /// What has to be there before the record is: the rows of the past, and those of who waits. What may go afterwards
-    /// is returned; none if somebody else is writing a row of the past.
+    /// Writes what has to be there before the record: the row of the past, and the rows of what it waits for. Returns
+    /// the names whose rows may go afterwards; `None` if somebody else is writing the row of the past.
     async fn prepare(
         &self,
         subject: &Subject,
@@ -288,8 +291,8 @@ impl Table {
         Ok(Some(known.into_iter().filter(|name| !record.listed.contains(name)).collect()))
     }
 
-    /// Lists a subject with those who wait for these images, before anybody is asked for them: an image can come at
-    /// once.
+    /// Lists a subject among those who wait for these names. This comes before anybody is asked for an image, because
+    /// an image can come at once.
     ///
     /// # Errors
     /// A call failed.
@@ -316,7 +319,7 @@ impl Table {
         Ok(())
     }
 
-    /// The update that writes a record, without its condition. `remove` is what else goes.
+    /// Returns the update that writes a record, without its condition. `remove` names what else is removed.
     fn changed(
         &self,
         subject: &Subject,
@@ -336,7 +339,7 @@ impl Table {
             .expression_attribute_names("#subject", "subject")
             .expression_attribute_names("#expires", "expires_at")
             .expression_attribute_names("#rev", "rev")
-            // What rows of earlier releases have instead.
+            // Rows of earlier releases have this attribute instead of the moment of the next look.
             .expression_attribute_names("#open", "open")
             .expression_attribute_values(":doc", text(&json(record)))
             .expression_attribute_values(":subject", text(&json(subject)))
@@ -345,11 +348,11 @@ impl Table {
             .expression_attribute_values(":one", number(1))
     }
 
-    /// Writes a row of the past; false if somebody else has just written it, who may be about to write the record that
-    /// it belongs to.
+    /// Writes a row of the past. Returns false if somebody else has just written it, and may be about to write the
+    /// record that it belongs to.
     ///
-    /// Whoever holds the lease writes over it: nobody else can write the record then. One that a process left which
-    /// died is written over when that cannot be at work any more.
+    /// Whoever holds the lease overwrites the row, because nobody else can write the record then. Without a lease, a
+    /// row that a dead process left is overwritten once that process cannot be at work any more.
     async fn keep(&self, subject: &Subject, part: &Part, now: Timestamp, holding: Holding) -> Result<bool, Failure> {
         let mut operation = self
             .client
@@ -373,7 +376,7 @@ impl Table {
         }
     }
 
-    /// What the rows of the past know of a task.
+    /// Returns what the rows of the past know of a task.
     ///
     /// # Errors
     /// A call failed, or a row cannot be read.
@@ -396,7 +399,7 @@ impl Table {
         Ok(found)
     }
 
-    /// Gives the lease of this record back without a change. A row that holds nothing else goes.
+    /// Gives back the lease of this record without a change. A row that holds nothing else is deleted.
     ///
     /// # Errors
     /// The call failed; with `ConditionFailed` the lease was lost.

@@ -6,8 +6,8 @@
 //! | `outbreak#<id>#<part>` | the subject and its incident | `member`, as JSON |
 //!
 //! The row of a cause is written by the few incidents that are told one by one, by the one that makes it an outbreak,
-//! and by looks. Whoever joins later writes a row of its own, and those are spread over partitions: a thousand members
-//! write a thousand rows and never one.
+//! and by looks. An incident that joins later writes a row of its own, and these rows are spread over partitions: a
+//! thousand members write a thousand rows, and never the same one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,13 +29,13 @@ const OUTBREAKS: &str = "outbreak";
 /// An outbreak as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundOutbreak {
-    /// What is known of it; nothing where the cause was never told.
+    /// What is known of it; `None` where the cause was never told.
     pub outbreak: Option<Outbreak>,
     rev: Option<i64>,
 }
 
 impl Table {
-    /// What is known of a cause.
+    /// Reads what is known of a cause.
     ///
     /// # Errors
     /// The call failed, or the row cannot be read.
@@ -53,8 +53,8 @@ impl Table {
         })
     }
 
-    /// Writes an outbreak that was read before; nothing if somebody else has written it since, and else how it stands
-    /// now.
+    /// Writes an outbreak that was read before. Returns it as it is now, or `None` if somebody else has written it
+    /// since.
     ///
     /// # Errors
     /// The call failed.
@@ -109,7 +109,7 @@ impl Table {
         Ok(())
     }
 
-    /// The causes whose outbreaks are due for a look by now, and since when.
+    /// Returns the causes whose outbreaks are due for a look by now, and since when.
     ///
     /// # Errors
     /// A call failed.
@@ -133,8 +133,8 @@ impl Table {
         Ok(found)
     }
 
-    /// The members of an outbreak, with their incidents as they stand: from their rows while they are open, from the
-    /// archive afterwards.
+    /// Returns the members of an outbreak with their incidents: from their rows while they are open, from the archive
+    /// afterwards.
     ///
     /// # Errors
     /// A call failed, or DynamoDB was too busy to give them all.
@@ -160,7 +160,7 @@ impl Table {
         let open: BTreeSet<(String, String)> =
             members.iter().map(|member| (member.subject.key(), STATE.to_owned())).collect();
         let mut incidents = BTreeMap::new();
-        // A row that cannot be read has no message, and does not keep the others from being told.
+        // A row that cannot be read is left out, and does not keep the others from being told.
         for row in self.rows(open).await? {
             let record: Option<Record> = parsed(BATCH_GET, &row, "doc").unwrap_or_default();
             incidents
@@ -182,7 +182,7 @@ impl Table {
         Ok(members.into_iter().map(with).collect())
     }
 
-    /// These rows, as far as they are there.
+    /// Returns these rows, as far as they exist.
     async fn rows(&self, keys: BTreeSet<(String, String)>) -> Result<Vec<TableRow>, Failure> {
         let keys: Vec<TableRow> = keys.into_iter().map(|(pk, sk)| key(&pk, &sk)).collect();
         let mut found = Vec::new();

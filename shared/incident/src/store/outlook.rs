@@ -1,4 +1,4 @@
-//! The outlooks of what runs: a row each, so that nothing is told twice and the message of the week has them all.
+//! The outlooks of what runs: a row each, so that nothing is told twice and the weekly message has them all.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use pullsafe_aws::failure::Failure;
 use pullsafe_aws::item::{QUERY, document, each_row, json, number, parsed, text};
 use pullsafe_events::Subject;
 
-/// Their partition.
+/// The partition of the outlooks.
 const OUTLOOKS: &str = "outlook";
 /// The partition of what could not be listed.
 const UNREAD: &str = "outlook-unread";
@@ -22,7 +22,6 @@ const KEPT_SECONDS: i64 = 10 * 86_400;
 /// An outlook as it was last seen, and which of its findings people know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownOutlook {
-    /// The outlook.
     pub outlook: Outlook,
     /// The keys of the findings that were told.
     pub told: BTreeSet<String>,
@@ -36,7 +35,7 @@ struct UnseenLastTime {
 }
 
 impl Table {
-    /// What is known of a subject's outlook.
+    /// Reads what is known of a subject's outlook.
     ///
     /// # Errors
     /// The call failed, or the row cannot be read.
@@ -65,8 +64,8 @@ impl Table {
         Ok(())
     }
 
-    /// Every outlook that was looked at since a moment. A row that cannot be read is left out: the next look writes it
-    /// anew.
+    /// Returns every outlook that was made since `since`. A row that cannot be read is left out: the next look writes
+    /// it anew.
     ///
     /// # Errors
     /// A call failed.
@@ -83,7 +82,7 @@ impl Table {
         Ok(found)
     }
 
-    /// Keeps what a search could not list or read, also where that is nothing: then it can again.
+    /// Keeps what a search could not list or read. An empty list is kept as well: everything could be read again.
     ///
     /// # Errors
     /// The call failed.
@@ -96,7 +95,7 @@ impl Table {
         Ok(())
     }
 
-    /// What the last search could not list or read, if it was since a moment.
+    /// Returns what the last search could not list or read, if that search was since `since`.
     ///
     /// # Errors
     /// The call failed, or the row cannot be read.

@@ -1,8 +1,9 @@
-//! How much one author has had told of late, so that whoever makes names up by the thousand is told of once.
+//! How many messages one author has caused of late, so that an author who makes up names by the thousand causes only a
+//! few.
 //!
 //! | `pk` | `sk` | |
 //! |---|---|---|
-//! | `author#<author>` | `told` | `since`, when the period began; `granted`, the messages of it that went out by themselves; `summed`, once its summary is on its way |
+//! | `author#<author>` | `told` | `since`, when the period began; `granted`, the messages of the period that went out by themselves; `summed`, once its summary is on its way |
 //! | `author#<author>` | `held#<since>#<message>` | a message that was held back, in its subject line |
 //!
 //! A message gets the same answer however often it asks within a period, and is held back once however often it is
@@ -17,7 +18,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
 use pullsafe_aws::item::{each_row, number, text};
 
-/// What is counted is kept for longer than its summary can be late.
+/// How long counts are kept: longer than a summary can be late.
 const KEPT_SECONDS: i64 = 14 * 24 * 3600;
 
 const TOLD: &str = "told";
@@ -27,11 +28,11 @@ const TOLD: &str = "told";
 pub enum MayTell {
     /// It may.
     Granted,
-    /// It is told with the others of the period that began then. `summed` says whether a summary is on its way.
+    /// It is told with the others of its period.
     Held {
-        /// The period.
+        /// When the period began, in seconds since 1970.
         since: i64,
-        /// Whether its summary was asked for.
+        /// Whether the summary of the period is on its way.
         summed: bool,
     },
 }
@@ -118,7 +119,7 @@ impl Table {
         done(operation).await.map(drop)
     }
 
-    /// What was held back in a period, and the subject lines of the first few.
+    /// Returns how many messages were held back in a period, and the subject lines of the first `few`.
     ///
     /// # Errors
     /// A call failed.

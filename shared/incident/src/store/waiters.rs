@@ -1,4 +1,5 @@
-//! Who waits for an image, by the image: a row for each, so that an image that arrives is a matter of those alone.
+//! Who waits for an image or an answer, by its name: one row for each, so that an arrival concerns only those who wait
+//! for it.
 
 use super::Table;
 use pullsafe::timestamp::Timestamp;
@@ -6,12 +7,12 @@ use pullsafe_aws::failure::Failure;
 use pullsafe_aws::item::{QUERY, each_row, json, number, parsed, text};
 use pullsafe_events::Subject;
 
-/// A row of somebody who waits no longer, left by a process that died, goes after this time. Until then it costs a look
-/// in vain; so it may be long, for whoever waits longer than this has only the looks that are due.
+/// How long a row is kept. A process that died may leave a row of somebody who waits no longer, but that costs only a
+/// look in vain. So the time is long: whoever waits longer than this has only the looks that are due.
 const WAIT_SECONDS: i64 = 400 * 24 * 3600;
 
 impl Table {
-    /// Those who wait for one of these.
+    /// Returns those who wait for one of these names.
     ///
     /// # Errors
     /// A call failed, or a row cannot be read.
