@@ -1,8 +1,7 @@
-//! The parsers of foreign text, each as a function of bytes that panics where a promise is broken.
+//! The parsers of foreign text, each as a function of bytes that panics when the parser breaks a promise.
 //!
-//! `cargo fuzz run NAME` feeds one of them for as long as one likes; `cargo test -p scenarios fuzz` feeds all of them a
-//! bounded number of inputs that are made from the seeds in this file. A parser that is not in [`TARGETS`] is fuzzed by
-//! nobody.
+//! `cargo fuzz run NAME` feeds one of them for as long as you like. `cargo test -p scenarios fuzz` feeds each of them a
+//! bounded number of inputs, made from the seeds in this file. A parser that is not in [`TARGETS`] is not fuzzed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,18 +28,17 @@ use pullsafe_yaml::Tree;
 use remediator_decide::log::place::{LogPlace, of_build, of_container};
 use serde_json::Value;
 
-/// A parser, and texts that it takes: what is tried begins as these.
+/// A parser, and the texts that its inputs are made from.
 #[derive(Debug)]
 pub struct Target {
-    /// The name of its program.
+    /// The name of its fuzz program.
     pub name: &'static str,
-    /// Feeds it.
+    /// Runs the parser on these bytes and panics if it breaks a promise.
     pub run: fn(&[u8]),
-    /// Seeds.
+    /// Texts that the parser accepts. Fuzzing starts from them.
     pub seeds: &'static [&'static str],
 }
 
-/// Every target.
 pub const TARGETS: &[Target] = &[
     Target {
         name: "references",
@@ -226,7 +224,7 @@ fn hosts(bytes: &[u8]) {
     if let Some(host) = ecr_host(&text) {
         assert!(Region::is_valid(host.region) && host.account.len() == 12, "{text:?}");
     }
-    // What resolvers take for an address of this machine is never a host of the internet.
+    // An address that resolvers take for this machine never counts as a host of the internet.
     if let Ok(address) = text.parse::<std::net::IpAddr>()
         && (address.is_loopback() || address.is_unspecified())
     {

@@ -1,4 +1,4 @@
-//! Answers to a question of pullsafe's (mode `ask`) that nobody gave who may.
+//! Forged answers to a question of pullsafe (mode `ask`): nobody who may answer has given them.
 
 use pullsafe_events::answer::code_of;
 use scenarios::world::{NAT, Setup, WORK_QUEUE, World};
@@ -51,7 +51,7 @@ pub(crate) async fn forged() -> String {
     for event in &events {
         world.deliver(event).await;
     }
-    // Tags of the service, and of the task definition's text that a message shows.
+    // Tags on the service that look like an approval, with the code that the message shows.
     let arn = world.service("web")["serviceArn"].clone();
     let tags = json!([{ "key": "pullsafe:approved-by", "value": "me" }, { "key": "pullsafe:approve", "value": code }]);
     world
@@ -86,7 +86,7 @@ pub(crate) async fn guessed() -> String {
 pub(crate) async fn claimed_name() -> String {
     let (mut world, code) = asked().await;
     let admin = "arn:aws:iam::123456789012:role/admin";
-    // What an admin has signed for something else; and a name that is only claimed.
+    // A signature that an admin made for something else, and an admin's name without a signature.
     let other = world.sts.signs(admin, "approve 00000000");
     let proof = json!({ "authorization": other, "date": "20260115T191700Z" });
     for extra in [

@@ -1,4 +1,4 @@
-//! What a registry tries with sizes, numbers and time.
+//! What a registry can do with sizes, numbers and time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::evil::{Evil, EvilReply};
 
-/// The mirror has 512 MB.
+/// The most memory that the client may use. The mirror's function has 512 MB.
 const MOST_MEMORY_MB: u64 = 400;
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
@@ -64,12 +64,12 @@ pub(crate) async fn numbers() -> String {
         let client = client(&evil);
         drop(client.resolve(&image()).await);
         drop(client.manifest(&image(), &Digest::of(b"x")).await);
-        // A copy keeps the quota in mind, and until when.
+        // A copy also remembers the quota, and when it resets.
         let request = CopyRequest::new(image(), "target.example/team/app:1".parse().unwrap(), client.endpoints());
         drop(Copier::new(client).copy(&request).await);
         survived += 1;
     }
-    // Sizes of blobs are numbers too.
+    // The sizes of blobs are numbers from the registry too.
     for size in [u64::MAX, u64::MAX - 1, 1 << 63] {
         let layer = json!({"mediaType": "x", "digest": Digest::of(b"a"), "size": size});
         let manifest = json!({"schemaVersion": 2, "layers": [layer.clone(), layer]}).to_string();
@@ -147,18 +147,18 @@ pub(crate) async fn laughs() -> String {
     format!("{} requests, then an error", evil.asked().len())
 }
 
-/// The most memory that this process has had, in MB.
+/// The most memory that this process has used so far, in MB.
 fn peak_mb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).unwrap_or_default() / 1024
 }
 
-/// Where the other process finds the attacker.
+/// The variable that tells the other process where the attacker listens.
 const ATTACKER: &str = "PULLSAFE_TEST_ATTACKER";
 
-/// The client's side of [`memory`], in a process of its own so that only its memory is measured. By itself it has
-/// nobody to talk to.
+/// The client's side of [`memory`]. It runs in a process of its own so that only the client's memory is measured.
+/// Without [`ATTACKER`] in its environment this test does nothing.
 #[tokio::test]
 async fn the_client_of_the_largest_answers() {
     let Ok(attacker) = std::env::var(ATTACKER) else { return };
@@ -171,7 +171,7 @@ async fn the_client_of_the_largest_answers() {
     let manifests = peak_mb();
     let error = client.tags(&image()).await.unwrap_err().to_string();
     assert!(error.contains("more than 50000 tags"), "{error}");
-    // A manifest whose bytes are few and whose values are many.
+    // A manifest of few bytes and very many values.
     let many = format!("{{\"manifests\":[],\"x\":[{}0]}}", "[],".repeat(1_300_000));
     assert!(
         pullsafe::manifest::Contents::parse(many.as_bytes())
@@ -183,7 +183,8 @@ async fn the_client_of_the_largest_answers() {
 }
 
 pub(crate) async fn memory() -> String {
-    /// Just below what a registry may send, and full of what costs most when it is read.
+    /// Just below the largest size that a registry may send. The manifest is full of what takes the most memory to
+    /// parse.
     const MANIFEST: usize = 4 * 1024 * 1024 - 64;
     let body = |number: usize| {
         let mut body =

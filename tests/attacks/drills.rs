@@ -1,5 +1,5 @@
-//! What somebody tries who may invoke the remediator, or write to its queue: to have drills change something, or tell
-//! of something else.
+//! What somebody who may invoke the remediator, or write to its queue, tries with drills: to have one change something,
+//! or report something that is not a drill.
 
 use scenarios::world::{CLUSTER, NAT, Setup, WORK_QUEUE};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! A server of the attacker's: it answers as a scenario says and remembers what it was told.
+//! A server of the attacker. It answers as the scenario says and remembers every request.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
@@ -7,22 +7,22 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What the server was asked.
+/// A request that the server got.
 #[derive(Debug, Clone)]
 pub(crate) struct EvilRequest {
-    /// `GET /v2/`.
+    /// The request line without its version, such as `GET /v2/`.
     pub(crate) line: String,
-    /// With names in lower case.
+    /// By name, in lower case.
     pub(crate) headers: HashMap<String, String>,
 }
 
-/// An answer: status, headers, and a body in pieces with a pause before each.
+/// An answer: status, headers and body.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EvilReply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Where this is set the body comes one byte at a time, with this pause between.
+    /// Where this is set, the body is sent one byte at a time, with this pause before each byte.
     pub(crate) drip: Option<Duration>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Evil {
 }
 
 impl Evil {
-    /// `answer` gets the request and the server's own address.
+    /// Starts a server. `answer` gets the request and the server's own address.
     pub(crate) fn start(answer: impl Fn(&EvilRequest, &str) -> EvilReply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let host = listener.local_addr().expect("an address").to_string();
@@ -68,7 +68,7 @@ impl Evil {
         self.asked.lock().expect("no panic here").clone()
     }
 
-    /// The credentials that it was given.
+    /// The `Authorization` headers that the server has received.
     pub(crate) fn credentials(&self) -> Vec<String> {
         self.asked().into_iter().filter_map(|asked| asked.headers.get("authorization").cloned()).collect()
     }

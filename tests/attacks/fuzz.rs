@@ -1,5 +1,4 @@
-//! Every fuzz target as a property: a bounded number of inputs, made from its seeds by the mistakes that attackers
-//! make.
+//! Every fuzz target as a property: a bounded number of inputs, made from its seeds by the changes that attackers make.
 
 #[path = "../../fuzz/src/targets.rs"]
 #[expect(unreachable_pub, reason = "the fuzz programs use them from outside")]
@@ -7,10 +6,10 @@ mod targets;
 
 use self::targets::TARGETS;
 
-/// Inputs for each target.
+/// How many inputs each target gets.
 const INPUTS: u64 = 400;
 
-/// Pieces that parsers stumble over.
+/// Pieces of text that parsers stumble over.
 const PIECES: [&str; 24] = [
     "\0",
     "\u{1b}[2J",

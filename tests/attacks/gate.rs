@@ -1,4 +1,4 @@
-//! What the author of a stack tries, in this account or in another one: by the properties, the request, and the address
+//! What the author of a stack tries, in this account or in another: with the properties, the request, and the address
 //! for its answer.
 
 use scenarios::gate::stage::MIRROR_QUEUE;
@@ -136,7 +136,7 @@ pub(crate) async fn sources() -> String {
         tried += 1;
     }
     assert!(stage.queues.bodies(MIRROR_QUEUE).is_empty(), "{:?}", stage.queues.bodies(MIRROR_QUEUE));
-    // What may be asked for is asked for in all platforms, whatever the stack waits for.
+    // An image that may be asked for is asked for in all platforms, whatever platforms the stack names.
     let properties = json!({"RepositoryName": "docker-hub/library/python", "ImageTag": "3.12", "Source": "python:3.12", "Platforms": ["linux/s390x"]});
     stage.handle(&stage.request_with("Create", "allowed", properties)).await;
     let asked = stage.queues.bodies(MIRROR_QUEUE);

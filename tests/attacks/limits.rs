@@ -1,5 +1,5 @@
-//! What is tried with readings of Docker Hub's limit: by whoever answers the probe, and by whoever can put events on
-//! the bus.
+//! What is tried with readings of Docker Hub's limit: by whoever answers the probe's request, and by whoever can put
+//! events on the bus.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ pub(crate) async fn headers() -> String {
             vec![SUBNET.to_owned()],
             clock,
         );
-        // No answer, or one of plain numbers and an address.
+        // Either there is no answer, or it holds plain numbers and an address.
         if let Ok(answer) = probe.handle().await
             && !answer.is_null()
         {
@@ -94,8 +94,8 @@ pub(crate) async fn made_up_readings() -> String {
         tried += 1;
     }
     assert_eq!((world.tables.items(TABLE).len(), world.told().len()), (0, 0), "nothing of it is kept or told");
-    // What reads like a reading is believed as one: at most a move to verified copies, which the parameter asks for,
-    // and a few messages.
+    // An event that looks like a real reading is believed. It causes at most a move to verified copies, which the
+    // parameter allows, and a few messages.
     Sample::multi_arch(1).build().push(world.hub.store(), "acme/app", "1");
     let definition = world.define("app", &["acme/app:1"]);
     let network = json!({ "networkConfiguration": { "awsvpcConfiguration": { "subnets": [SUBNET] } } });

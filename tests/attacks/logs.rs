@@ -1,4 +1,4 @@
-//! What a tenant tries by the log options of a task definition, and by the lines of a log.
+//! What a tenant tries with the log options of a task definition, and with the lines of a log.
 
 use scenarios::world::{Setup, TOPIC, World};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn world(options: Value, log: &[&str]) -> World {
     world
 }
 
-/// Everything that was told, written and put on the bus.
+/// Everything that was sent to people, put on the bus or stored.
 fn everything(world: &World) -> String {
     let told: Vec<String> = world.told().into_iter().map(|notice| notice.message).collect();
     format!("{told:?}{}{}", json!(world.bus.events()), json!(world.records()))
@@ -45,11 +45,11 @@ pub(crate) async fn of_others() -> String {
         ("/ecs-secret/x", json!({})),
         ("secrets/ecs/x", json!({})),
         ("/ECS/web", json!({})),
-        // A group that may be read, and a stream of another task.
+        // A group that may be read, but the stream of another task.
         ("/ecs/theirs", json!({ "awslogs-stream-prefix": "ecs/app/of-another-task" })),
         ("/ecs/theirs", json!({ "awslogs-stream": "ecs/app/of-another-task" })),
         ("/ecs/theirs", json!({ "awslogs-stream-prefix": null, "awslogs-stream": "ecs/app/of-another-task" })),
-        // A region that is a host.
+        // A region that is really a host name.
         ("/ecs/web", json!({ "awslogs-region": "attacker.example/" })),
         ("/ecs/web", json!({ "awslogs-region": "eu-west-1.attacker.example" })),
         ("/ecs/web", json!({ "awslogs-region": "cn-north-1" })),

@@ -1,4 +1,4 @@
-//! What somebody tries who may write into the mirror's queue: directly, or through the gate's `Source`.
+//! What somebody who may write to the mirror's queue tries: directly, or through the gate's `Source`.
 
 use pullsafe::mirror_job::MirrorJob;
 use scenarios::world::{MIRROR_QUEUE, Setup, World};
@@ -7,7 +7,7 @@ use testkit::registry::Sample;
 
 const OURS: &str = "docker-hub/library/python";
 
-/// A mirror that holds the real `python:3.12`, and an attacker's image at Docker Hub.
+/// A mirror that holds the real `python:3.12`. At Docker Hub there is also an attacker's image.
 fn world() -> World {
     let world = Setup::new()
         .mirroring("registry: {registry}\nimages:\n- acme/app: ['1']\n")
@@ -24,7 +24,8 @@ fn ask(world: &World, job: Value) {
     world.queues.send(MIRROR_QUEUE, &job);
 }
 
-/// The tag means what it meant, nothing was asked of the attacker's repository, and the job is gone.
+/// Checks that the tag has its old meaning, that nothing was asked of the attacker's repository, and that the job is
+/// gone.
 fn assert_untouched(world: &World) {
     let real = Sample::multi_arch(1).build();
     assert_eq!(world.images.store().image(OURS, "3.12").map(|image| image.digest), Some(real.digest().clone()));
@@ -63,7 +64,7 @@ pub(crate) async fn poison() -> String {
         assert_untouched(&world);
         refused += 1;
     }
-    // With platforms that the real image lacks, its own tag would become another index.
+    // With fewer platforms than the real image has, its own tag would become another index.
     let mut world = world();
     let target = format!("{}/{OURS}:3.12", world.images.host());
     ask(&world, json!({"source": "python:3.12", "target": target, "platforms": ["linux/amd64"]}));
@@ -75,7 +76,7 @@ pub(crate) async fn poison() -> String {
 pub(crate) async fn poison_through_the_gate() -> String {
     let mut world = world();
     let target = format!("{}/{OURS}:3.12", world.images.host());
-    // What the gate sends for a stack with `Source: evil/python:3.12`, byte for byte.
+    // The job that the gate sends for a stack with `Source: evil/python:3.12`, byte for byte.
     let job = MirrorJob::message(
         &"evil/python:3.12".parse().unwrap(),
         &target.parse().unwrap(),
@@ -138,7 +139,8 @@ pub(crate) async fn forged_plan() -> String {
     "refused: several images come from the planner alone".to_owned()
 }
 
-/// A tag that the configuration restricts or pins stays so, whoever asks for it and whatever runs it.
+/// A tag that the configuration restricts or pins stays as it is, whoever asks for another and whatever services run
+/// it.
 pub(crate) async fn platforms() -> String {
     let pinned = Sample::multi_arch(5).build();
     let config = format!(
@@ -162,7 +164,7 @@ pub(crate) async fn platforms() -> String {
         })
     };
     let before = held(&world);
-    // Docker Hub's tag moves, somebody asks for both, and a service runs both.
+    // Docker Hub's tag moves, somebody asks for both images, and a service runs both.
     Sample::multi_arch(6).build().push(world.hub.store(), "library/redis", "7");
     for image in ["python:3.13", "redis:7"] {
         let target = format!("{}/docker-hub/library/{image}", world.images.host());

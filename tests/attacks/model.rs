@@ -1,20 +1,20 @@
-//! docs/security-model.md and the attacks say the same: each row names where it is enforced and by which attack it is
-//! tried, and no attack is without a row.
+//! Checks that docs/security-model.md and the attacks agree: each row names the file that enforces it and the attack
+//! that tries it, and every attack has a row.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::ATTACKS;
 
-/// The sections whose tables are of attempts: what is tried, what it causes at most, where that is enforced, what tries
-/// it.
+/// The heading of the sections with the tables of attempts. Their columns: what is tried, what it causes at most, where
+/// that is enforced, which attack tries it.
 const MODEL: &str = "## What each may cause at most";
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The rows of the model, without their heads.
+/// The rows of the model, without the heads of the tables.
 fn rows() -> Vec<Vec<String>> {
     let page = std::fs::read_to_string(project().join("docs/security-model.md")).unwrap();
     let section = page.split(MODEL).nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
@@ -26,7 +26,7 @@ fn rows() -> Vec<Vec<String>> {
         .collect()
 }
 
-/// What stands between backticks.
+/// The texts between backticks in a cell.
 fn named(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }

@@ -1,4 +1,4 @@
-//! What somebody tries who may write names: of images, of regions.
+//! What somebody who may choose names tries: names of images and of regions.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::evil::{Evil, EvilReply};
 
-/// A client as the functions have it.
+/// A client configured as in the functions, with a single attempt.
 fn client() -> Client {
     Client::new(Config {
         attempts: 1,
@@ -43,7 +43,7 @@ pub(crate) async fn this_machine() -> String {
         "localhost.localdomain",
         "x.localhost",
     ] {
-        // What the grammar of references does not take is no name of an image at all.
+        // A text that the grammar of references does not accept is not the name of an image at all.
         let Ok(image) = format!("{host}:{port}/team/app:1").parse::<Reference>() else {
             continue;
         };
@@ -91,7 +91,7 @@ pub(crate) async fn region_of_logs() -> String {
         let place = of_container(&definition.unwrap(), &task, "app");
         assert!(matches!(&place, LogPlace::Nowhere(why) if why.contains("awslogs-region")), "{region}: {place:?}");
     }
-    // A region of another partition is one, and gets no credentials of this one.
+    // A region of another partition is valid, but gets no credentials of this partition.
     let config = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
         .region(aws_config::Region::new("eu-west-1"))

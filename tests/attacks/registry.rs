@@ -1,4 +1,4 @@
-//! What a registry tries: to get credentials that are not for it, or have them sent elsewhere.
+//! What a registry tries: to get credentials that are not meant for it, or to have them sent elsewhere.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use pullsafe_registry::{Basic, Client, Config, Credentials, CredentialsProvider,
 
 use super::evil::{Evil, EvilReply};
 
-/// The same user everywhere.
+/// A provider that gives every registry the same credentials.
 struct Everywhere;
 
 impl CredentialsProvider for Everywhere {
@@ -41,7 +41,7 @@ fn image() -> Reference {
     "registry.example/team/app:1".parse().unwrap()
 }
 
-/// A registry that wants a password and, once it has it, sends its caller on.
+/// A registry that asks for a password and then redirects the caller to `then`.
 fn registry(then: String) -> Evil {
     Evil::start(move |asked, _| {
         if asked.headers.contains_key("authorization") {
@@ -55,7 +55,7 @@ fn registry(then: String) -> Evil {
 pub(crate) async fn credentials_stay() -> String {
     let last = Evil::start(|_, _| EvilReply::new(200, "{}"));
     let to = format!("{}/two", last.url());
-    // Its second redirect stays at its own origin, and the third comes back to the registry.
+    // The second redirect stays at the middle server's own origin. The third leads back to the registry.
     let middle = Evil::start(move |asked, own| match asked.line.as_str() {
         "GET /one" | "HEAD /one" => EvilReply::new(307, "").with("location", format!("http://{own}/again")),
         _ => EvilReply::new(302, "").with("location", to.clone()),
@@ -67,7 +67,7 @@ pub(crate) async fn credentials_stay() -> String {
     assert!(middle.asked().len() >= 2 && !last.asked().is_empty(), "every hop was made");
     assert!(middle.credentials().is_empty(), "{:?}", middle.credentials());
     assert!(last.credentials().is_empty(), "{:?}", last.credentials());
-    // Away and back: what another host has the registry asked for is not asked with credentials.
+    // Away and back: when another host redirects back to the registry, that request carries no credentials.
     let hops = Arc::new(std::sync::Mutex::new(String::new()));
     let back = Arc::clone(&hops);
     let away = Evil::start(move |_, _| EvilReply::new(307, "").with("location", back.lock().unwrap().clone()));
@@ -87,7 +87,8 @@ pub(crate) async fn credentials_stay() -> String {
 pub(crate) async fn token_service() -> String {
     let thief = Evil::start(|_, _| EvilReply::new(200, r#"{"token":"x"}"#));
     let mut refused = 0;
-    // The client is not told that anything of these is on this machine: `.example` is mapped, the realms are not.
+    // Only `.example` is mapped to this machine. The realms are not, so the client treats them as hosts of the
+    // internet.
     for realm in [
         "http://169.254.169.254/latest/api/token".to_owned(),
         "http://10.0.0.1/token".to_owned(),

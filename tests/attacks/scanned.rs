@@ -1,5 +1,5 @@
-//! What the author of a repository tries that is scanned: to have other files read, written or shown, to have something
-//! run, to take for ever, to write into the reader's terminal or workflow.
+//! What the author of a scanned repository tries: to have other files read, written or shown; to have a program run; to
+//! make the scan take for ever; to write into the reader's terminal or workflow.
 
 use pullsafe_scan::report::FindingsShown;
 use pullsafe_scan::rewrite::Official;
@@ -18,7 +18,7 @@ use pullsafe_scan::rewrite::{NewRegistry, compose_override, plan, replace, unifi
 
 const SECRET: &str = "s3cret-from-elsewhere";
 
-/// A tree to scan, with a folder beside it that is none of its affairs.
+/// A tree to scan, beside a folder that the scan must not touch.
 fn tree(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("attacks-{name}"));
     if root.exists() {
@@ -29,7 +29,7 @@ fn tree(name: &str) -> PathBuf {
     root
 }
 
-/// A scan that ends, or a panic that says it did not.
+/// Scans a path, and panics if the scan does not end.
 fn scanned(path: &Path) -> Scanned {
     let (path, (said, hears)) = (path.to_owned(), mpsc::channel());
     let shown = path.display().to_string();
@@ -73,7 +73,7 @@ pub(crate) async fn neighbours() -> String {
     fs::write(outside.join("env"), format!("TOKEN={SECRET}\n")).unwrap();
     fs::write(outside.join("base.yml"), format!("services:\n  x:\n    image: {SECRET}\n    build: .\n")).unwrap();
     fs::write(outside.join("Dockerfile"), format!("ARG A\nFROM {SECRET}$A\n")).unwrap();
-    // A list of files to ignore whose lines are no patterns: what is wrong with them is not for the reader to see.
+    // An ignore file whose lines are invalid patterns. The messages about them must not show their text.
     fs::write(outside.join("ignore"), format!("[{SECRET}\n{SECRET}**[\n")).unwrap();
     let mut tried = 0;
     for (link, to) in [
@@ -100,7 +100,7 @@ pub(crate) async fn neighbours() -> String {
     for path in [root.join("tree"), app.clone(), app.join("compose.yml")] {
         assert_no_secret(&root, &scanned(&path));
     }
-    // What a neighbour in the tree gives a variable is shown only where it is an image.
+    // A variable's value from a neighbouring file is shown only where it is an image.
     let root = tree("values");
     fs::write(root.join("tree/app/.env"), format!("KEY=\"{SECRET} {SECRET}\"\nIMAGE=redis:7\n")).unwrap();
     fs::write(root.join("tree/app/compose.yml"), "services:\n  a: {image: '$KEY'}\n  b: {image: $IMAGE}\n").unwrap();
@@ -146,7 +146,8 @@ pub(crate) async fn written_through_links() -> String {
     "the file behind the link is what it was".to_owned()
 }
 
-/// Neither the action nor the hook runs, or lets a tool of ours read as its configuration, anything of the checkout.
+/// Neither the action nor the hook runs anything of the checkout, or lets one of our tools read it as its
+/// configuration.
 pub(crate) async fn toolchain() -> String {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |path: &str| fs::read_to_string(project.join(path)).unwrap();
@@ -170,7 +171,7 @@ pub(crate) async fn toolchain() -> String {
     let hooks = read(".pre-commit-hooks.yaml");
     let entries: Vec<&str> = hooks.lines().filter(|line| line.trim_start().starts_with("entry:")).collect();
     assert!(!entries.is_empty() && entries.iter().all(|entry| entry.ends_with("--")), "{entries:?}");
-    // A tree full of what tools read by themselves is scanned, and nothing of it happens.
+    // Scans a tree full of files that tools read by themselves. None of them takes effect.
     let root = tree("toolchain");
     let (app, made) = (root.join("tree"), root.join("tree/made"));
     let touch = format!("touch {}", made.display());
@@ -209,8 +210,8 @@ pub(crate) async fn costs() -> String {
         scanned(&root.join("tree"));
         longest = longest.max(began.elapsed());
     }
-    // What a debug build takes on a busy machine says nothing; that it is not the square of the text does. Figures:
-    // `.ci/figures scan`.
+    // How long a debug build takes on a busy machine says nothing. The limit only shows that the time does not grow
+    // with the square of the text. For figures: `.ci/figures scan`.
     assert!(longest < Duration::from_secs(60), "{longest:?}");
     "20,000 stages and 50 builds of one file: each read once".to_owned()
 }

@@ -1,5 +1,4 @@
-//! Secrets, planted wherever one can come from, looked for wherever something goes out, with every line that is logged
-//! at TRACE.
+//! Secrets are planted in every input and searched for in every output, with everything logged at TRACE.
 
 use std::future::Future;
 use std::io::Write;
@@ -19,10 +18,10 @@ use testkit::registry::Sample;
 use testkit::registry::server::options::HubAccount;
 
 const PASSWORD: &str = "dckr_pat_PLANTED0secret1of2the3hub4";
-/// What the fake account's clients sign with.
+/// What signed requests of the fake account contain: its secret key, and the name of the signature scheme.
 const SIGNS: [&str; 2] = ["example-secret", "AWS4-HMAC-SHA256"];
 
-/// Runs something with every line logged at TRACE; the log, and how many of its lines are of that level.
+/// Runs a future with everything logged at TRACE. Returns its result, the log, and how many lines are of that level.
 pub(crate) async fn traced<T>(run: impl Future<Output = T>) -> (T, String, usize) {
     let kept = Kept::default();
     let writer = kept.clone();
@@ -34,7 +33,7 @@ pub(crate) async fn traced<T>(run: impl Future<Output = T>) -> (T, String, usize
     (outcome, log, finest)
 }
 
-/// Searches every output for every secret.
+/// Searches every output for every secret, and panics if it finds one. Returns the number of searches.
 pub(crate) fn search(outputs: &[(&str, String)], secrets: &[&str]) -> usize {
     for (name, text) in outputs {
         for secret in secrets.iter().chain(&SIGNS) {
@@ -50,7 +49,7 @@ fn around<'a>(text: &'a str, part: &str) -> &'a str {
     text.get(from..).map_or("", |rest| rest.get(..rest.len().min(300)).unwrap_or(rest))
 }
 
-/// What a world lets out: the log, the topic, the bus, the table, the answers of the functions.
+/// Everything that leaves a world: the log, the topic, the bus, the table, the answers of the functions.
 pub(crate) fn outputs(world: &World, log: String) -> Vec<(&'static str, String)> {
     vec![
         ("log", log),
@@ -62,7 +61,7 @@ pub(crate) fn outputs(world: &World, log: String) -> Vec<(&'static str, String)>
     ]
 }
 
-/// Secrets in the forms in which they stand in logs and messages, each with a mark of its own.
+/// Secrets in the forms that occur in logs and messages. Each has a mark of its own, which is searched for.
 const SPOKEN: [(&str, &str); 12] = [
     ("hunter2planted01", "connecting with postgres://app:hunter2planted01@db/x"),
     ("hunter2planted02", "password=hunter2planted02 is wrong"),
@@ -110,7 +109,7 @@ pub(crate) async fn remediator() -> String {
         );
         world.create_service("web", &definition, 1, json!({}));
         world.run_for(900).await;
-        // A service that is moved asks registries; the texts of stops carry signed addresses.
+        // Moving a service involves requests to registries, and the texts of its stops carry signed URLs.
         Sample::new(2).build().push(world.hub.store(), "acme/app", "1");
         Sample::new(2).build().push(world.images.store(), "docker-hub/acme/app", "1");
         world.hub.quota().spend(NAT, 100, world.clock.now());
@@ -125,7 +124,7 @@ pub(crate) async fn remediator() -> String {
             let event = super::services::stop(&world, number, details);
             world.deliver(&event).await;
         }
-        // Calls that fail say what they were.
+        // Errors of failed calls describe the call.
         world.aws.inject(AwsFault::on("ecs", "DescribeServices", FaultKind::AccessDenied).times(50));
         world.aws.inject(AwsFault::on("dynamodb", "UpdateItem", FaultKind::Throttle).times(5));
         world.run_for(1800).await;
@@ -144,7 +143,7 @@ pub(crate) async fn remediator() -> String {
     format!("{finest} lines at TRACE, {} searches, 0 hits", searched + reports)
 }
 
-/// What the report and the widget make of the table.
+/// Searches the reports and the widget that are made from the table.
 async fn reports(world: &World, secrets: &[&str]) -> usize {
     let table = Table::new(world.config(), TABLE);
     let history = table.open_incidents().await.expect("it reads");
@@ -196,14 +195,15 @@ pub(crate) async fn widget() -> String {
     format!("{finest} lines at TRACE, {} searches, 0 hits", search(&found, &secrets))
 }
 
-/// The gate and its waker: the address for the answer is the secret, and whatever a stack passes that is none of our
-/// properties.
+/// The gate and its waker. Their secrets are the address for the answer, and any property of a stack that pullsafe does
+/// not define.
 pub(crate) async fn gate() -> String {
     let panics = Kept::default();
     let play = async {
         let stage = GateStage::new().await;
         let no_echo = json!({ "RepositoryName": "web", "ImageTag": "1", "Password": "hunter2planted02", "ServiceTimeout": "200" });
-        // Answered with a reason, parked, given up, woken by a push, and as a failed invocation.
+        // One request is answered with a reason, one is parked, one is given up, one is woken by a push, one is a
+        // failed invocation.
         stage.handle(&stage.request_with("Create", "refused", no_echo)).await;
         let mut waiting = stage.request("Create", "waits", "7");
         waiting["ResourceProperties"]["ServiceTimeout"] = json!(200);
@@ -215,7 +215,7 @@ pub(crate) async fn gate() -> String {
         stage.answers.next(&[Manner::Refuse(500), Manner::Reset, Manner::Refuse(403)]);
         let pushed = stage.push("web", "2", 1);
         stage.handle(&pushed).await;
-        // A function that panics while it holds a request.
+        // The function panics while it holds a request.
         let before = std::panic::take_hook();
         let keeps = panics.clone();
         std::panic::set_hook(Box::new(move |panic| {
@@ -247,7 +247,7 @@ pub(crate) async fn gate() -> String {
     format!("{finest} lines at TRACE, {searched} searches, 0 hits")
 }
 
-/// Keeps what is logged.
+/// A writer that keeps what is logged.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -283,7 +283,7 @@ pub(crate) async fn mirror() -> String {
     );
     world.queues.send(MIRROR_QUEUE, &json!({"source": PASSWORD, "target": PASSWORD}));
     world.settle().await;
-    // The password is wrong from here on: refusals are where secrets slip out.
+    // From here on the password is wrong: refusals are where secrets slip out.
     world.secrets.set(
         scenarios::world::HUB_SECRET,
         &json!({"username": "acme", "accessToken": format!("{PASSWORD}wrong")}).to_string(),
@@ -307,7 +307,8 @@ pub(crate) async fn mirror() -> String {
     let basic = base64::engine::general_purpose::STANDARD.encode(format!("acme:{PASSWORD}"));
     let ecr = world.images.store().credentials().issue(world.clock.now()).0;
     let mut searched = 0;
-    // A job's own words are repeated as who asked; what was planted there shows that the search finds something.
+    // A job's own words are repeated as who asked for it. The secret planted there shows that the search can find
+    // something.
     assert!(outputs[0].1.contains("the image is mirrored") || !outputs[0].1.is_empty());
     for (name, text) in &outputs {
         let text = text.replace(&format!("x {PASSWORD}"), "");

@@ -1,4 +1,4 @@
-//! What a tenant tries who may start tasks, register task definitions or write tags: to have a service changed that is
+//! What a tenant who may start tasks, register task definitions or write tags tries: to have a service changed that is
 //! not theirs.
 
 use scenarios::world::{CLUSTER, NAT, Setup, World};
@@ -21,7 +21,7 @@ fn movable(setup: Setup) -> World {
     world
 }
 
-/// A task that stopped, as EventBridge would say it, with other details.
+/// The event of a stopped task as EventBridge would deliver it, with some details replaced.
 pub(crate) fn stop(world: &World, number: usize, details: Value) -> Value {
     let task = format!("arn:aws:ecs:eu-west-1:123456789012:task/prod/{number:032x}");
     let mut detail = json!({
@@ -81,7 +81,7 @@ pub(crate) async fn made_up_groups() -> String {
         let details = json!({ "taskDefinitionArn": definition, "group": format!("<!channel> {number}") });
         let event = stop(&world, number, details);
         world.deliver(&event).await;
-        // An event that comes again is no other message.
+        // An event that comes a second time makes no second message.
         if number % 100 == 7 {
             world.deliver(&event).await;
         }
@@ -95,7 +95,7 @@ pub(crate) async fn made_up_groups() -> String {
     assert!(last.message.contains(&format!("{} more messages", 1000 - single)), "{}", last.message);
     let on_bus = world.bus.events().len();
     assert!(on_bus <= single + 1, "{on_bus} events on the bus");
-    // The next period is counted anew.
+    // The next period starts a new count.
     world
         .deliver(&stop(&world, 5000, json!({ "taskDefinitionArn": definition, "group": "later" })))
         .await;
@@ -104,8 +104,8 @@ pub(crate) async fn made_up_groups() -> String {
     format!("a thousand groups: {single} messages, and one that says {} more", 1000 - single)
 }
 
-/// Made-up groups are no part of an outbreak, and services that a tenant creates hide no other: whoever needs a person
-/// is named.
+/// Made-up groups are not part of an outbreak, and services that a tenant creates do not hide others: a service that
+/// needs a person is still named.
 pub(crate) async fn made_up_storm() -> String {
     let mut world = movable(Setup::new().with("PULLSAFE_MODE", "observe"));
     let definition = world.define("app", &["acme/app:1"]);
@@ -124,7 +124,7 @@ pub(crate) async fn made_up_storm() -> String {
         .iter()
         .any(|subject| subject.starts_with("pullsafe: prod/payments: registry-rate-limited"));
     assert!(alone, "it is told by itself and at once: {:?}", subjects(&world));
-    // Now with services of their own, whose names come before it in every order.
+    // Now the tenant creates real services, whose names sort before the other one in every order.
     let mut world = movable(Setup::new().with("PULLSAFE_MODE", "observe"));
     let definition = world.define("app", &["acme/app:1"]);
     for number in 0..60 {
@@ -140,7 +140,7 @@ pub(crate) async fn made_up_storm() -> String {
     )
 }
 
-/// A process that dies at any call of its own, and the event that comes again, lose nothing and count nothing twice.
+/// If the process dies at any of its calls and the event comes again, nothing is lost and nothing is counted twice.
 pub(crate) async fn made_up_groups_and_deaths() -> String {
     let mut deaths = 0;
     for call in 1..12 {
@@ -184,7 +184,7 @@ pub(crate) async fn made_up_marks() -> String {
         world.create_service("web", &definition, 0, json!({ "tags": tags(&marks) }));
         world.deliver(&json!({ "pullsafe": "find-paused" })).await;
         world.settle().await;
-        // The image comes, which is what a pause of ours would wait for.
+        // The image arrives. A pause made by pullsafe would wait for exactly this.
         Sample::new(2).build().push(world.images.store(), "app", "missing");
         world.settle().await;
         world.run_for(3600).await;
@@ -197,7 +197,7 @@ pub(crate) async fn made_up_marks() -> String {
     format!("{tried} counts: nothing is restored, people get the command")
 }
 
-/// A pause of our own waits for the image that it was made for, whatever its tags say by now.
+/// A pause made by pullsafe waits for its original image, whatever the tags on the service say by now.
 pub(crate) async fn rewritten_marks() -> String {
     let evil = super::evil::Evil::start(|_, _| super::evil::EvilReply::new(200, "{}"));
     let there = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/there:1";
@@ -227,7 +227,7 @@ pub(crate) async fn rewritten_marks() -> String {
             (json!(0), before),
             "{key}={value}"
         );
-        // The image that it was made for brings it back, with the count that it had.
+        // The original image brings the service back, with the count that it had.
         Sample::new(3).build().push(world.images.store(), "app", "missing");
         world.run_for(900).await;
         assert_eq!(world.service("web")["desiredCount"], 2, "{key}={value}");
@@ -237,7 +237,7 @@ pub(crate) async fn rewritten_marks() -> String {
     format!("{tried} rewritten tags: the pause ends when its own image is there")
 }
 
-/// The marks of another stack lower what is done, and no more: they are a way to say "not this one", as
+/// The tags of another stack can only make pullsafe do less: they are a way to say "not this one", as
 /// `pullsafe:mode=off` is.
 pub(crate) async fn marks_of_another_stack() -> String {
     let mut world = movable(Setup::new());
@@ -284,7 +284,7 @@ pub(crate) async fn moved_is_pinned() -> String {
     };
     let digest = Sample::new(1).build().digest().to_string();
     assert!(image(&world).ends_with(&format!(":1@{digest}")), "{}", image(&world));
-    // Whoever gets the mirror's tag changed changes nothing that runs, and nothing that is started.
+    // Moving the mirror's tag changes nothing that runs, and nothing that is started.
     Sample::new(666).build().push(world.images.store(), "docker-hub/acme/app", "1");
     world.settle().await;
     world.update_service("web", json!({ "forceNewDeployment": true }));
@@ -335,7 +335,7 @@ pub(crate) async fn pushes_of_others() -> String {
     assert_eq!(world.service("web")["desiredCount"], 0, "it is paused");
     let (marks, rows) = (world.service("web")["tags"].clone(), world.tables.items(scenarios::world::TABLE).len());
     world.aws.clear_log();
-    // Another account, another region, another repository, a name that holds the names of others.
+    // Events of another account, another region, another repository, and another tag that begins with this one.
     for (account, region, repository, tag) in [
         ("666666666666", "eu-west-1", "app", "missing"),
         ("123456789012", "us-east-1", "app", "missing"),
@@ -349,7 +349,7 @@ pub(crate) async fn pushes_of_others() -> String {
             .await;
     }
     assert!(world.aws.calls().iter().all(|call| call.operation == "Query"), "{:?}", world.aws.actions());
-    // Looks that somebody asks for by forged messages are looks: what is acted upon is looked up again.
+    // A forged message can ask for a look, and a look is all it gets: pullsafe looks again before it acts.
     for _ in 0..50 {
         world
             .deliver(&json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} }))

@@ -1,4 +1,4 @@
-//! Every attack is a row: what is tried, whose text it is, and a scenario that asserts what did not happen.
+//! Every attack is a row: what is tried, whose text it is, and a scenario that checks what did not happen.
 //!
 //! A new attack is a function in the file of its surface and a line here.
 
@@ -22,16 +22,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::thread;
 
-/// Who writes a text that pullsafe reads (docs/security-model.md).
+/// Who writes a text that pullsafe reads; see docs/security-model.md.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum TextAuthor {
-    /// Whoever may register task definitions, tag or deploy in this account.
+    /// Somebody who may register task definitions, tag or deploy in this account.
     Tenant,
-    /// Whoever may deploy a stack in another account of the organization.
+    /// Somebody who may deploy a stack in another account of the organization.
     OtherAccount,
-    /// Whoever runs a registry, or pushes to one.
+    /// Somebody who runs a registry, or pushes to one.
     Registry,
-    /// Whoever writes to a repository that is scanned.
+    /// Somebody who writes to a repository that is scanned.
     Repository,
 }
 
@@ -46,19 +46,18 @@ impl TextAuthor {
     }
 }
 
-/// Plays an attack and gives its outcome in a few words. It panics where the attack gets further than it may.
+/// Plays an attack and returns its outcome in a few words. Panics if the attack gets further than it may.
 type Play = fn() -> Pin<Box<dyn Future<Output = String>>>;
 
-/// An attack.
 pub(crate) struct Attack {
-    /// Its name in docs/security-model.md: the file and the function.
+    /// The name in docs/security-model.md: file and function.
     name: &'static str,
     what: &'static str,
     author: TextAuthor,
     play: Play,
 }
 
-/// A row of the table.
+/// Builds the table from its rows.
 macro_rules! attacks {
     ($($what:literal, $author:ident => $play:path;)+) => {
         &[$(Attack { name: stringify!($play), what: $what, author: TextAuthor::$author, play: || Box::pin($play()) },)+]

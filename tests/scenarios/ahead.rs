@@ -1,4 +1,4 @@
-//! Ahead of the failure: a deployment starts with images of Docker Hub.
+//! Ahead of a failure: a deployment starts with images of Docker Hub.
 
 use scenarios::world::{Setup, World};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! An image in ECR's archive: it is brought back where the stack may, and the service is deployed anew where no
-//! deployment is under way.
+//! An image in ECR's archive: pullsafe brings it back where the stack may do that, and deploys the service anew unless
+//! a deployment is under way.
 
 use scenarios::world::{CLUSTER, Setup, World};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn archive(world: &World) {
     assert!(world.images.store().set_status("app", archived().digest(), ImageStatus::Archived));
 }
 
-/// ECR has brought it back.
+/// Lets ECR bring the image back from the archive.
 async fn comes_back(world: &mut World) {
     let digest = archived().digest().clone();
     assert!(world.images.store().set_status("app", &digest, ImageStatus::Active));
@@ -88,7 +88,7 @@ async fn without_the_setting_it_is_said_and_nothing_is_changed() {
     );
 }
 
-/// At the door the deployment waits for the image, and no task fails.
+/// At the door, the deployment waits for the image and no task fails.
 #[tokio::test]
 async fn a_deployment_at_the_door_waits_for_an_image_from_the_archive() {
     let mut world = setup().with("PULLSAFE_ANSWER_HOOKS", "true").build();

@@ -1,5 +1,5 @@
-//! Mode `ask`: nothing is changed without a person's yes, one yes is one act at most, and every guard is asked again
-//! before it.
+//! Mode `ask`: nothing is changed without a person's yes, one yes leads to one act at most, and every guard is checked
+//! again before the act.
 
 use pullsafe_events::answer::{Answer, YesOrNo};
 use scenarios::world::{DEAD_LETTERS, FUNCTION, MIRROR_QUEUE, NAT, Setup, TABLE, WORK_QUEUE, World};
@@ -17,7 +17,7 @@ fn asking() -> Setup {
     Setup::new().with("PULLSAFE_MODE", "ask").paced(Pacing::default())
 }
 
-/// A service whose image of Docker Hub has a copy, and a quota that is used up: it could be moved.
+/// A service whose Docker Hub image has a copy in the mirror, behind a used-up quota: it could be moved.
 pub(crate) fn movable(setup: Setup) -> World {
     let world = setup.build();
     for (repository, store) in [("acme/app", world.hub.store()), ("docker-hub/acme/app", world.images.store())] {
@@ -43,7 +43,7 @@ fn subject(world: &World, name: &str) -> Value {
     json!({ "service": { "cluster_arn": world.service(name)["clusterArn"], "name": name } })
 }
 
-/// The open incident of the only record that has one.
+/// The open incident, of the only record that has one.
 fn incident(world: &World) -> Value {
     world
         .records()
@@ -53,7 +53,7 @@ fn incident(world: &World) -> Value {
         .unwrap_or_default()
 }
 
-/// The code of the question that waits.
+/// The code of the open question.
 pub(crate) fn code(world: &World) -> String {
     let question = &incident(world)["act"]["question"];
     question["code"]
@@ -66,7 +66,7 @@ fn yes(code: &str) -> Value {
     json!({ "pullsafe": "approve", "codes": [code] })
 }
 
-/// The same, signed by somebody.
+/// An answer, signed by `who`.
 fn signed(world: &World, who: &str, verdict: YesOrNo, code: &str) -> Value {
     let answer = Answer { verdict, codes: vec![code.to_owned()], proof: None };
     let mut event = answer.to_event();
@@ -123,7 +123,7 @@ async fn a_yes_moves_the_service_and_says_who_gave_it() {
         "{:#?}",
         world.told()
     );
-    // The second hears what happened, also when it is over.
+    // The second answer is told what happened, even after the act is over.
     let second = signed(&world, BOB, YesOrNo::Yes, &code);
     let second = world.ask(&second).await;
     assert!(
@@ -149,7 +149,7 @@ async fn a_yes_pauses_the_service_and_its_way_back_needs_no_other() {
     assert_eq!(asked(&world), 1);
 }
 
-/// Whoever's answer is not signed for it is nobody, and nothing is done.
+/// An answer without a valid signature counts as nobody's, and nothing is done.
 #[tokio::test]
 async fn a_name_that_is_not_proven_does_nothing() {
     let mut world = until_asked(movable(asking())).await;
@@ -158,7 +158,7 @@ async fn a_name_that_is_not_proven_does_nothing() {
     let other = world.sts.signs(ALICE, "approve 00000000");
     let right = world.sts.signs(ALICE, &format!("approve {code}"));
     for (authorization, why) in [
-        // For another answer; over too little; by nobody.
+        // A signature of another answer, three that cover too little, and none at all.
         (
             other.replace(";x-pullsafe-answer", ";x-pullsafe-answer;x-amz-security-token"),
             "SignatureDoesNotMatch",
@@ -180,7 +180,7 @@ async fn a_name_that_is_not_proven_does_nothing() {
     assert!(answer["error"].as_str().is_some_and(|error| error.contains("could not be found out")), "{answer}");
     world.aws.clear_faults();
     assert_eq!(world.writes(), Vec::<String>::new());
-    // The question waits as before.
+    // The question still waits.
     let answer = world.ask(&yes(&code)).await;
     assert_eq!(heard(&answer).0, "done", "{answer}");
 }
@@ -199,7 +199,7 @@ async fn a_no_is_remembered_for_the_service_and_the_cause() {
     );
     world.run_for(6 * 3600).await;
     assert_eq!((world.writes(), asked(&world)), (Vec::new(), 1));
-    // Another incident of the same cause within that time: told, and not asked.
+    // Another incident of the same cause within that time is told, but nobody is asked.
     world.update_service("web", json!({ "desiredCount": 0 }));
     world.run_for(1800).await;
     assert_eq!(incident(&world), Value::Null, "{:#?}", incident(&world));
@@ -209,7 +209,7 @@ async fn a_no_is_remembered_for_the_service_and_the_cause() {
     assert_eq!((world.writes(), asked(&world)), (Vec::new(), 1));
     let advice = &world.told()[told];
     assert!(advice.message.contains(&format!("{ALICE} declined it at")), "{}", advice.message);
-    // A person's no holds in act mode, too; and is taken back by the message that asks for another try.
+    // A person's no also holds in act mode. The message that asks for another try takes it back.
     world.restart(&[("PULLSAFE_PAUSE_AFTER", "1")]);
     world.run_for(1800).await;
     assert_eq!(world.writes(), Vec::<String>::new());
@@ -234,7 +234,7 @@ async fn a_no_without_a_time_holds_for_the_incident() {
     assert_eq!(asked(&world), 2, "{:#?}", world.told());
 }
 
-/// Nobody answers in time; the late yes is answered with a new question, and only that one's yes counts.
+/// If nobody answers in time, a late yes leads to a new question, and only a yes to that one counts.
 #[tokio::test]
 async fn a_late_yes_becomes_a_new_question() {
     for swept in [true, false] {
@@ -258,8 +258,8 @@ async fn a_late_yes_becomes_a_new_question() {
     }
 }
 
-/// That nobody has answered is told once, in the incident's thread, and wakes nobody. A question that was answered, or
-/// that another has overtaken, has no such end.
+/// An unanswered question is told once, in the incident's thread, and wakes nobody. A question that was answered, or
+/// replaced by another, is not told as unanswered.
 #[tokio::test]
 async fn an_unanswered_question_is_told_once_and_quietly() {
     let expired = |world: &World| -> Vec<_> {
@@ -281,7 +281,7 @@ async fn an_unanswered_question_is_told_once_and_quietly() {
         (&event["detail"]["question"]["code"], &event["detail"]["thread"], &event["detail"]["opens"]),
         (&json!(first), &incident(&world)["id"], &json!(false))
     );
-    // The late yes leads to another question, with an end of its own.
+    // The late yes leads to another question, which expires on its own.
     let late = world.ask(&yes(&first)).await;
     assert_eq!(heard(&late).0, "asked-anew", "{late}");
     world.run_for(2 * 3600).await;
@@ -294,7 +294,7 @@ async fn an_unanswered_question_is_told_once_and_quietly() {
     assert_eq!(expired(&world).len(), 0);
 }
 
-/// Two people answer, one after the other or at once, yes and yes or yes and no: one act at most.
+/// Two people answer, one after the other or at once, yes and yes or yes and no: there is one act at most.
 #[tokio::test]
 async fn two_people_are_one_act_at_most() {
     for second in ["approve", "decline"] {
@@ -321,10 +321,10 @@ async fn two_people_are_one_act_at_most() {
     }
 }
 
-/// A person changes the service between the question and the yes: what would be done now is another thing, or nothing.
+/// A person changes the service between the question and the yes. The plan would now be another one, or none.
 #[tokio::test]
 async fn a_yes_to_what_has_changed_does_nothing() {
-    // The plan is another one now: a new question.
+    // The plan is now another one, so there is a new question.
     let mut world = until_asked(pausable(asking())).await;
     let first = code(&world);
     world.update_service("web", json!({ "desiredCount": 5 }));
@@ -342,7 +342,7 @@ async fn a_yes_to_what_has_changed_does_nothing() {
     assert_eq!(heard(&world.ask(&yes(&second)).await).0, "done");
     assert_eq!(world.service_tag("web", "pullsafe:paused-count"), "5");
 
-    // No plan is left: the guards say why, and the question waits.
+    // No plan is left. The guards say why, and the question still waits.
     let mut world = until_asked(movable(asking())).await;
     let definition = world.define("app", &["acme/app:2"]);
     world.update_service("web", json!({ "taskDefinition": definition }));
@@ -383,7 +383,7 @@ async fn a_yes_after_recovery_hears_that_it_is_over() {
     }
 }
 
-/// The mode is lowered after the question, or between the yes and a step of it.
+/// The mode is lowered after the question, or between the yes and a step of its act.
 #[tokio::test]
 async fn a_yes_counts_no_more_where_the_mode_says_so() {
     for mode in ["observe", "off"] {
@@ -407,7 +407,7 @@ async fn a_yes_counts_no_more_where_the_mode_says_so() {
     assert_eq!(world.service("web")["taskDefinition"], definition);
 }
 
-/// A refused act needs another yes: it is asked anew once it may be tried again.
+/// A refused act needs another yes: the question is asked again once the act may be tried again.
 #[tokio::test]
 async fn a_refused_act_is_asked_about_again() {
     let mut world = until_asked(movable(asking())).await;
@@ -423,7 +423,7 @@ async fn a_refused_act_is_asked_about_again() {
     assert_eq!(heard(&world.ask(&answer).await).0, "done");
 }
 
-/// Many services behind one address: one question each, one list, and answers in one go.
+/// Many services behind one address: one question for each, one list of them, and one answer for all.
 #[tokio::test]
 async fn a_storm_is_answered_in_one_go() {
     const SERVICES: usize = 12;
@@ -437,7 +437,7 @@ async fn a_storm_is_answered_in_one_go() {
     world.create_service("other", &other, 1, json!({}));
     world.run_for(600).await;
     assert_eq!(world.writes(), Vec::<String>::new());
-    // The first are asked about one by one, the others in the digests of the outbreak.
+    // The first questions come one by one, the others in the digests of the outbreak.
     let told = world.told();
     assert!(
         told.len() <= 5 && told.iter().any(|notice| notice.message.contains("`pullsafe approve CODE --all`")),
@@ -475,7 +475,7 @@ async fn a_storm_is_answered_in_one_go() {
     assert_eq!(asked(&world), questions);
 }
 
-/// What nobody answers in a storm is told in its digests, not by as many messages as there are questions.
+/// Unanswered questions of a storm are told in its digests, not in a message each.
 #[tokio::test]
 async fn a_storm_that_nobody_answers_is_no_storm_of_messages() {
     let mut world = movable(asking());
@@ -492,7 +492,7 @@ async fn a_storm_that_nobody_answers_is_no_storm_of_messages() {
     assert!(last.contains("12 were not approved"), "{last}");
 }
 
-/// Only an invocation of the function itself is an answer.
+/// Only an invocation of the function itself can answer.
 #[tokio::test]
 async fn what_comes_by_a_queue_or_a_rule_is_no_answer() {
     let mut world = until_asked(movable(asking())).await;
@@ -516,7 +516,7 @@ async fn what_comes_by_a_queue_or_a_rule_is_no_answer() {
         .filter(|answer| answer["why"].as_str().is_some_and(|why| why.contains("invoking the function")));
     assert_eq!(ignored.count(), 1, "{:?}", world.answers);
     assert_eq!(world.queues.bodies(DEAD_LETTERS), Vec::<Value>::new());
-    // A code that never was, or that is forgotten, tells nothing.
+    // A code that never existed, or that is forgotten, reveals nothing.
     for wrong in ["00000000", "ZZZZZZZZ"] {
         let answer = world.ask(&yes(wrong)).await;
         assert_eq!(heard(&answer), ("unknown", "there is no question with this code, or it is long over"), "{answer}");
@@ -528,8 +528,8 @@ async fn what_comes_by_a_queue_or_a_rule_is_no_answer() {
     assert_eq!(incident(&world)["act"]["state"], "asked");
 }
 
-/// The mirror is the stack's own, and is filled without a question; an image is brought back from the archive only
-/// after one.
+/// The mirror belongs to the stack and is filled without a question. An image is brought back from the archive only
+/// after a question.
 #[tokio::test]
 async fn the_mirror_is_filled_without_a_question() {
     let world = asking().build();
@@ -567,7 +567,7 @@ async fn a_tag_lowers_act_to_ask_and_raises_it_only_where_tags_may() {
     }
 }
 
-/// The commands behind the buttons of a channel (packages/integrations), with the code that the message hands them.
+/// The commands behind the buttons of a channel (packages/integrations), with the code that the message gives them.
 #[tokio::test]
 async fn the_buttons_of_a_channel_answer() {
     const TEMPLATE: &str = include_str!("../../packages/integrations/slack.yaml");
@@ -590,7 +590,7 @@ async fn the_buttons_of_a_channel_answer() {
     }
 }
 
-/// The message names the function that hears the answer, and no secret.
+/// The message names the function that takes the answer, and contains no secret.
 #[tokio::test]
 async fn the_message_says_how_to_answer() {
     let world = until_asked(movable(asking())).await;

@@ -1,5 +1,5 @@
-//! A question and its answer under every fault: the process that asks, or that hears the yes, dies at every line, and
-//! the end is one question and one act.
+//! A question and its answer under every fault: the process that asks, or that takes the yes, dies at every call. The
+//! end is one question and one act.
 
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn world() -> World {
     movable(Setup::new().with("PULLSAFE_MODE", "ask").paced(Pacing::default()).without_sdk_retries())
 }
 
-/// The first stop that ECS reports.
+/// Waits for the first stop that ECS reports.
 async fn stop(world: &mut World) -> Value {
     loop {
         let until = world.clock.now().plus_seconds(600);
@@ -24,7 +24,7 @@ async fn stop(world: &mut World) -> Value {
     }
 }
 
-/// Lets leases run out and sweeps look again; ECS stands still.
+/// Lets leases run out and sweeps run, while ECS stands still.
 async fn rest(world: &mut World) {
     for _ in 0..15 {
         world.clock.advance(60);
@@ -33,7 +33,7 @@ async fn rest(world: &mut World) {
     }
 }
 
-/// Messages by kind, each once however often it was published.
+/// How many messages of a kind were told. A message that was published several times counts once.
 fn told(world: &World, kind: &str) -> usize {
     let of_kind = world
         .told()
@@ -45,7 +45,8 @@ fn told(world: &World, kind: &str) -> usize {
         .len()
 }
 
-/// What counts: the image that runs, revisions, deployments, questions and acts that were told.
+/// What has to be equal in the end: the image that runs, the numbers of revisions, of deployments, of questions and of
+/// acts told, and who approved.
 fn end(world: &World) -> (Value, usize, usize, usize, usize, Value) {
     let service = world.service("web");
     let definition = world
@@ -74,7 +75,7 @@ fn faults() -> impl Iterator<Item = Option<FaultKind>> {
     FaultKind::ALL.map(Some).into_iter().chain([None])
 }
 
-/// The yes is given as often as a person would: until it is heard.
+/// Gives the yes as often as a person would: until it is taken.
 async fn answer(world: &mut World) {
     for _ in 0..4 {
         let open = world.records().iter().any(|record| record["open"]["act"]["state"] == "asked");
@@ -155,7 +156,7 @@ async fn a_yes_survives_everything() {
             }
             let pair = format!("call {} ({}:{}), {kind:?}", call.number, call.service, call.operation);
             let mut found = end(&world);
-            // What AWS has refused after a yes takes another yes.
+            // An act that AWS has refused after a yes needs another yes.
             if kind == Some(FaultKind::AccessDenied) {
                 found.3 = found.3.min(expected.3);
             }

@@ -1,4 +1,4 @@
-//! A bad hour: looks that nobody answers, services that are busy, events that AWS did not send.
+//! A bad hour: lookups without an answer, services that are busy, events that AWS did not send.
 
 use scenarios::world::{DEAD_LETTERS, NAT, Setup, WORK_QUEUE, World};
 use serde_json::{Value, json};
@@ -26,7 +26,8 @@ async fn stops(world: &mut World, count: usize) -> Vec<Value> {
     found
 }
 
-/// Lambda ends a chain of messages that a function sends to itself after 16: who has to wait is hidden instead.
+/// Lambda ends a chain of messages that a function sends to itself after 16. So a message about a busy service is
+/// hidden instead of sent again.
 #[tokio::test]
 async fn a_message_about_a_busy_service_is_hidden_and_not_sent_again() {
     let mut world = quota_used_up(4);
@@ -65,7 +66,7 @@ async fn a_message_about_a_busy_service_is_hidden_and_not_sent_again() {
     assert_eq!(world.queues.bodies(DEAD_LETTERS), Vec::<Value>::new(), "nobody has failed");
 }
 
-/// A registry that accepts and does not answer is not known in time, and people are told so.
+/// The state of a registry that accepts connections but does not answer stays unknown, and people are told so.
 #[tokio::test]
 async fn a_registry_that_does_not_answer_costs_one_budget() {
     let mut world = quota_used_up(1);
@@ -77,14 +78,15 @@ async fn a_registry_that_does_not_answer_costs_one_budget() {
     let remediator = world.remediator.clone().unwrap();
     let begin = std::time::Instant::now();
     remediator.handle(&stop, "a").await.unwrap();
-    // A function has 60 s. Time is real here: a clock that jumps would also jump over answers that are on their way.
+    // The function has 60 s. Time is real in this test: a clock that jumps would also jump over answers that are on
+    // their way.
     assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
     let record = &world.records()[0];
     assert!(record["open"]["declined"].to_string().contains("no answer in 8 s"), "{record}");
     assert_eq!(world.writes(), Vec::<String>::new());
 }
 
-/// Whoever may put events on the bus can write every field of them but the source.
+/// Anybody who may put events on the bus can write every field of them except the source.
 #[tokio::test]
 async fn an_event_of_another_source_is_not_believed() {
     let mut world = quota_used_up(1);

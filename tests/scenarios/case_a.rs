@@ -7,10 +7,10 @@ use testkit::registry::Sample;
 
 const REPOSITORY: &str = "iseepatterns/court-case-backend";
 const IMAGE: &str = "iseepatterns/court-case-backend:latest";
-/// Pinned: what was verified is what runs.
+/// The copy, pinned to the digest that was verified.
 const MIRRORED: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/iseepatterns/court-case-backend:latest@sha256:e4f3a4b390dcd5c22e1e65f504da37eb113a4673e21e44f28817a21d121fc398";
 
-/// The quota of the tasks' address is used up; the image is at Docker Hub.
+/// A world in which the quota of the tasks' address is used up. The image is at Docker Hub.
 fn quota_used_up(setup: Setup) -> World {
     let world = setup.build();
     Sample::new(1).build().push(world.hub.store(), REPOSITORY, "latest");
@@ -163,7 +163,7 @@ async fn a_role_that_may_not_pull_gets_exact_advice() {
     );
 }
 
-/// Every field of a task definition survives the move: those that the SDK knows, and one that nobody has invented yet.
+/// Every field of a task definition survives the move: the fields that the SDK knows, and one that does not exist yet.
 #[tokio::test]
 async fn the_clone_is_equal_but_for_the_images() {
     let mut world = quota_used_up(Setup::new());
@@ -204,7 +204,8 @@ async fn in_observe_mode_nothing_is_changed_and_the_message_says_what_would_be()
     }
 }
 
-/// Whoever may tag the service gives leave to act, where the stack lets tags do so; otherwise the tag changes nothing.
+/// Anybody who may tag the service can allow pullsafe to act, where the stack lets tags do so. Otherwise the tag
+/// changes nothing.
 async fn observed_until_a_tag_gives_leave(tags_may_raise: bool) {
     let setup = Setup::new()
         .with("PULLSAFE_MODE", "observe")
@@ -221,7 +222,7 @@ async fn observed_until_a_tag_gives_leave(tags_may_raise: bool) {
     );
     insta::assert_snapshot!("case_a_observed", world.told()[0].message);
 
-    // It takes effect with the next look.
+    // The tag takes effect with the next look.
     let arn = world.service("web")["serviceArn"].clone();
     world
         .ecs

@@ -1,4 +1,4 @@
-//! Case B, the build's base image: CodeBuild meets Docker Hub's limit.
+//! Case B, a build's base image: CodeBuild meets Docker Hub's limit.
 
 use pullsafe::permission;
 use scenarios::world::{DEAD_LETTERS, Setup, WORK_QUEUE, World};
@@ -16,7 +16,7 @@ fn event(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// The build that failed in BUILD, as CodeBuild in this region reports it.
+/// A build that failed in phase BUILD, as CodeBuild in this region reports it.
 fn failed_build() -> Value {
     let text = include_str!("../../events/codebuild-failed-build.json").replace("us-east-1", "eu-west-1");
     let mut event = event(&text);
@@ -28,7 +28,7 @@ fn stream(event: &Value) -> String {
     event["detail"]["additional-information"]["logs"]["stream-name"].as_str().unwrap().to_owned()
 }
 
-/// The log of `docker build`, in the middle of a long build.
+/// Writes the log of a long build, with the failure of `docker build` in its middle.
 fn write_log(world: &World, event: &Value) {
     let stream = stream(event);
     let mut lines: Vec<String> = (0..3_000).map(|number| format!("#{number} Collecting package-{number}")).collect();
@@ -51,7 +51,7 @@ fn write_log(world: &World, event: &Value) {
     world.logs.write(GROUP, &stream, &lines.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// Docker Hub and ECR Public have the base image, and the mirror does not.
+/// A world in which Docker Hub and ECR Public have the base image, but the mirror does not.
 fn world(mode: &str) -> World {
     let world = Setup::new().with("PULLSAFE_MODE", mode).with("PULLSAFE_NOTIFY_ALL_BUILDS", "true").build();
     let image = Sample::new(1).build();
@@ -90,8 +90,8 @@ async fn a_build_image_over_the_limit_is_named_with_its_replacement() {
     assert_eq!(world.aws.count("GetLogEvents"), 0, "the context says it all");
 }
 
-/// Whoever broke their tests knows without us: a build that fails for reasons of its own is told to nobody, unless
-/// everything is wanted.
+/// People who break their tests notice it themselves: a build that fails for reasons of its own is not told, unless the
+/// setting asks for all builds.
 #[tokio::test]
 async fn a_build_that_concerns_no_image_is_no_news() {
     let mut world = Setup::new().build();
@@ -109,7 +109,7 @@ async fn a_build_that_concerns_no_image_is_no_news() {
     assert!(world.records().is_empty(), "nothing is remembered of it");
 }
 
-/// The phase that misled the investigation is not taken for a pull, and its log is not read.
+/// The phase that misled the investigation is not taken for a pull, and the log is not read for it.
 #[tokio::test]
 async fn a_source_that_cannot_be_downloaded_is_no_pull() {
     let mut world = Setup::new().with("PULLSAFE_NOTIFY_ALL_BUILDS", "true").build();
@@ -119,7 +119,8 @@ async fn a_source_that_cannot_be_downloaded_is_no_pull() {
     assert_eq!((world.aws.count("GetLogEvents"), asked(&world)), (0, 0));
 }
 
-/// Both builds of the case, in their order: two causes, told apart; then the copy, and the lines once it is there.
+/// Both builds of the case in their order: two causes, told apart; then the copy, and the lines to write once the copy
+/// is there.
 #[tokio::test]
 async fn the_log_names_the_base_image_and_the_lines_to_write_instead() {
     let mut world = world("act");
@@ -225,8 +226,8 @@ async fn every_stage_has_its_line() {
     assert_eq!(asked(&world), 2);
 }
 
-/// Docker Hub and ECR Public accept and do not answer: all base images are looked at side by side, when the build fails
-/// and once the mirror was asked, and none is said not to have been asked.
+/// Docker Hub and ECR Public accept connections but do not answer. All base images are looked up side by side, both
+/// when the build fails and after the mirror was asked, and the message calls none of them "not asked".
 #[tokio::test]
 async fn many_base_images_that_nobody_answers_cost_one_look() {
     let world = world("act");
@@ -254,8 +255,8 @@ async fn many_base_images_that_nobody_answers_cost_one_look() {
     let remediator = world.remediator.clone().unwrap();
     let begin = std::time::Instant::now();
     remediator.handle(&failed, "a").await.unwrap();
-    // Two looks of eight seconds; one image after another would take as long for each. Time is real here: a clock that
-    // jumps would also jump over answers that are on their way.
+    // Two looks of eight seconds each. One image after another would take that long for every image. Time is real in
+    // this test: a clock that jumps would also jump over answers that are on their way.
     assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
     let message = &world.told()[0].message;
     assert_eq!(message.matches("no answer in 8 s").count(), images.len(), "{message}");
@@ -263,7 +264,7 @@ async fn many_base_images_that_nobody_answers_cost_one_look() {
     assert!(!message.contains("not asked"), "{message}");
 }
 
-/// Only the log says why `docker build` failed: where it cannot be read, that is said, and nothing is guessed.
+/// Only the log says why `docker build` failed. If it cannot be read, the message says that, and nothing is guessed.
 #[tokio::test]
 async fn a_log_that_cannot_be_read_is_said_to_be() {
     let unreadable = |spoil: fn(&World, &mut Value), said: &'static str| async move {
@@ -293,8 +294,8 @@ async fn a_log_that_cannot_be_read_is_said_to_be() {
     .await;
 }
 
-/// AWS refuses the message to the mirror: said at once with the statement that is missing, tried once more after the
-/// grace, and then on a person's word only.
+/// AWS refuses the message to the mirror. People are told at once, with the statement that is missing. The message is
+/// tried once more after the grace, and after that only when a person asks for it.
 #[tokio::test]
 async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
     const STATEMENT: &str = r#"{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"arn:aws:sqs:eu-west-1:123456789012:pullsafe-mirror"}"#;
@@ -318,7 +319,7 @@ async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
             "{message}"
         );
         assert!(message.contains(PUBLIC), "the other line stands: {message}");
-        // The sweep's own looks go by a queue, which is refused too: here it is looked at by hand.
+        // The looks of the sweep go through a queue, which is refused too. So this look is made by hand.
         let subject =
             json!({ "project": { "scope": "arn:aws:codebuild:eu-west-1:123456789012", "name": "court-case-backend" } });
         let look = json!({ "pullsafe": "look", "subject": subject });
@@ -350,7 +351,7 @@ async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
     }
 }
 
-/// A permission that comes within the grace: nobody has to say anything.
+/// If the permission arrives within the grace, nobody has to do anything.
 #[tokio::test]
 async fn a_mirror_that_may_be_asked_a_little_later_is_asked_by_itself() {
     let mut world = world("act");

@@ -1,4 +1,4 @@
-//! Case C, the red herring: behind the limit hides an application that never gets healthy.
+//! Case C, the red herring: the limit hides an application that never gets healthy.
 
 use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn masked() -> World {
     world
 }
 
-/// The lines that took five days to be found, in the log of a server that listens all the same.
+/// The lines that took five days to find, in the log of a server that listens nevertheless.
 const LINES: [&str; 2] = [
     r#"{"error": "Core services import failed: CaseService.__init__() missing 2 required positional arguments", "timestamp": "2026-01-15T20:18:32.474088Z"}"#,
     r#"{"error": "Integration services initialization failed: No module named 'core.aws_service'", "timestamp": "2026-01-15T20:18:32.553596Z"}"#,
@@ -50,7 +50,7 @@ fn masked_with_log() -> World {
         "app",
         json!([{ "name": "app", "image": "acme/app:1", "essential": true, "logConfiguration": { "logDriver": "awslogs", "options": options } }]),
     );
-    // Where people looked: a group of the same service that says nothing.
+    // The group where people looked: it belongs to the same service but says nothing.
     world.logs.write("/ecs/court-case", "backend/app/none", &["nothing to see here"]);
     world.create_service("web", &definition, 1, json!({}));
     world
@@ -105,7 +105,7 @@ async fn it_is_resolved_when_the_application_is_healthy_too() {
     );
 }
 
-/// The whole of it: what the limit hid, from the right log, named as likely and not as certain, and left to its owner.
+/// The whole case: what the limit hid, found in the right log, called likely and not certain, and left to its owner.
 #[tokio::test]
 async fn the_log_says_what_the_limit_hid() {
     let mut world = masked_with_log();
@@ -133,7 +133,7 @@ async fn the_log_says_what_the_limit_hid() {
     assert!(message.contains("It was hidden by registry-rate-limited before."), "{message}");
     assert!(!subjects(&world).iter().any(|subject| subject.contains("resolved")), "silence is not recovery");
     assert_eq!(world.writes().len(), 3, "the move, and nothing about the application: {:?}", world.writes());
-    // The move made a second revision, with the log where it was.
+    // The move made a second revision, whose log is in the same group.
     let groups: Vec<Value> = world
         .aws
         .calls_of("GetLogEvents")

@@ -46,7 +46,7 @@ async fn a_loop_is_paused_and_restored_when_the_image_is_pushed() {
     }
     let writes = world.writes();
     assert_eq!(writes, ["ecs:TagResource", "ecs:UpdateService"], "the tags come first");
-    // One launch may have been under way.
+    // One launch may still be under way.
     world.run_for(600).await;
     let asked = world.ecr.log().len();
     world.run_for(3600).await;
@@ -143,7 +143,7 @@ async fn a_person_who_removes_the_marks_keeps_it_paused() {
     assert_eq!(world.service("web")["desiredCount"], 0);
 }
 
-/// Tags are written by whoever may tag: they are no commands.
+/// Anybody who may tag can write these tags, so they are not taken as commands.
 #[tokio::test]
 async fn a_restore_takes_its_count_from_the_pause_and_not_from_a_tag() {
     for tampered in ["4000", "-5", "1"] {
@@ -157,7 +157,7 @@ async fn a_restore_takes_its_count_from_the_pause_and_not_from_a_tag() {
     }
 }
 
-/// A service that a person has stopped and a stranger has tagged as paused is not started.
+/// A service that a person has stopped, and a stranger has tagged as paused, is not started.
 #[tokio::test]
 async fn tags_without_a_remembered_pause_restore_nothing() {
     let mut world = created_too_early(Setup::new().with("PULLSAFE_PAUSE", "false"), json!({}));
@@ -196,7 +196,7 @@ async fn in_observe_mode_the_loop_goes_on_and_people_know() {
     assert!(subjects(&world).contains(&"pullsafe: prod/web: image-not-found, would be paused (observing)".to_owned()));
 }
 
-/// A tag that was resolved once and whose image was deleted: ECS keeps asking for the digest, and a push does not help.
+/// A tag was resolved once and its image was deleted: ECS keeps asking for the digest, and a push does not help.
 #[tokio::test]
 async fn a_pinned_digest_that_is_gone_gets_a_new_deployment() {
     let mut world = Setup::new().paced(Pacing::default()).build();
@@ -206,7 +206,7 @@ async fn a_pinned_digest_that_is_gone_gets_a_new_deployment() {
     world.run_for(300).await;
     assert_eq!(world.service("web")["runningCount"], 1);
 
-    // The tag moves, the old image is cleaned up, and the one task that runs is stopped.
+    // The tag moves, the old image is deleted, and the only running task is stopped.
     Sample::new(6).build().push(world.images.store(), REPOSITORY, "3f2c1ab");
     world.images.store().remove_image(REPOSITORY, Sample::new(5).build().digest());
     let tasks = world.ecs.call("ListTasks", &json!({ "cluster": CLUSTER })).unwrap();
@@ -220,7 +220,7 @@ async fn a_pinned_digest_that_is_gone_gets_a_new_deployment() {
     );
 }
 
-/// A desired count of 0 would make every pipeline that waits for the deployment green.
+/// A desired count of 0 would turn green every pipeline that waits for the deployment.
 #[tokio::test]
 async fn a_young_deployment_is_not_paused_and_the_push_wakes_it() {
     let mut world = created_too_early(Setup::new().with("PULLSAFE_PAUSE_AFTER_MINUTES", "30"), json!({}));
@@ -232,7 +232,7 @@ async fn a_young_deployment_is_not_paused_and_the_push_wakes_it() {
     push(&world);
     world.run_for(240).await;
     assert_eq!(world.service("web")["runningCount"], 2);
-    // Only a new revision ends the throttle of starts at once.
+    // Only a new revision ends the start throttle at once.
     assert_eq!(
         world.writes(),
         ["ecs:RegisterTaskDefinition", "ecs:UpdateService"],
@@ -252,7 +252,7 @@ async fn a_deployment_that_has_failed_for_half_an_hour_is_paused() {
     assert_eq!(world.service("web")["desiredCount"], 0);
 }
 
-/// ECR does not answer one look while a young deployment waits: the wait goes on, and the push is still heard.
+/// ECR does not answer one look while a young deployment waits. The wait goes on, and the push is still noticed.
 #[tokio::test]
 async fn a_look_that_fails_ends_no_wait() {
     let mut world = created_too_early(Setup::new().with("PULLSAFE_PAUSE_AFTER_MINUTES", "30"), json!({}));

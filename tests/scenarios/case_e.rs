@@ -1,6 +1,7 @@
-//! Cases E and B as adoption: a repository is scanned, its images mirrored, its files moved, and scanned again.
+//! Cases E and B as adoption: a repository is scanned, its images are mirrored, its files are rewritten, and it is
+//! scanned again.
 //!
-//! Docker Hub, the mirror and ECR Public are registries of this process; the files are those of the cases.
+//! Docker Hub, the mirror and ECR Public are registries in this process. The files are those of the cases.
 
 use pullsafe_scan::rewrite::Official;
 use std::fs;
@@ -23,7 +24,7 @@ use testkit::registry::{HubOptions, ImageStore, OpenOptions, RegistryServer, Sam
 const NOW: Timestamp = Timestamp::from_millis(1_768_506_420_000);
 const OPTIONS: Options = Options { respect_ignore_files: true, max_bytes: 8 << 20, threads: 2 };
 
-/// A repository on disk, and the registries that its images come from.
+/// A repository on disk, and the registries of its images.
 struct Adoption {
     root: PathBuf,
     hub: RegistryServer,
@@ -33,7 +34,7 @@ struct Adoption {
 }
 
 impl Adoption {
-    /// The files of a case, in a folder of this test's own; Docker Hub has every image that is named here.
+    /// Copies the files of a case into a folder of this test. Docker Hub has every image in `images`.
     fn of(case: &str, name: &str, images: &[(&str, &str)]) -> Self {
         let clock = VirtualClock::at(NOW);
         let (hub_store, public_store) = (ImageStore::new(clock.clone()), ImageStore::new(clock.clone()));
@@ -73,7 +74,7 @@ impl Adoption {
         scanned.findings
     }
 
-    /// Copies what the configuration for the mirror names, as the mirror does.
+    /// Copies what the mirror's configuration names, as the mirror does.
     async fn fill(&self, config: &str) -> usize {
         let wanted = selected(config);
         for (source, target) in &wanted {
@@ -102,7 +103,7 @@ impl Adoption {
         }
     }
 
-    /// Every image that the files name now can be had, and nothing of it comes from Docker Hub.
+    /// Checks that every image that the files now name can be pulled, and that none comes from Docker Hub.
     async fn everything_is_there_without_docker_hub(&self) {
         let asked = self.hub.log().len();
         let findings = self.scan();
@@ -118,7 +119,7 @@ impl Adoption {
     }
 }
 
-/// Sources and targets of a mirror configuration, as the mirror reads it.
+/// The sources and targets of a mirror configuration, as the mirror reads it.
 fn selected(config: &str) -> Vec<(Reference, Reference)> {
     let config = MirrorConfig::parse(config).unwrap_or_else(|faults| panic!("{faults:?}\n{config}"));
     let mut wants = Wants::default();
@@ -129,7 +130,7 @@ fn selected(config: &str) -> Vec<(Reference, Reference)> {
     wants.into_list().into_iter().map(|want| (want.source, want.target)).collect()
 }
 
-/// Word by word the two texts are the same, but that an image of Docker Hub in one is the image that it moved to in the
+/// Checks that two texts are equal word by word, except that each image of Docker Hub in one is its moved image in the
 /// other.
 fn only_references_differ(before: &str, after: &str, findings: &[Finding], target: &NewRegistry) {
     assert_eq!(before.lines().count(), after.lines().count());
@@ -192,7 +193,7 @@ async fn the_compose_stack_moves_to_the_mirror() {
     );
 }
 
-/// A pinned image keeps its digest on the whole way, with its tag or without.
+/// A pinned image keeps its digest all the way, with or without a tag.
 #[tokio::test]
 async fn pinned_images_keep_their_digest() {
     let images = [("library/python", "3.11-slim"), ("library/redis", "7-alpine"), ("bitnami/nginx", "1.27")];
@@ -240,7 +241,7 @@ async fn the_build_image_moves_to_the_mirror_or_to_ecr_public() {
     adoption.fix(&NewRegistry::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
     adoption.everything_is_there_without_docker_hub().await;
 
-    // The fix of the case itself: one line, and no mirror at all.
+    // The fix of the case itself: one line, without a mirror.
     let adoption = Adoption::of("case-b", "adopt-case-b-public", &images);
     adoption.fix(&NewRegistry::new(None, "docker-hub", Official::ToEcrPublic).unwrap());
     let dockerfile = fs::read_to_string(adoption.root.join("Dockerfile")).unwrap();

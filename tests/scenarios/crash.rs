@@ -1,8 +1,8 @@
-//! The crash matrix: every call that a cure makes fails in every way, or is the last act of its process; the event
-//! comes again; and the end is the same as without the fault.
+//! The crash matrix: every call that a cure makes fails in every way, or is the last call of its process. The event
+//! comes again, and the end is the same as without the fault.
 //!
-//! What may differ: a message can be published twice, always with the same id (docs/adr/0008), and a read that is
-//! denied or keeps failing can lead to a message that says so, before the next look cures after all.
+//! Two things may differ. A message can be published twice, always with the same id (docs/adr/0008). A read that is
+//! denied or keeps failing can lead to a message that says so, before the next look succeeds after all.
 
 use std::collections::BTreeMap;
 
@@ -17,17 +17,17 @@ use testkit::registry::{Mutability, Sample};
 const APP: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
 pub(crate) const SCALING: &str = "service/prod/web";
 
-/// A cure: how the world gets to the event that starts it, and the event.
+/// A cure: how the world gets to the event that starts the cure, and the event.
 pub(crate) struct Cure {
     pub(crate) name: &'static str,
     pub(crate) prepare: fn() -> World,
-    /// What is heard and worked off before; `None` where the cure is the first that happens.
+    /// An event that is delivered and handled first; `None` if the cure is the first thing that happens.
     pub(crate) before: Option<fn(&mut World) -> Option<Value>>,
-    /// The event of the stop, or `None` for an event that the world brings by itself (a push).
+    /// The event of the stop; `None` if the world itself delivers the event (of a push).
     pub(crate) trigger: fn(&mut World) -> Option<Value>,
 }
 
-/// What counts when everything has come to rest.
+/// What has to be equal once everything has come to rest.
 #[derive(Debug, PartialEq)]
 pub(crate) struct End {
     image: Value,
@@ -147,7 +147,7 @@ pub(crate) const MOVE: Cure = Cure {
     before: None,
     trigger: stop_by_quota,
 };
-/// The mirror has to be asked first.
+/// The mirror lacks the image and has to be asked first.
 pub(crate) const ASK: Cure = Cure {
     name: "ask the mirror, then move",
     prepare: mirror_lacks_it,
@@ -190,7 +190,7 @@ pub(crate) const FORCE: Cure = Cure {
     trigger: stop_by_missing_digest,
 };
 
-/// Brings a cure's world to the point where its event is about to come.
+/// Brings the world of a cure to the point just before its event.
 pub(crate) async fn begin(cure: &Cure) -> (World, Option<Value>) {
     let mut world = (cure.prepare)();
     if let Some(event) = cure.before.and_then(|before| before(&mut world)) {
@@ -202,8 +202,8 @@ pub(crate) async fn begin(cure: &Cure) -> (World, Option<Value>) {
     (world, event)
 }
 
-/// Plays the cure's event, delivers it once more, and waits until leases have run out and sweeps have looked again. ECS
-/// itself stands still, so that nothing but the cure happens.
+/// Delivers the event of a cure twice, then waits until leases have run out and sweeps have looked again. ECS itself
+/// stands still, so that nothing but the cure happens.
 pub(crate) async fn play(world: &mut World, event: Option<Value>) -> End {
     for event in event.iter().chain(&event) {
         world.deliver(event).await;
@@ -264,7 +264,7 @@ async fn matrix(cure: &Cure) {
     assert!(undeclared.is_empty(), "{}: the template does not grant {undeclared:?}", cure.name);
     let calls = world.aws.calls();
     let matters = |call: &Call| call.is_write() || matches!(call.operation.as_str(), "Publish" | "PutEvents");
-    // The record is saved once more after the last message; the sweeps that follow find nothing to do.
+    // After the last message the record is saved once more. Later sweeps find nothing to do.
     let last = calls.iter().rposition(matters).map_or(0, |at| at + 2);
     let mut pairs = 0;
     for call in calls.iter().take(last) {
@@ -284,7 +284,7 @@ async fn matrix(cure: &Cure) {
     println!("crash matrix, {}: {last} calls, {pairs} pairs of call and fault, every end the same", cure.name);
 }
 
-/// What was planned in act mode is not carried out once the stack, or a tag, says otherwise.
+/// A plan made in act mode is not carried out once the stack, or a tag, no longer allows it.
 #[tokio::test]
 async fn a_stored_plan_is_given_up_when_acting_is_no_longer_allowed() {
     let cure = PAUSE;
@@ -294,7 +294,7 @@ async fn a_stored_plan_is_given_up_when_acting_is_no_longer_allowed() {
     for by_tag in [false, true] {
         for done in [false, true] {
             let (mut world, event) = begin(&cure).await;
-            // Right after the plan was stored, or right after its first step.
+            // The process dies right after the plan was stored, or right after the first step.
             world.aws.die_after(if done { first } else { first - 1 });
             let event = event.expect("a stop is an event");
             let remediator = world.remediator.clone().expect("it is deployed");
@@ -319,7 +319,7 @@ async fn a_stored_plan_is_given_up_when_acting_is_no_longer_allowed() {
     }
 }
 
-/// A row of the table is only as trustworthy as whoever may write to it.
+/// Everybody who may write to the table can write its rows, so a stored plan is checked.
 #[tokio::test]
 async fn a_stored_plan_for_another_service_is_refused() {
     let cure = PAUSE;

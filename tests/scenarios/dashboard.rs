@@ -1,4 +1,4 @@
-//! The dashboard's widget over the table of a world: what it says at a moment, and what its buttons lead to.
+//! The dashboard's widget over the table of a world: what it shows at a moment, and what its buttons do.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ async fn shown(world: &World, settings: &[(&str, &str)]) -> String {
     html.as_str().expect("HTML").to_owned()
 }
 
-/// What the dashboard sends to the function when somebody clicks on the first button.
+/// What the dashboard sends to the function when somebody clicks the first button.
 fn clicked(html: &str) -> Value {
     let (_, action) = html.split_once("<cwdb-action ").expect("a button");
     let (attributes, rest) = action.split_once('>').expect("an element");
@@ -50,7 +50,7 @@ async fn a_question_is_shown_with_its_way_to_say_yes_and_a_button_only_where_the
     assert!(world.writes().is_empty(), "to look changes nothing");
     let answer = world.ask(&event).await;
     assert_eq!(answer["answers"][0]["outcome"], "done", "{answer}");
-    // A dashboard that is not refreshed yet sends it once more.
+    // A dashboard that has not been refreshed sends the event again.
     let again = world.ask(&event).await;
     assert_eq!(again["answers"][0]["outcome"], "answered-before", "{again}");
     assert!(!shown(&world, &[]).await.contains("waits for an answer"));

@@ -1,12 +1,12 @@
-//! Tables in documents that repeat code: made from it, and stale only until this test runs. `UPDATE_DOCS=1` rewrites
-//! them.
+//! Tables in documents that repeat code. They are made from it, and this test fails when one is stale. `UPDATE_DOCS=1`
+//! rewrites them.
 
 use mirror::decide as mirror;
 use pullsafe::permission::Permission;
 use pullsafe::settings::Setting;
 use pullsafe::{permission, settings};
 
-/// Holds what stands between `<!-- generated: NAME -->` and `<!-- end -->` against what the code says.
+/// Compares what is between `<!-- generated: NAME -->` and `<!-- end -->` with this table.
 pub(crate) fn check(file: &str, name: &str, table: &str) {
     let path = format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"));
     let document = std::fs::read_to_string(&path).unwrap();
@@ -23,7 +23,7 @@ pub(crate) fn check(file: &str, name: &str, table: &str) {
     std::fs::write(&path, format!("{before}{begin}{table}<!-- end -->{after}")).unwrap();
 }
 
-/// `changes` stands behind a permission that changes something of the user's.
+/// `changes` is written after a permission that changes something of the user.
 fn permission_table(who: &str, list: &[Permission], changes: &str) -> String {
     let mut table = format!("| The {who} may | Actions |\n|---|---|\n");
     for permission in list {

@@ -1,4 +1,4 @@
-//! The door: a deployment waits at pullsafe's hook before its first task, and is answered.
+//! The door: a deployment waits at pullsafe's hook before its first task, until pullsafe answers.
 
 use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use testkit::registry::{Mutability, Sample};
 const OLD: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
 const NEW: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2";
 
-/// A hook as `pullsafe protect` makes it.
+/// A hook as `pullsafe protect` sets it.
 fn hook(stage: &str, action: &str) -> Value {
     json!({"targetType": "PAUSE", "lifecycleStages": [stage], "timeoutConfiguration": {"timeoutInMinutes": 5, "action": action}})
 }
@@ -27,7 +27,7 @@ fn setup() -> Setup {
     Setup::new().paced(Pacing::default()).with("PULLSAFE_ANSWER_HOOKS", "true")
 }
 
-/// A service that runs its first image behind the door.
+/// A service that runs its first image, with a hook for the door.
 async fn running(setup: Setup) -> World {
     running_with(setup, door()).await
 }
@@ -58,7 +58,7 @@ fn failed_tasks(world: &World) -> i64 {
     deployments.iter().filter_map(|deployment| deployment["failedTasks"].as_i64()).sum()
 }
 
-/// Stopped tasks that never ran.
+/// How many stops pullsafe has reported or acted on. Behind the door these are tasks that never ran.
 fn failed_launches(world: &World) -> usize {
     let stopped = world.answers.iter().filter(|answer| answer["outcome"] != "ignored" && answer["outcome"] != "swept");
     stopped
@@ -94,7 +94,7 @@ async fn a_deployment_against_which_nothing_speaks_goes_on_at_once_and_nothing_i
     );
 }
 
-/// Case A: Docker Hub's quota is used up when the deployment begins.
+/// Case A: Docker Hub's quota is used up when the deployment starts.
 #[tokio::test]
 async fn case_a_behind_the_door_fails_no_task_and_spends_no_pull() {
     for copied in [false, true] {
@@ -125,7 +125,7 @@ async fn case_a_behind_the_door_fails_no_task_and_spends_no_pull() {
             ]
         );
         assert_eq!(subjects(&world), ["pullsafe: prod/web: a deployment pulls from Docker Hub"]);
-        // The deployment waited for the copy and for nothing else.
+        // The deployment has waited for the copy and for nothing else.
         assert!(world.images.store().image("docker-hub/acme/app", "1").is_some());
     }
 }
@@ -183,7 +183,7 @@ async fn case_d_without_a_push_is_rolled_back_in_time_with_the_reason() {
     insta::assert_snapshot!("door_rolled_back", world.told()[0].message);
 }
 
-/// Without a deployment to go back to ECS would stop trying, and a push that comes later would start nothing.
+/// Without an earlier deployment to go back to, ECS would stop trying, and a later push would start nothing.
 #[tokio::test]
 async fn a_first_deployment_is_never_rolled_back() {
     let mut world = setup().build();
@@ -215,8 +215,8 @@ async fn an_image_for_another_platform_is_rolled_back_at_once() {
     }
 }
 
-/// The mode is read right before the deployment is rolled back, also by whoever finds that decided: from the moment at
-/// which a tag forbids acting, at whatever call, it goes on unless nobody could have known.
+/// The mode is read right before a deployment is rolled back, even if an earlier process has decided the rollback. Once
+/// a tag forbids acting, whatever call comes next, the deployment goes on, unless the tag came too late to be seen.
 #[tokio::test]
 async fn nothing_is_rolled_back_once_a_tag_forbids_it() {
     let (mut moments, mut last) = (0, u64::MAX);
@@ -262,7 +262,7 @@ async fn nothing_is_rolled_back_once_a_tag_forbids_it() {
 
 #[tokio::test]
 async fn what_the_role_is_denied_is_rolled_back_and_what_another_policy_may_allow_is_not() {
-    // No policy of a repository gives the sign-in; one could give the rest.
+    // The policy of a repository cannot allow the sign-in. It could allow everything else.
     for (allowed, rolled_back) in [(None, true), (Some("ecr:GetAuthorizationToken"), false)] {
         let mut world = running(setup()).await;
         Sample::multi_arch(2).build().push(world.images.store(), "app", "2");
@@ -365,7 +365,7 @@ async fn a_hook_that_is_not_ours_is_never_touched() {
         assert_eq!(world.writes(), Vec::<String>::new(), "{hooks:?}: {:?}", world.answers);
         assert!(world.hooks("web").iter().all(|status| status == "AWAITING_ACTION"));
     }
-    // Of two that differ, only the one that is ours is answered.
+    // Of two different hooks, only ours is answered.
     let mut world = running_with(setup().without_pullsafe(), with_hooks(&[])).await;
     world.restart(&[("PULLSAFE_ANSWER_HOOKS", "true")]);
     world.update_service("web", with_hooks(&[ours(), hook("PRE_SCALE_UP", "ROLLBACK")]));
@@ -375,7 +375,7 @@ async fn a_hook_that_is_not_ours_is_never_touched() {
     assert_eq!(world.hooks("web"), ["SUCCEEDED", "AWAITING_ACTION"], "{:?}", world.answers);
 }
 
-/// A person's hook holds a deployment; a task of the old one fails meanwhile.
+/// A hook of a person holds a deployment. Meanwhile a task of the old deployment fails.
 #[tokio::test]
 async fn no_remedy_touches_a_service_whose_deployment_a_hook_has_stopped() {
     for denied in [false, true] {
@@ -433,7 +433,7 @@ async fn without_the_parameter_nothing_is_asked_and_the_deployment_goes_on_by_it
     );
 }
 
-/// A person continues a deployment that pullsafe lets wait.
+/// A person continues a deployment that pullsafe holds.
 #[tokio::test]
 async fn a_person_who_answers_first_wins() {
     let mut world = running(setup()).await;
@@ -447,7 +447,7 @@ async fn a_person_who_answers_first_wins() {
     assert!(world.records().iter().all(|record| record["door"].is_null()), "{:?}", world.records());
 }
 
-/// The event comes twice.
+/// The event of the hook comes twice.
 #[tokio::test]
 async fn a_hook_is_answered_once_and_told_once() {
     let mut world = running(setup()).await;

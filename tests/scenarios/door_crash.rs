@@ -1,6 +1,6 @@
-//! The door's own crash matrix: every call fails in every way, is refused for good, or is the last act of its process;
-//! events are lost. The deployment goes on or ends as without pullsafe, or as pullsafe would have it, and never later
-//! than its hook says.
+//! The door's own crash matrix: every call fails in every way, is refused for good, or is the last call of its process;
+//! events are lost. The deployment goes on or ends as it would without pullsafe, or as pullsafe would have it, and
+//! never later than its hook says.
 
 use pullsafe::permission;
 use scenarios::world::{DEAD_LETTERS, Setup, World};
@@ -11,20 +11,20 @@ use testkit::registry::{Mutability, Sample};
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
-/// What can become of a call, as far as it differs for whoever makes it: nothing happened and it passes, it happened
-/// and nobody learnt of it, it is denied. That the process dies comes on top.
+/// The ways in which a call can fail that differ for the caller: nothing happened and the fault is temporary, it
+/// happened but the caller did not learn of it, it is denied. In addition, the process can die.
 const KINDS: [FaultKind; 3] = [FaultKind::Throttle, FaultKind::ConnectionCutAfter, FaultKind::AccessDenied];
 
-/// What the new deployment is to run.
+/// The image of the new deployment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum CrashCase {
-    /// An image that is there.
+    /// An image that exists.
     Fine,
     /// An image for another platform.
     WrongPlatform,
     /// An image that is pushed a minute later.
     PushedLater,
-    /// An image of Docker Hub that the mirror lacks.
+    /// An image of Docker Hub that the mirror does not have.
     FromHub,
 }
 
@@ -57,7 +57,7 @@ async fn begin(case: CrashCase) -> World {
     world
 }
 
-/// How the deployment's hook ended.
+/// The status of the deployment's hook at the end.
 fn hook(world: &World) -> Value {
     world.hooks("web").into_iter().next().unwrap_or_default()
 }
@@ -74,12 +74,12 @@ async fn play(world: &mut World, case: CrashCase) -> Value {
     ended
 }
 
-/// What has to hold whatever failed.
+/// Checks what has to hold whatever has failed.
 fn check(world: &World, case: CrashCase, ended: &Value, expected: &str, what: &str) {
     let service = world.service("web");
     let context = format!("{case:?}, {what}: {ended}\n{:#?}\n{:#?}", world.answers, world.told());
     match case {
-        // As without pullsafe, or as it would have it.
+        // As without pullsafe, or as pullsafe would have it.
         CrashCase::WrongPlatform => {
             assert!(ended == expected || ended == "TIMED_OUT" || ended == "SUCCEEDED", "{context}")
         }
@@ -88,7 +88,7 @@ fn check(world: &World, case: CrashCase, ended: &Value, expected: &str, what: &s
             assert_eq!(service["runningCount"], 2, "{context}");
         }
     }
-    // What fails because it went on is told as such.
+    // What the door decided is told at most once.
     let ids = world.told().into_iter().filter_map(|notice| notice.attributes.get("pullsafe-id").cloned());
     let ids: std::collections::BTreeSet<_> = ids.filter(|id| id.starts_with("door-")).collect();
     assert!(ids.len() <= 1, "told once: {context}");
@@ -130,7 +130,7 @@ async fn matrix(case: CrashCase, expected: &str) {
             pairs += 1;
         }
     }
-    // Refused for good, each operation.
+    // Each operation is refused for good.
     let operations: std::collections::BTreeSet<(String, String)> =
         calls.iter().take(last).map(|call| (call.service.clone(), call.operation.clone())).collect();
     for (service, operation) in
@@ -167,7 +167,7 @@ async fn a_wait_for_the_mirror_survives_everything() {
     matrix(CrashCase::FromHub, "SUCCEEDED").await;
 }
 
-/// No event of the hook ever comes.
+/// No event of the hook ever arrives.
 #[tokio::test]
 async fn a_deployment_whose_event_is_lost_goes_on_by_itself() {
     let mut world = begin(CrashCase::Fine).await;

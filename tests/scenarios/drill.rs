@@ -1,4 +1,4 @@
-//! The drill: a stop that no task had shows what would be told and done, and changes nothing, whatever the mode.
+//! The drill: a made-up stop shows what would be told and done. It changes nothing, whatever the mode.
 
 use crate::ask::movable;
 use scenarios::world::{CLUSTER, Setup, World};
@@ -16,7 +16,7 @@ async fn drill(world: &mut World, name: &str) -> Value {
     world.answers.pop().expect("an answer")
 }
 
-/// What is neither a look nor one of the two messages, nor the count of those.
+/// The calls that are neither reads nor one of the two messages, nor the count of drills.
 fn beyond(world: &World) -> Vec<String> {
     let reads = ["Describe", "List", "Get", "BatchGet", "Query", "Simulate"];
     let calls = world.aws.calls();
@@ -27,7 +27,7 @@ fn beyond(world: &World) -> Vec<String> {
     others.map(|call| format!("{}:{} {}", call.service, call.operation, call.request)).collect()
 }
 
-/// The message without what the clock on the wall says.
+/// The message without the part that depends on real time.
 fn untimed(message: &str) -> &str {
     message.split("\nLooked and decided in ").next().unwrap_or(message)
 }
@@ -68,7 +68,7 @@ async fn in_act_mode_it_says_what_would_be_done_and_changes_nothing() {
         "{event}"
     );
 
-    // It has left nothing behind: the real thing goes its way.
+    // The drill has left nothing behind: a real failure is handled as usual.
     world.run_for(900).await;
     assert_eq!(world.service("web")["runningCount"], 2);
     assert!(world.answers.iter().any(|answer| answer["outcome"] == "acted"));

@@ -1,5 +1,4 @@
-//! What pullsafe makes of every event in `events/`: the fact, the diagnosis, and what it would do where every guard
-//! holds.
+//! What pullsafe makes of every event in `events/`: the fact, the diagnosis, and what it would do if every guard held.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -166,7 +165,7 @@ fn favourable(stopped: &TaskStopped, service: &ServiceId, diagnosis: &Diagnosis)
         "serviceName": service.name, "clusterArn": service.cluster_arn, "status": "ACTIVE", "desiredCount": 2, "runningCount": 0,
         "taskDefinition": definition, "deployments": [deployment],
     });
-    // ECS pins the digest; the definition names the tag.
+    // The event has the digest that ECS pinned; the definition has the tag.
     let written = diagnosis.image.as_deref().and_then(|image| image.split('@').next());
     let registered = json!({ "taskDefinition": { "taskDefinitionArn": definition, "containerDefinitions": [{ "name": diagnosis.container, "image": written }] } });
     Observation {

@@ -1,5 +1,5 @@
-//! docs/events.md: what goes over the bus, the mirror's queues and the widget, made from the types that write and read
-//! it.
+//! docs/events.md: what is sent over the bus, the mirror's queues and the widget, generated from the types that write
+//! and read it.
 
 use pullsafe::notice::OnBus;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::documents::check;
 use crate::messages::every_kind;
 use crate::source_types::{Field, SourceType, TypeShape, Types};
 
-/// Where the types are written.
+/// The files that declare the types.
 const SOURCES: &[&str] = &[
     "shared/incident/src/published.rs",
     "shared/common/src/notice.rs",
@@ -34,7 +34,7 @@ const SOURCES: &[&str] = &[
     "functions/widget/src/answer.rs",
 ];
 
-/// Types that are texts on the wire, and what stands in them.
+/// Types that are text on the wire, and what the text is.
 const TEXTS: &[(&str, &str)] = &[
     ("String", "text"),
     ("Timestamp", "time (RFC 3339)"),
@@ -96,7 +96,7 @@ fn the_page_of_events_says_what_the_types_say() {
     }
 }
 
-/// What is sent is what the types say: nothing that they lack, and nothing else than they read.
+/// What is sent matches the types: every field that is sent is read, and nothing else is.
 #[tokio::test]
 async fn every_event_of_a_service_that_is_moved_is_read_in_full_by_its_type() {
     let mut world = reported::limited(Setup::new());
@@ -112,7 +112,7 @@ async fn every_event_of_a_service_that_is_moved_is_read_in_full_by_its_type() {
     }
 }
 
-/// The same for every kind of message, whatever it takes for one to be sent.
+/// The same for every kind of message, however rare it is.
 #[test]
 fn every_kind_of_message_is_read_in_full_by_its_type() {
     for (name, notice) in every_kind() {
@@ -131,7 +131,7 @@ fn read_in_full<T: DeserializeOwned>(kind: &Value, sent: &Value, again: impl Fn(
     );
 }
 
-/// Where something that was sent was not read.
+/// The path to something that was sent but not read.
 fn lost(sent: &Value, read: &Value) -> Option<String> {
     match (sent, read) {
         (Value::Object(sent), Value::Object(read)) => sent.iter().find_map(|(key, value)| match read.get(key) {
@@ -145,7 +145,7 @@ fn lost(sent: &Value, read: &Value) -> Option<String> {
     }
 }
 
-/// A type as a part of the page.
+/// The section of the page about a type.
 fn section(item: &SourceType, types: &Types, named: &mut BTreeSet<String>) -> String {
     let mut text = format!("\n### {}\n\n{}\n\n", item.name, item.doc);
     match &item.shape {
@@ -190,7 +190,7 @@ fn kind(field: &Field, types: &Types, named: &mut BTreeSet<String>) -> String {
     }
 }
 
-/// A type in the words of whoever reads JSON.
+/// A type in the words of people who read JSON.
 fn words(of: &str, types: &Types, named: &mut BTreeSet<String>) -> String {
     if let Some(inner) = of.strip_prefix("Vec<").and_then(|rest| rest.strip_suffix('>')) {
         return format!("list of {}", words(inner, types, named));
@@ -218,5 +218,5 @@ fn words(of: &str, types: &Types, named: &mut BTreeSet<String>) -> String {
     }
 }
 
-/// Lists of so many words stand where they are used.
+/// Lists with up to this many words are written where they are used.
 const SHORT: usize = 10;

@@ -1,5 +1,5 @@
-//! Tasks that end by themselves: what did its work is no news, what did not is, whichever of its containers an event
-//! shows first.
+//! Tasks that end by themselves. A task that did its work is not told, a task that did not is, whichever of its
+//! containers an event lists first.
 
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn world() -> World {
     Setup::new().build()
 }
 
-/// Delivers the stop of a task of no service, twice.
+/// Delivers the stop of a task without a service, twice.
 async fn deliver(world: &mut World, containers: EndedTask<'_>) {
     let defined: Vec<Value> = containers
         .iter()
@@ -53,10 +53,10 @@ async fn a_task_that_did_its_work_is_no_news() {
     let rows: [EndedTask<'_>; 7] = [
         &[("job", true, 0, None)],
         &[("job", true, 0, None), ("proxy", true, 137, None), ("log", false, 143, None)],
-        // Whoever is asked to end by another signal ends with its number.
+        // A container that is asked to end by another signal exits with the number of that signal.
         &[("job", true, 0, None), ("proxy", true, 130, None)],
         &[("job", true, 0, None), ("proxy", true, 131, None)],
-        // No event says that it is not essential; the task definition does.
+        // No event says whether a container is essential; the task definition does.
         &[("job", true, 0, None), ("agent", false, 1, None)],
         &[("agent", false, 255, None), ("job", true, 0, None)],
         &[("migrate", false, 0, None), ("job", true, 0, None), ("agent", false, 2, None)],
@@ -72,7 +72,7 @@ async fn a_task_that_did_its_work_is_no_news() {
 async fn a_task_that_was_killed_beside_one_that_ended_well_is_told() {
     let rows: [EndedTask<'_>; 4] = [
         &[("job", true, 1, None)],
-        // The one that ended well is a step before the work, and the work was killed.
+        // The container that ended well is a step before the work, and the work was killed.
         &[("migrate", false, 0, None), ("job", true, 137, None)],
         &[("migrate", false, 0, None), ("job", true, 143, None)],
         &[
@@ -87,7 +87,7 @@ async fn a_task_that_was_killed_beside_one_that_ended_well_is_told() {
     }
 }
 
-/// Where the definition cannot be read, a task that seems to have done its work has.
+/// If the definition cannot be read, a task that seems to have done its work counts as having done it.
 #[tokio::test]
 async fn a_definition_that_cannot_be_read_makes_no_news_of_a_task_that_ended_well() {
     let mut world = world();

@@ -1,4 +1,4 @@
-//! The image gate and its waker: what a stack asks, and when it is answered what.
+//! The image gate and its waker: what a stack asks for, and when it gets which answer.
 
 use pullsafe::reference::Digest;
 use scenarios::gate::answers::SIGNATURE;
@@ -45,7 +45,7 @@ async fn a_stack_waits_without_a_function_and_goes_on_with_the_push() {
         !row.contains_key("response_url") && !row.contains_key("open"),
         "the address goes with the answer: {row:?}"
     );
-    // Whatever comes late changes nothing.
+    // Later events change nothing.
     stage.handle(&pushed).await;
     stage.sweep().await;
     stage.handle(&stage.request("Create", "app", "1.4.3")).await;
@@ -214,8 +214,8 @@ async fn a_source_is_asked_of_the_mirror_a_few_times_and_waited_for() {
     assert_eq!(stage.queues.bodies(MIRROR_QUEUE).len(), present, "what is there is not asked for");
 }
 
-/// A queue that refuses is asked again with every sweep; if it never takes the message, the stack's owner reads which
-/// call it was, and no more of the account.
+/// A queue that refuses is tried again with every sweep. If it never takes the message, the reason tells the stack's
+/// owner which call was refused, and nothing else about the account.
 #[tokio::test]
 async fn a_mirror_that_may_not_be_asked_is_named_in_the_reason() {
     for late in [false, true] {
@@ -248,7 +248,7 @@ async fn a_tag_that_moves_right_after_its_push_is_taken_as_it_settles() {
     let stage = GateStage::new().await;
     stage.handle(&stage.request("Create", "app", "1")).await;
     let pushed = stage.push("web", "1", 1);
-    // The build tool pushes the index right after the image: between the two looks.
+    // The build tool pushes the index right after the image, between the two looks.
     let store = stage.ecr.store().clone();
     let calls = stage.aws.count("DescribeImages");
     stage.aws.before("ecr", "DescribeImages", move || {
@@ -320,7 +320,7 @@ async fn a_refused_look_may_be_a_permission_on_its_way() {
     stage.clock.advance(90);
     stage.sweep().await;
     assert!(!stage.is_answered("Create", "app"));
-    // A look that succeeds begins the count anew: whoever changes a policy may lock the gate out for a moment.
+    // A look that succeeds starts the count anew: changing a policy may lock the gate out for a moment.
     stage.aws.clear_faults();
     stage.sweep().await;
     stage.aws.inject(AwsFault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
@@ -360,7 +360,7 @@ async fn an_answer_that_was_not_taken_is_sent_again_with_the_same_bytes() {
         stage.handle(&pushed).await;
         stage.clock.advance(30);
     }
-    // Meanwhile the tag has moved: what was decided stands.
+    // Meanwhile the tag has moved, but the decided answer stays.
     stage.push("web", "1", 2);
     stage.answers.next(&[]);
     stage.sweep().await;

@@ -1,4 +1,4 @@
-//! The examples of the gate say what it understands, and its table of costs is what it makes of its calls.
+//! The gate's examples use what it understands, and its table of costs follows from its calls.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(format!("{FOLDER}/{name}")).unwrap()
 }
 
-/// A template as JSON. What is looked up only when the stack is deployed stands as the text `deployed`.
+/// A template as JSON. A value that is known only when the stack is deployed becomes the text `deployed`.
 fn template(name: &str) -> Value {
     let documents = Yaml::load_from_str(&read(name)).unwrap();
     assert_eq!(documents.len(), 1);
@@ -109,7 +109,7 @@ fn the_errors_of_ecr_are_those_of_the_code() {
     super::documents::check("docs/gate.md", "gate-ecr-errors", &image_gate::decide::ecr_errors::table());
 }
 
-/// The hook of the examples is the one that `pullsafe protect` sets and the remediator answers.
+/// The hook in the examples is the one that `pullsafe protect` sets and the remediator answers.
 #[test]
 fn the_examples_of_the_door_have_its_hook() {
     let timeout = json!({ "TimeoutInMinutes": 5, "Action": "CONTINUE" });

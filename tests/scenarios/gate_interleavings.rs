@@ -1,10 +1,10 @@
 //! One effective answer before the deadline, whatever the interleaving.
 //!
 //! The first test walks every interleaving of a request, its duplicate, a push (whose event may be lost), the sweeps, a
-//! Delete and a process that dies, step by step: what the functions do between two points at which another process can
-//! be seen is one step. The decisions are the real ones (`Wait`, `verdict`, `Patience`); the table takes a row only in
-//! place of the version before it. States that were met before are not walked again, and the paths through them are
-//! counted all the same. The histories let the real functions run through what is drawn at random.
+//! Delete and a process that dies. It goes step by step: what a function does between two points at which others can
+//! see a change is one step. The decisions are the real ones (`Wait`, `verdict`, `Patience`); the model's table
+//! replaces a row only if its version is the one before. A state that was reached before is not walked again, but the
+//! paths through it are counted. The histories run the real functions through random events.
 
 mod histories;
 mod model;

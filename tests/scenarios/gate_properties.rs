@@ -1,15 +1,15 @@
-//! Every value of a property that was tried, and its answer, as a table that reads well.
+//! Every value of a property that was tried, and its answer, as a readable table.
 
 use std::fmt::Write as _;
 
 use scenarios::gate::GateStage;
 use serde_json::{Map, Value, json};
 
-/// A whole digest that nothing has, with a letter in capitals where that matters.
+/// A complete digest that no image has. Some values write it in capitals.
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
-/// Values by property. The repository `web` has the tags `1`, `1.5` and `1.10`, for amd64 and arm64.
+/// The values by property. The repository `web` has the tags `1`, `1.5` and `1.10`, for amd64 and arm64.
 fn values() -> Vec<(&'static str, Vec<Value>)> {
     let hex = DIGEST.trim_start_matches("sha256:");
     vec![
@@ -231,7 +231,7 @@ fn values() -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
-/// What was asked for, with the value in place of what is usual.
+/// The properties of a request, with this value in place of the usual one.
 fn properties(property: &str, value: &Value) -> Value {
     let mut properties =
         Map::from_iter([("RepositoryName".to_owned(), json!("web")), ("ImageTag".to_owned(), json!("1"))]);

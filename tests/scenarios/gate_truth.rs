@@ -1,4 +1,4 @@
-//! The gate says what is so: where a digest comes from, why an image is not there, and only to whom it may.
+//! The gate tells the truth: where a digest comes from, why an image is missing, and only to those who may know.
 
 use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
@@ -9,7 +9,7 @@ use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::repository::ImageStatus;
 use testkit::registry::sample::Sample;
 
-/// The same request again, whose answer is known by another name.
+/// The same request again, with another address for the answer.
 fn again(stage: &GateStage, mut request: Value, name: &str) -> Value {
     request["ResponseURL"] = json!(stage.answers.url(name));
     request
@@ -19,7 +19,7 @@ fn reason(stage: &GateStage, stack: &str) -> String {
     stage.answer("Create", stack)["Reason"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Deploys tag 1, then tag 2, and takes the first tag away; its image has another one still.
+/// Deploys tag 1, then tag 2, and removes the first tag. Its image still has another tag.
 async fn deployed_twice() -> GateStage {
     let stage = GateStage::new().await;
     stage.push("web", "1", 1);
@@ -46,7 +46,7 @@ async fn a_forward_update_is_never_given_a_digest_that_no_look_found() {
             json!({"answered": false, "parked": true}),
             "{status}: it waits for the tag"
         );
-        // Not even the sweep remembers.
+        // The sweep does not remember it either.
         stage.clock.advance(60);
         stage.sweep().await;
         assert!(stage.answers.taken("Forward-app").is_empty(), "{status}");
@@ -76,14 +76,14 @@ async fn a_rollback_is_given_what_the_resource_had_and_says_so() {
         "under another tag: {from}"
     );
 
-    // The image itself is gone: nothing else is left.
+    // The image itself is deleted: only the memory is left.
     stage.ecr.store().untag("web", "build-1");
     stage.handle(&again(&stage, stage.request("Update", "app", "1"), "Gone-app")).await;
     let answer = stage.answers.taken("Gone-app")[0].json();
     assert_eq!(answer["Data"]["ImageDigest"], GateStage::digest(1));
     assert!(answer["Data"]["DigestFrom"].as_str().unwrap().contains("NOT found in ECR"), "{answer}");
 
-    // Another resource, and another Trigger, have no such memory.
+    // Another resource, or another Trigger, does not have this memory.
     assert_eq!(stage.handle(&stage.request("Create", "other", "1")).await["parked"], true);
     let touched =
         stage.request_with("Update", "app", json!({"RepositoryName": "web", "ImageTag": "1", "Trigger": "2"}));
@@ -114,7 +114,7 @@ async fn an_answer_says_when_it_looked() {
     assert_eq!(stage.answer("Create", "app")["Data"]["DigestFrom"], "found in ECR at 2026-01-15T19:18:00Z");
 }
 
-/// How long each time is waited, and that no second more costs more than itself.
+/// How long the gate waits for each timeout. A timeout that is one second longer never costs more than that second.
 #[tokio::test]
 async fn the_whole_time_is_waited_but_for_a_small_margin() {
     for (timeout, waited) in
@@ -313,7 +313,7 @@ async fn a_source_that_the_mirror_would_not_put_there_is_refused() {
     assert!(stage.rows().is_empty());
 }
 
-/// A stack of another account of the organization asks through the topic.
+/// A stack in another account of the organization asks through the topic.
 #[tokio::test]
 async fn another_account_hears_only_of_what_it_may_pull() {
     let stage = GateStage::new().await;
@@ -393,7 +393,7 @@ async fn what_a_stranger_writes_does_not_act_where_a_reason_is_read() {
     }
 }
 
-/// Each error of ECR, met by a request and by a sweep.
+/// Each error of ECR, in the look of a request and in the look of a sweep.
 #[tokio::test]
 async fn every_error_of_ecr_is_taken_for_what_it_means() {
     use image_gate::decide::ecr_errors::{EcrErrorMeaning, ROWS};
@@ -424,7 +424,7 @@ async fn every_error_of_ecr_is_taken_for_what_it_means() {
     }
 }
 
-/// Only DescribeImages tells that an image lies in the archive: without its answer there is none of the gate's.
+/// Only DescribeImages tells whether an image is in the archive. Without its answer the gate does not answer either.
 #[tokio::test]
 async fn an_image_is_not_taken_before_ecr_has_said_that_it_is_not_archived() {
     let stage = GateStage::new().await;
@@ -433,7 +433,7 @@ async fn an_image_is_not_taken_before_ecr_has_said_that_it_is_not_archived() {
     assert_eq!(stage.handle(&stage.request("Create", "app", "1")).await["parked"], true);
     stage.pass(60).await;
     assert!(!stage.is_answered("Create", "app"));
-    // The permission has arrived within its grace.
+    // The permission arrived within the grace.
     stage.sweep().await;
     assert_eq!(stage.answer("Create", "app")["Status"], "SUCCESS");
 }
@@ -484,7 +484,7 @@ async fn one_bad_id_does_not_fail_the_others_of_its_repository() {
     }
     stage.push("web", "one", 1);
     stage.push("web", "two", 2);
-    // ECR refuses the batch, and then the first of the two when it is asked for alone.
+    // ECR refuses the batch, and then the first of the two images when it is asked for alone.
     stage
         .aws
         .inject(AwsFault::on("ecr", "BatchGetImage", FaultKind::Code("InvalidParameterException")).times(2));

@@ -1,4 +1,4 @@
-//! Services that pullsafe advises about and does not touch, whatever stops their tasks.
+//! Services that pullsafe gives advice about but does not touch, whatever stops their tasks.
 
 use scenarios::world::{CLUSTER, NAT, Setup, World};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn quota_used_up() -> World {
     world
 }
 
-/// The service's tasks meet the limit; nothing is changed, and the message has the reason.
+/// Lets the tasks of a service meet the limit. Nothing is changed, and the message has the reason.
 async fn check(more: Value, reason: &str) {
     let mut world = quota_used_up();
     let definition = world.define("app", &["acme/app:1"]);
@@ -55,12 +55,12 @@ async fn a_task_without_a_service_gets_advice() {
     assert_eq!(world.writes(), Vec::<String>::new());
     let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
     assert_eq!(subjects, ["pullsafe: prod/batch (no service): registry-rate-limited"]);
-    // A day later the story is over, and nobody is told that nothing happened.
+    // A day later the incident is over, and no message says that nothing happened.
     world.run_for(25 * 3600).await;
     assert!(world.records().iter().all(|record| record.get("open").is_none()));
 }
 
-/// A rollback is ECS's own cure: nothing may come between.
+/// A rollback is ECS's own cure, and pullsafe must not interfere with it.
 #[tokio::test]
 async fn a_circuit_breaker_at_work_is_left_alone() {
     let mut world = Setup::new().build();
@@ -73,7 +73,7 @@ async fn a_circuit_breaker_at_work_is_left_alone() {
     world.run_for(600).await;
     world.hub.quota().spend(NAT, 100, world.clock.now());
     let bad = world.define("app", &["acme/app:1"]);
-    // The mirror cannot help in time: it is not there to be asked.
+    // There is no mirror to ask, so it cannot help in time.
     world.restart(&[("PULLSAFE_MIRROR_QUEUE_URL", "")]);
     world.update_service("web", json!({ "taskDefinition": bad }));
     world.run_for(3600).await;
@@ -81,7 +81,7 @@ async fn a_circuit_breaker_at_work_is_left_alone() {
     assert_eq!(world.writes(), Vec::<String>::new());
 }
 
-/// Case C's end: the pull works, the application does not, and nobody calls it resolved.
+/// The end of case C: the pull works, the application does not, and nothing calls it resolved.
 #[tokio::test]
 async fn a_failing_application_is_told_and_not_touched() {
     let mut world = Setup::new().paced(Pacing::default()).build();
@@ -132,7 +132,7 @@ async fn what_is_not_a_failure_is_no_news() {
     );
 }
 
-/// No task is launched, so none stops: ECS's own event is the failure.
+/// No task is launched, so none stops: ECS's own event reports the failure.
 #[tokio::test]
 async fn a_task_that_cannot_be_placed_is_told_once() {
     let mut world = Setup::new().build();
@@ -152,8 +152,8 @@ async fn a_task_that_cannot_be_placed_is_told_once() {
     assert_eq!(subjects, ["pullsafe: prod/web: capacity-unavailable"], "{:?}", world.answers);
 }
 
-/// Whoever runs a task chooses its group and what it is called: only what ECS started for a deployment is the
-/// service's.
+/// Anybody who runs a task chooses its group and its `startedBy`. Only a task that ECS started for a deployment belongs
+/// to the service.
 #[tokio::test]
 async fn a_strangers_task_in_the_group_of_a_service_is_not_the_services() {
     let forged = "ecs-svc/0123456789012345678";

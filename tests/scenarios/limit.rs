@@ -1,5 +1,5 @@
-//! Docker Hub's limit as the tasks meet it: read in their subnets, foretold, told once, and lasting for those who
-//! cannot be moved.
+//! Docker Hub's limit as the tasks meet it: read in their subnets, predicted, told once, and kept for those that cannot
+//! be moved.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const SUBNET: &str = "subnet-0a1b2c3d4e5f60718";
 const OTHER: &str = "subnet-00000000000000001";
 const MINUTE: i64 = 60;
 
-/// A probe in a subnet, as Docker Hub sees it.
+/// A probe in a subnet, whose requests Docker Hub sees from this address.
 fn probe_in(world: &World, address: &str, subnet: &str) -> ScheduledProbe {
     let clock = world.clock.clone();
     let clock: pullsafe::clock::Clock = Arc::new(move || clock.now());
@@ -23,7 +23,7 @@ fn probe_in(world: &World, address: &str, subnet: &str) -> ScheduledProbe {
     ScheduledProbe::new(Client::new(Config { endpoints, ..Config::new(clock.clone()) }), vec![subnet.to_owned()], clock)
 }
 
-/// What Lambda puts on the bus when a probe has answered.
+/// The event that Lambda puts on the bus when a probe has answered.
 async fn event(world: &World, probe: &ScheduledProbe) -> Value {
     let mut event: Value = serde_json::from_str(include_str!("../../events/quota-read.json")).expect("JSON");
     event["time"] = json!(world.clock.now());
@@ -83,7 +83,7 @@ fn rows(world: &World, kind: &str) -> usize {
         .count()
 }
 
-/// Others behind the same address pull five times a minute; nobody knows them.
+/// Unknown clients behind the same address make five pulls a minute.
 #[tokio::test]
 async fn the_end_is_foretold_by_readings_alone_and_told_once() {
     let mut world = setup("warn").with("PULLSAFE_MODE", "observe").build();
@@ -121,15 +121,16 @@ async fn the_end_is_foretold_by_readings_alone_and_told_once() {
     assert_eq!(world.hub.manifest_gets("ratelimitpreview/test"), 0, "asking spends nothing");
 }
 
-/// Where a limit is read, only what it does not last for is moved; where none is, whatever pulls from Docker Hub.
+/// Where the limit is read, a deployment is moved only if the limit does not last for it. Where it is not read, every
+/// deployment that pulls from Docker Hub is moved.
 #[tokio::test]
 async fn a_deployment_is_moved_only_if_the_limit_does_not_last_for_it() {
     for (spent, reads, subnet, moved) in [
         (0, true, SUBNET, false),
         (96, true, SUBNET, true),
-        // An index and what it names are two pulls of a task.
+        // An index and the manifest under it count as two pulls for each task.
         (90, true, SUBNET, false),
-        // Another NAT gateway, or none that is read.
+        // Behind another NAT gateway, or without a reading.
         (0, true, OTHER, true),
         (0, false, SUBNET, true),
     ] {
@@ -153,7 +154,7 @@ async fn a_deployment_is_moved_only_if_the_limit_does_not_last_for_it() {
     }
 }
 
-/// What pulls with credentials, or by an address of its own, takes nothing from the limit.
+/// A pull with credentials, or from an address of its own, takes nothing from the limit.
 #[tokio::test]
 async fn accounts_and_public_addresses_are_none_of_its_business() {
     let mut world = setup("move").build();
@@ -174,7 +175,7 @@ async fn accounts_and_public_addresses_are_none_of_its_business() {
     world.create_service("paid", &paid, 5, network(SUBNET));
     world.run_for(MINUTE).await;
     assert_eq!(rows(&world, "share#"), 0);
-    // An IPv6 network counts as one, whichever of its addresses asks.
+    // An IPv6 network counts as one source, whichever of its addresses asks.
     for address in ["2001:db8:1:2::1", "2001:db8:1:2:ffff::2"] {
         let probe = probe_in(&world, address, OTHER);
         let answer = probe.handle().await.expect("an answer");
@@ -182,7 +183,7 @@ async fn accounts_and_public_addresses_are_none_of_its_business() {
     }
 }
 
-/// Case C's loop, whose tasks are replaced for ever: it alone is moved, before the first pull of anybody is refused.
+/// Case C's loop, whose tasks are replaced for ever: only this service is moved, before any pull is refused.
 #[tokio::test]
 async fn a_loop_is_moved_before_the_limit_ends() {
     for (ahead, in_time) in [("move", true), ("warn", false)] {
@@ -221,7 +222,7 @@ async fn a_loop_is_moved_before_the_limit_ends() {
     }
 }
 
-/// Of readings that are lost, late, repeated or made up nothing comes that is wrong.
+/// Readings that are lost, late, repeated or made up lead to nothing wrong.
 #[tokio::test]
 async fn readings_may_be_lost_late_or_repeated() {
     let mut world = setup("move").build();
@@ -230,20 +231,20 @@ async fn readings_may_be_lost_late_or_repeated() {
     world.hub.quota().spend(NAT, 90, world.clock.now());
     world.run_for(5 * MINUTE).await;
     let second = event(&world, &probe).await;
-    // The newer one first, and each twice.
+    // The newer one comes first, and each comes twice.
     for event in [&second, &second, &first, &first] {
         world.deliver(event).await;
     }
     assert_eq!((rows(&world, "read#"), about_limit(&world).len()), (2, 0), "one step of use is no pace");
-    // The next ones are lost. What was known says nothing any more: as without a probe.
+    // The next ones are lost. The known ones are too old to use, so the deployment is treated as without a probe.
     world.run_for(30 * MINUTE).await;
     service(&mut world, "web", 1, SUBNET);
     world.run_for(10 * MINUTE).await;
     assert!(image(&world, "web").starts_with("123456789012"));
-    // One that comes hours late is not even kept.
+    // A reading that comes hours late is not even stored.
     world.deliver(&second).await;
     assert_eq!(rows(&world, "read#"), 2);
-    // A stack without a probe keeps none.
+    // A stack without a probe stores no readings.
     let mut world = Setup::new().build();
     let probe = probe_in(&world, NAT, SUBNET);
     read(&mut world, &probe).await;
@@ -271,8 +272,8 @@ async fn a_limit_that_is_too_small_for_all_who_share_it_is_in_the_weekly_message
     assert!(week.contains(said), "{week}");
 }
 
-/// A quota is an address's own: what fails behind two of them at once are two storms, where probes know the addresses;
-/// and one, as without a probe, where they do not.
+/// Every address has its own quota. Failures behind two addresses at once are two storms where probes know the
+/// addresses, and one storm where they do not, as without a probe.
 #[tokio::test]
 async fn services_behind_two_addresses_are_two_storms() {
     const ELSEWHERE: &str = "198.51.100.9";

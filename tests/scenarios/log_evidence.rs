@@ -1,5 +1,4 @@
-//! What the logs of a task say, from wherever its own task definition sends them, and what is said where they cannot be
-//! had.
+//! What the logs of a task say, wherever its task definition sends them, and what is told if they cannot be read.
 
 use pullsafe::permission;
 use scenarios::world::{NAT, Setup, World};
@@ -12,7 +11,7 @@ const IMAGE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
 const TARGET_GROUP: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef";
 const GROUP: &str = "/ecs/court-case";
 
-/// Case C's own lines.
+/// The lines of case C.
 const SERVICES: &str = r#"{"error": "Core services import failed: CaseService.__init__() missing 2 required positional arguments", "timestamp": "2026-01-15T20:18:32.474088Z"}"#;
 const MODULE: &str = r#"{"error": "Integration services initialization failed: No module named 'core.aws_service'", "timestamp": "2026-01-15T20:18:32.553596Z"}"#;
 
@@ -20,7 +19,7 @@ fn awslogs(group: &str) -> Value {
     json!({ "logDriver": "awslogs", "options": { "awslogs-group": group, "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs" } })
 }
 
-/// Case C's application: it starts, logs errors in the middle of much else, and never gets healthy.
+/// The log of case C's application: it starts, logs errors among many other lines, and never gets healthy.
 fn log() -> Vec<String> {
     let mut lines: Vec<String> = (0..4_000)
         .map(|number| format!(r#"{{"level": "info", "message": "loaded route {number}"}}"#))
@@ -110,7 +109,7 @@ async fn the_telling_lines_are_found_in_a_long_log() {
     assert!(message.contains("not certain"), "{message}");
 }
 
-/// The wrong group is full of other errors; nobody looks there.
+/// The wrong group is full of other errors, but nothing reads it.
 #[tokio::test]
 async fn only_the_group_of_the_task_definition_is_read() {
     let mut world = world(app(awslogs(GROUP)), unhealthy(log()));
@@ -156,7 +155,7 @@ async fn an_absent_log_is_never_a_container_that_did_not_start() {
             "whether log group `/ecs/never-created`",
         ),
     ] {
-        // Nothing arrives in the group that was never created.
+        // Nothing arrives in a group that was never created.
         let silent = logging["options"]["awslogs-group"] == "/ecs/never-created";
         let mut world = world(app(logging), unhealthy(if silent { Vec::new() } else { log() }));
         if let Some(spoil) = spoil {
@@ -236,7 +235,7 @@ async fn the_container_that_failed_is_read_and_the_others_only_if_it_says_nothin
     assert_eq!(read(&world), [GROUP, "/ecs/proxy", "/ecs/init"], "then essential ones, then the others");
 }
 
-/// A service that crashes all day is not read all day.
+/// The log of a service that crashes all day is not read all day.
 #[tokio::test]
 async fn a_crash_loop_costs_a_bounded_number_of_calls() {
     let crash = Behaviour::Exits {
@@ -281,7 +280,7 @@ async fn the_same_event_again_reads_nothing() {
     assert_eq!(world.aws.count("GetLogEvents"), calls);
 }
 
-/// A pull that failed has no log, and none is looked for.
+/// A task whose pull failed has no log, and none is looked for.
 #[tokio::test]
 async fn what_never_ran_has_no_log() {
     let mut world = Setup::new().build();
@@ -296,7 +295,7 @@ async fn what_never_ran_has_no_log() {
     assert_eq!(world.aws.count("GetLogEvents"), 0);
 }
 
-/// The default bus is open to every rule of the account: what a log says goes there only where the owner says so.
+/// Every rule of the account can read the default bus, so lines of a log go there only if the owner allows it.
 #[tokio::test]
 async fn lines_of_a_log_go_to_people_and_to_the_bus_only_where_the_owner_says_so() {
     for (setting, undelivered) in [("false", false), ("true", false), ("false", true), ("true", true)] {

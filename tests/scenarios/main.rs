@@ -1,4 +1,4 @@
-//! The cases as scenarios, and what must hold whatever happens.
+//! The cases as scenarios, and what has to hold whatever happens.
 
 mod ahead;
 mod archived;

@@ -1,4 +1,4 @@
-//! Every kind of message as people read it, as a chat gets it, and as programs hear it.
+//! Every kind of message as people read it, as a chat gets it, and as programs receive it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -40,7 +40,7 @@ fn subject(name: &str) -> Subject {
     Subject::Service(ServiceId { cluster_arn: CLUSTER.to_owned(), name: name.to_owned() })
 }
 
-/// An incident of a service whose image Docker Hub does not give.
+/// An incident of a service whose image Docker Hub refuses to serve.
 fn incident(name: &str, runs: Runs) -> Incident {
     let task = StoppedTask {
         task_arn: "arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef0123456789abcdef".to_owned(),
@@ -103,7 +103,7 @@ fn refusal() -> StepRefusal {
     }
 }
 
-/// A message about a service, with what its sender adds.
+/// A message about a service, with the outcome that its sender adds.
 fn about(name: &str, runs: Runs, outcome: &PlanOutcome<'_>) -> Notice {
     let mut incident = incident(name, runs);
     incident.declined = vec![Declined {
@@ -123,7 +123,7 @@ fn about(name: &str, runs: Runs, outcome: &PlanOutcome<'_>) -> Notice {
     outgoing.notice
 }
 
-/// The message that asks, or that nobody has answered.
+/// The message that asks a question, or the one that says that nobody has answered it.
 fn question(is_expired: bool) -> Notice {
     let incident = acted(incident("web", Runs::Nothing), ActState::Asked);
     let blocker = incident.blocker().cloned().expect("it has a cause");
@@ -150,7 +150,7 @@ fn question(is_expired: bool) -> Notice {
     asked(&asking, &incident, "id".to_owned())
 }
 
-/// A message that an outbreak's digests tell people.
+/// A message that people get only in the digests of an outbreak.
 fn together() -> Notice {
     let mut outgoing = Outgoing::from(about("web", Runs::Nothing, &PlanOutcome::Applied(&plan())));
     outgoing.goes_with(OUTBREAK);
@@ -185,14 +185,14 @@ fn outbreak(over: Option<Timestamp>) -> Notice {
         members.push(with("web-4", refused));
     }
     let mut notice = Story::of(&common, &members).notice(OUTBREAK, "id".to_owned(), over);
-    // The first digest.
+    // Only the first digest opens the outbreak.
     if over.is_none() {
         notice.detail["opens"] = json!(true);
     }
     notice
 }
 
-/// What would be done about a stop that was made up.
+/// The message of a drill: what would be done about a made-up stop.
 fn drill() -> Notice {
     let (incident, plan) = (incident("web", Runs::All), plan());
     let played = DrillResult {
@@ -208,7 +208,7 @@ fn drill() -> Notice {
     drill::message(&played, "id".to_owned())
 }
 
-/// Docker Hub's limit of an address, which a deployment uses up.
+/// The message about Docker Hub's limit of an address, which a deployment will use up.
 fn limit() -> Notice {
     let reading = Reading { at: BEGIN, remaining: 12, limit: 100, window_seconds: 21_600 };
     let ahead = LimitAhead {
@@ -223,7 +223,7 @@ fn limit() -> Notice {
     ahead.notice(Ahead::Move).expect("it ends")
 }
 
-/// An image that the next launch will not find.
+/// The message about an image that the next launch will not find.
 fn outlook() -> Notice {
     let finding = OutlookFinding {
         container: "app".to_owned(),
@@ -312,7 +312,7 @@ fn every_message_reads_alone() {
     insta::assert_snapshot!("messages", every_kind().into_iter().map(shown).collect::<Vec<_>>().join("\n"));
 }
 
-/// Whoever is woken reads one line.
+/// A person who is woken up reads one line.
 #[test]
 fn the_first_line_says_what_to_what_since_when_and_what_is_done() {
     let of_a_failure = every_kind().into_iter().take(6).chain([("a question", question(false))]);
@@ -324,8 +324,8 @@ fn the_first_line_says_what_to_what_since_when_and_what_is_done() {
     }
 }
 
-/// events/told.jsonl: each kind of message as it goes over the bus, for whoever tries a rule. `UPDATE_DOCS=1` rewrites
-/// it.
+/// events/told.jsonl: each kind of message as it goes over the bus, for people who test a rule. `UPDATE_DOCS=1`
+/// rewrites it.
 #[test]
 fn the_events_of_every_kind_are_those_on_file() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/told.jsonl");
@@ -346,7 +346,8 @@ fn the_events_of_every_kind_are_those_on_file() {
     );
 }
 
-/// The console of every partition, for every link of a message; none where a partition's console is not known.
+/// Every link of a message leads to the console of its partition. There is no link where the partition's console is not
+/// known.
 #[test]
 fn links_are_right_for_every_partition() {
     for (partition, region, console) in [
@@ -378,7 +379,7 @@ fn links_are_right_for_every_partition() {
     }
 }
 
-/// Every message says what it belongs to, how bad it is and what it is called, in a form that any tracker takes.
+/// Every message says what it belongs to, how severe it is and what it is called, in a form that any tracker accepts.
 #[test]
 fn every_event_can_be_passed_on() {
     for (name, notice) in every_kind() {

@@ -1,4 +1,4 @@
-//! What one worker of the mirror learns, another one uses: blobs that the registry holds are mounted, not sent.
+//! What one worker of the mirror learns, another one uses: blobs that the registry already holds are mounted, not sent.
 
 use mirror::aws::table::{BlobsByRepository, MirrorTable, SLOTS};
 use scenarios::world::{MIRROR_QUEUE, Setup, TABLE, World};
@@ -18,7 +18,7 @@ fn world(mounting: bool) -> World {
     world
 }
 
-/// Asks for a copy and waits for it; what was announced.
+/// Asks for a copy and waits for it. Returns what was announced.
 async fn mirror(world: &mut World, repository: &str) -> Value {
     let target = format!("{}/docker-hub/{repository}:1", world.images.host());
     world
@@ -59,7 +59,7 @@ async fn a_cold_worker_sends_nothing_that_another_repository_holds() {
     let calls = world.aws.calls().len();
     let announced = mirror(&mut world, "acme/other").await;
     assert_eq!((uploads(&world), &announced["bytes_copied"]), (sent, &json!(0)), "{announced}");
-    // What it cost: the count and one row read, and the count and one row written.
+    // The cost: the count and one row are read, and the count and one row are written.
     let calls: Vec<String> = world.aws.calls()[calls..]
         .iter()
         .filter(|call| call.request["Key"]["sk"]["S"].as_str().is_some_and(|key| key.starts_with("held#")))

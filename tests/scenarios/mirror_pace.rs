@@ -1,4 +1,4 @@
-//! PutImage's quota, which counts for all workers together.
+//! PutImage's quota, which all workers share.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 const QUOTA: usize = 10;
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
-/// ECR, as far as it counts PutImage: when each came.
+/// An ECR that records when each PutImage came.
 #[derive(Debug, Clone, Default)]
 struct Counting(Arc<Mutex<Vec<Instant>>>);
 
@@ -32,7 +32,7 @@ impl Counting {
         self.0.lock().unwrap().clone()
     }
 
-    /// The most that came within a second, wherever it begins.
+    /// The most calls within any one second.
     fn most_in_a_second(&self) -> usize {
         let times = self.times();
         let within = |first: &Instant| {
@@ -50,13 +50,13 @@ impl Counting {
     }
 }
 
-/// A clock that shows the runtime's time, from the world's moment on.
+/// A clock that shows the runtime's time, starting from the world's current time.
 fn clock(world: &World) -> Clock {
     let (start, begin) = (world.clock.now(), Instant::now());
     Arc::new(move || Timestamp::from_millis(start.millis() + i64::try_from(begin.elapsed().as_millis()).unwrap()))
 }
 
-/// Lets `workers` processes put so many manifests each, as fast as they may.
+/// Lets `workers` processes put `manifests` manifests each, as fast as they may.
 async fn put(world: &World, workers: usize, manifests: usize) -> Counting {
     let ecr = Counting::default();
     let mut all = JoinSet::new();
@@ -97,7 +97,7 @@ async fn three_workers_together_stay_within_the_quota_and_use_it() {
     assert!(writes <= 32, "{writes} writes for 60 manifests");
 }
 
-/// A worker that knows nothing of the others: its own limiter, and as many attempts as the client makes.
+/// A worker that knows nothing of the others. It has its own limiter and makes as many attempts as the client.
 struct Lone {
     limiter: Mutex<Limiter>,
     freed: Notify,
@@ -124,7 +124,7 @@ impl Lone {
         }
     }
 
-    /// Whether ECR took the manifest in four attempts.
+    /// Puts a manifest. Returns whether ECR took it within four attempts.
     async fn put(&self, ecr: &Mutex<Limiter>) -> bool {
         for attempt in 0..4 {
             self.admitted().await;
@@ -149,7 +149,7 @@ impl Lone {
     }
 }
 
-/// How many manifests are given up, and how long it takes, where each worker keeps to this rate and to nothing else.
+/// How many manifests are given up, and how long it takes, if each worker keeps only to this rate.
 async fn put_alone(workers: usize, manifests: usize, per_second: f64) -> (usize, Duration) {
     let published = Rate::published(REGISTRY, RequestKind::WriteManifest).unwrap();
     let ecr = Arc::new(Mutex::new(Limiter::new(Some(published), 1000)));
@@ -168,7 +168,7 @@ async fn put_alone(workers: usize, manifests: usize, per_second: f64) -> (usize,
     (given_up, begin.elapsed())
 }
 
-/// Why the quota is shared: what the same workers come to without.
+/// Why the quota is shared: the result of the same workers without sharing.
 #[tokio::test(start_paused = true)]
 async fn without_sharing_six_give_manifests_up_and_one_that_keeps_to_its_sixth_takes_six_times_as_long() {
     let (given_up, _) = put_alone(WORKERS, 50, 10.0).await;
@@ -195,7 +195,7 @@ async fn a_worker_that_died_takes_half_a_second_of_the_quota_with_it() {
     let dead = SharedAllowance::new(&world.aws.sdk_config(), TABLE, clock(&world));
     for _ in 0..4 {
         let admitted: Vec<_> = (0..5).map(|_| dead.admit(REGISTRY, RequestKind::WriteManifest)).collect();
-        // It takes its grants and is gone before it has used the later ones.
+        // The process takes its grants and dies before it has used the later ones.
         let _ = tokio::time::timeout(Duration::from_millis(1), futures_util::future::join_all(admitted)).await;
     }
     let ecr = put(&world, 2, 5).await;
@@ -228,8 +228,8 @@ async fn only_put_image_of_ecr_is_shared() {
     assert_eq!(world.aws.calls().len(), 0);
 }
 
-/// Three processes of the function at once. That moments are far enough apart is shown above; here, that every PutImage
-/// has one.
+/// Three processes of the function at once. Another test shows that the granted times are far enough apart; this one
+/// shows that every PutImage has a grant.
 #[tokio::test]
 async fn every_manifest_that_the_function_puts_has_its_moment() {
     let world = Setup::new().build();
@@ -258,7 +258,7 @@ async fn every_manifest_that_the_function_puts_has_its_moment() {
     assert!(granted.len() >= puts, "{puts} manifests, {granted:?}");
 }
 
-/// Every moment that was given out, by what was written to the table.
+/// Every time that was granted, from the writes to the table.
 fn grants(world: &World) -> Vec<i64> {
     let calls = world.aws.calls().into_iter().filter(|call| call.operation == "UpdateItem" && call.took_effect());
     let rows: Vec<Vec<i64>> = calls
@@ -266,7 +266,7 @@ fn grants(world: &World) -> Vec<i64> {
             serde_json::from_str(call.request["ExpressionAttributeValues"][":granted"]["S"].as_str()?).ok()
         })
         .collect();
-    // A write holds the latest ten: what it has beyond the one before it is new.
+    // A write holds the latest ten grants. Those that the write before it lacks are new.
     let mut seen: Vec<i64> = Vec::new();
     for row in rows {
         let known = (0..=row.len()).rev().find(|known| seen.ends_with(&row[..*known])).unwrap_or_default();

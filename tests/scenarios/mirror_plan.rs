@@ -1,4 +1,4 @@
-//! The mirror on a schedule, end to end: from the parameter with its configuration to images in ECR.
+//! The mirror on a schedule, end to end: from the parameter that holds its configuration to images in ECR.
 
 use scenarios::world::{NAT, PLAN_QUEUE, Setup, World};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn holds(world: &World, repository: &str, tag: &str) -> Option<String> {
     world.images.store().image(repository, tag).map(|image| image.digest.to_string())
 }
 
-/// Official images are at ECR Public too; `acme/app` is at Docker Hub alone.
+/// Puts official images at Docker Hub and at ECR Public; `acme/app` is only at Docker Hub.
 fn bases(world: &World) {
     for (seed, tag) in [(11, "3.11-slim"), (12, "3.12-slim")] {
         let image = Sample::multi_arch(seed).base(5, 50_000).build();

@@ -1,4 +1,4 @@
-//! What holds of the mirror's decisions whatever comes in.
+//! What holds for the mirror's decisions, whatever the input.
 
 use mirror::decide::plan::{AtSource, AtTarget, HubBudget, ImageSides, Memory, SourceImage, plan};
 use mirror::decide::select;
@@ -104,7 +104,7 @@ proptest! {
         }
         tags.reverse();
         prop_assert_eq!(&first, &chosen(&rule, &tags));
-        // What is left out does not decide about what is chosen.
+        // Tags that are left out have no influence on what is chosen.
         let kept: Vec<TagFacts> = tags.iter().filter(|tag| first.contains(&tag.name)).cloned().collect();
         if !first.is_empty() {
             prop_assert_eq!(&first, &chosen(&rule, &kept));
@@ -140,12 +140,12 @@ proptest! {
         let made = plan(images, Some(budget), &Memory::default(), NOW);
         prop_assert_eq!(made.items.len(), count);
         let (expected, worst) = made.pulls();
-        // An image that is larger than the whole quota is begun when everything is left.
+        // An image that is larger than the whole quota is started when nothing of the quota is used.
         let most = made.copies().map(|item| item.expected_pulls).max().unwrap_or_default();
         prop_assert!(expected <= budget.to_spend() || most > limit - budget.kept_back());
         prop_assert!(expected <= worst);
-        // What costs nothing never waits, and nothing that costs goes ahead of something that waits and comes before
-        // it.
+        // A copy that costs no pulls never waits. While an image that something runs waits, only images that something
+        // runs may cost pulls.
         prop_assert!(made.items.iter().all(|item| item.action.as_str() != "later" || item.expected_pulls > 0));
         if made.items.iter().any(|item| item.action.as_str() == "later" && !item.want.used_by.is_empty()) {
             prop_assert!(made.copies().all(|item| item.expected_pulls == 0 || !item.want.used_by.is_empty()));

@@ -1,4 +1,4 @@
-//! Pruning: what nothing wants goes, late, and nothing else ever.
+//! Pruning: what nothing wants is deleted, after a delay, and nothing else ever is.
 
 use scenarios::world::{MIRROR_CONFIG, Setup, World};
 use serde_json::json;
@@ -19,7 +19,7 @@ fn image(seed: u64) -> SampleImage {
     Sample::multi_arch(seed).base(7, 10_000).build()
 }
 
-/// Both tags are mirrored, then only one is wanted any more.
+/// Mirrors both tags, then wants only one of them.
 async fn mirrored() -> World {
     let mut world = Setup::new().mirroring(&config("'3.11', '3.12'")).build();
     for (seed, tag) in [(11, "3.11"), (12, "3.12")] {
@@ -48,7 +48,7 @@ fn held(world: &World) -> Vec<String> {
     digests
 }
 
-/// The digests of these images with all their manifests, sorted.
+/// The digests of these images and of all their manifests, sorted.
 fn everything(seeds: &[u64]) -> Vec<String> {
     let of = |seed: &u64| {
         let image = image(*seed);
@@ -91,7 +91,7 @@ async fn an_unwanted_image_goes_with_all_its_manifests_after_the_grace() {
 async fn what_ecs_uses_stays_whatever_the_configuration_says() {
     let mut world = mirrored().await;
     assert_eq!(run_after(&mut world, 1).await, 0);
-    // A definition that nothing runs: a schedule may.
+    // Nothing runs this definition, but a schedule might.
     world.define("nightly", &[&format!("{}/{REPOSITORY}:3.11", world.images.host())]);
     for _ in 0..3 {
         assert_eq!(run_after(&mut world, 5).await, 0);
@@ -122,7 +122,7 @@ async fn a_look_that_is_not_complete_deletes_nothing() {
     }
 }
 
-/// Whatever AWS refuses on the way is named, once: an image that stays for want of a permission says so.
+/// Every call that AWS refuses is named, once: if an image stays because a permission is missing, the message says so.
 #[tokio::test]
 async fn what_is_refused_for_good_is_told_with_what_is_missing() {
     for (service, operation) in [
@@ -158,7 +158,7 @@ async fn tags_that_cannot_be_listed_delete_nothing() {
     let mut world = mirrored().await;
     world.parameters.set(MIRROR_CONFIG, &rule.replace("{registry}", &world.images.host()));
     assert_eq!(run_after(&mut world, 1).await, 0);
-    // Docker Hub forgets the repository: the rule selects nothing, and that must not mean that nothing is wanted.
+    // The repository disappears from Docker Hub. The rule selects nothing, which must not mean that nothing is wanted.
     world.hub.store().delete_repository("library/python");
     assert_eq!(run_after(&mut world, 9).await, 0);
     assert_eq!(deletions(&world), 0);

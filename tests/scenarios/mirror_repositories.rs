@@ -1,4 +1,4 @@
-//! A repository that was created and not finished, because the process died in between.
+//! A repository that was created but not finished, because the process died in between.
 
 use mirror::aws::table::MirrorTable;
 use mirror::decide::Unfinished;
@@ -108,7 +108,7 @@ async fn a_run_that_finds_no_mark_asks_nothing_more() {
 
 #[tokio::test]
 async fn what_a_person_has_set_or_made_stays() {
-    // A policy of one's own on a repository that a dead worker had made.
+    // A person's policy on a repository that a dead worker had created.
     let mut world = world();
     mark(&world, 5).await;
     world.images.call("CreateRepository", &json!({"repositoryName": REPOSITORY})).unwrap();
@@ -120,7 +120,7 @@ async fn what_a_person_has_set_or_made_stays() {
     world.plan_mirror().await.unwrap();
     assert_eq!((keeps(&world), marks(&world)), (Some(3), Value::Null));
 
-    // A repository of one's own, made long before or after the mark.
+    // A person's repository, created long before or long after the mark.
     for seconds_ago in [7200, -7200] {
         let mut world = self::world();
         mark(&world, seconds_ago).await;
@@ -129,7 +129,7 @@ async fn what_a_person_has_set_or_made_stays() {
         assert_eq!((keeps(&world), marks(&world)), (None, Value::Null), "{seconds_ago}");
     }
 
-    // Nobody has made it.
+    // The repository was never created.
     let mut world = self::world();
     mark(&world, 5).await;
     world.plan_mirror().await.unwrap();

@@ -1,4 +1,4 @@
-//! The mirror's workers: leases, deaths, and what comes again when.
+//! The mirror's workers: leases, deaths, and when a job comes again.
 
 use mirror::aws::table::MirrorTable;
 use pullsafe::manifest::{OCI_INDEX, OCI_MANIFEST};
@@ -40,12 +40,12 @@ fn leases(world: &World) -> Vec<Value> {
         .collect()
 }
 
-/// Uploads of blobs that ECR took.
+/// How many blobs ECR has accepted.
 fn uploads(world: &World) -> usize {
     uploaded(world).len()
 }
 
-/// The blobs that ECR took, each as often as it did: the queries of their uploads, which name the digest.
+/// The blobs that ECR accepted, with repetitions, as the queries of their uploads, which name the digest.
 fn uploaded(world: &World) -> Vec<String> {
     let log = world.ecr.log();
     let puts = log
@@ -66,7 +66,7 @@ async fn two_tags_of_one_image_are_one_copy_and_the_lease_is_given_back() {
     assert_eq!(leases(&world), Vec::<Value>::new());
 }
 
-/// A signature by OCI 1.1: `{}` for everything, and the image as its subject.
+/// Pushes a signature by OCI 1.1: `{}` as configuration and layer, and the image as its subject.
 fn sign(world: &World) -> String {
     let empty = Blob::of("{}");
     let descriptor =
@@ -96,7 +96,7 @@ async fn a_signature_comes_along_where_the_configuration_says_so_and_later_by_a_
         world.settle().await;
         assert!(holds(&world, "1"));
         assert_eq!(there(&world), comes, "{written}");
-        // What was attached after the copy: the image is current, and whoever asks for it gets what belongs to it.
+        // The signature was attached after the copy. The image is current, and a job still copies what belongs to it.
         world.images.store().remove_image(REPOSITORY, &signature.parse().unwrap());
         ask(&world, "1");
         world.settle().await;
@@ -121,7 +121,7 @@ async fn whoever_finds_the_image_leased_comes_again_in_a_minute() {
     world.clock.advance(61);
     world.settle().await;
     assert_eq!(uploads(&world), 0, "still");
-    // The other has died: its lease runs out.
+    // The other worker has died, so its lease runs out.
     world.clock.advance(61);
     world.settle().await;
     assert!(holds(&world, "1") && world.queues.bodies(MIRROR_QUEUE).is_empty());
@@ -142,7 +142,7 @@ async fn a_worker_that_dies_at_any_call_gives_its_job_back_after_two_minutes() {
         let alive =
             |call: &Call| call.number > last && call.operation == "ChangeMessageVisibility" && call.took_effect();
         let gave_a_sign = calls.iter().any(alive);
-        // What is on its way when a process dies may still arrive, or not.
+        // An upload that is on its way when a process dies may still arrive, or may not.
         let arrived = uploaded(&world);
         world.aws.clear_faults();
         world.restart_mirror();
@@ -153,7 +153,7 @@ async fn a_worker_that_dies_at_any_call_gives_its_job_back_after_two_minutes() {
             break;
         }
         died += 1;
-        // Before the worker has sent its first sign of life the queue's own time counts.
+        // Until the worker has sent its first sign of life, the queue's own visibility timeout counts.
         for _ in 0..3 {
             world.clock.advance(if gave_a_sign { 121 } else { 961 });
             world.settle().await;
@@ -202,7 +202,7 @@ async fn a_quota_that_is_used_up_ends_a_planned_copy_and_delays_a_requested_one(
     assert_eq!(world.hub.log().len(), before, "and it waits long enough not to try in vain");
     for _ in 0..28 {
         world.clock.advance(901);
-        // A worker that lives on remembers, by the real clock, when it was told to come back.
+        // A worker that stays alive remembers, by the real clock, when it was told to come back.
         world.restart_mirror();
         world.settle().await;
     }

@@ -1,4 +1,4 @@
-//! Events come twice, late, in any order, and side by side.
+//! Events come twice, late, in any order, and at the same time.
 
 use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn quota_used_up() -> World {
     world
 }
 
-/// The STOPPED events of the first three tasks, which nobody has seen yet.
+/// The STOPPED events of the first three tasks, not yet delivered.
 async fn three_stops(world: &mut World) -> Vec<Value> {
     let mut stops = Vec::new();
     while stops.len() < 3 {

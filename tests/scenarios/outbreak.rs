@@ -1,5 +1,5 @@
-//! One storm, one story: what people are told of services that fail of the same cause at the same registry, and that
-//! nothing is missing.
+//! One storm, one outbreak: what people are told of services that fail for the same cause at the same registry, and
+//! that nothing is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use testkit::registry::Sample;
 
 const HOUR: i64 = 3600;
 
-/// An account in which so many services meet the quota, and a mirror that has what they pull.
+/// An account in which this many services meet the quota. The mirror has their images.
 fn storm(setup: Setup, services: usize) -> World {
     let world = setup.build();
     for (repository, store) in [("acme/app", world.hub.store()), ("docker-hub/acme/app", world.images.store())] {
@@ -26,7 +26,7 @@ fn storm(setup: Setup, services: usize) -> World {
     world
 }
 
-/// The messages of an outbreak, and all others.
+/// The messages of an outbreak, and all other messages.
 fn told(world: &World) -> (Vec<PublishedMessage>, Vec<PublishedMessage>) {
     world
         .told()
@@ -34,7 +34,7 @@ fn told(world: &World) -> (Vec<PublishedMessage>, Vec<PublishedMessage>) {
         .partition(|message| message.attributes["detail-type"].starts_with("Outbreak"))
 }
 
-/// Every incident that the table has, open or over, by its subject.
+/// Every incident in the table, open or closed, by its subject.
 fn incidents(world: &World) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for row in world.tables.items(TABLE) {
@@ -50,13 +50,13 @@ fn incidents(world: &World) -> Vec<(String, Value)> {
     found
 }
 
-/// Whether a text names a service: not one whose name only begins so.
+/// Whether a text names a service, and not only one whose name begins with that name.
 fn names(text: &str, service: &str) -> bool {
     text.match_indices(service)
         .any(|(at, _)| !text[at + service.len()..].starts_with(|next: char| next.is_ascii_alphanumeric()))
 }
 
-/// What the incidents say that a person must do is in some message that names the service.
+/// Checks that whatever a person must do about an incident is in some message that names the service.
 fn nothing_is_missing(world: &World) {
     let messages: Vec<String> = world.told().into_iter().map(|message| message.message).collect();
     let incidents = incidents(world);
@@ -112,7 +112,7 @@ async fn a_hundred_services_are_one_story() {
         "{}",
         over[0].message
     );
-    // Programs hear of each by itself, and can tell what people were told together.
+    // Programs get an event for each service, and can tell which ones people were told of together.
     let applied: BTreeSet<String> = world
         .bus
         .events_of("Remedy Applied")
@@ -161,7 +161,7 @@ async fn fewer_than_an_outbreak_are_told_one_by_one() {
     nothing_is_missing(&world);
 }
 
-/// Another cause is another story.
+/// Another cause is told on its own.
 #[tokio::test]
 async fn what_differs_from_the_storm_is_told_by_itself() {
     let mut world = storm(Setup::new(), 8);
@@ -174,7 +174,7 @@ async fn what_differs_from_the_storm_is_told_by_itself() {
     nothing_is_missing(&world);
 }
 
-/// DynamoDB that does not take the rows of an outbreak costs no message: each service is told by itself.
+/// If DynamoDB refuses the rows of an outbreak, no message is lost: each service is told by itself.
 #[tokio::test]
 async fn without_the_table_each_is_told_by_itself() {
     for kind in [FaultKind::AccessDenied, FaultKind::Throttle, FaultKind::InternalError] {
@@ -186,14 +186,14 @@ async fn without_the_table_each_is_told_by_itself() {
     }
 }
 
-/// Whichever call a digest dies at, the next sweep tells it, and under the same id.
+/// Whichever call a digest dies at, the next sweep sends it, with the same id.
 #[tokio::test]
 async fn a_digest_that_is_lost_is_told_by_the_next_sweep() {
     let mut whole = 0;
     for call in 1..=20 {
         let mut world = storm(Setup::new().with("PULLSAFE_MODE", "observe"), 4);
         world.run_for(270).await;
-        // Up to the moment at which the first digest is due, without the sweep that tells it.
+        // Runs until the first digest is due, but without the sweep that sends it.
         while told(&world).0.is_empty() && !is_due(&world) {
             world.run_for(10).await;
         }
@@ -206,7 +206,7 @@ async fn a_digest_that_is_lost_is_told_by_the_next_sweep() {
         world.run_for(150).await;
         let (digests, _) = told(&world);
         let ids = ids(&digests);
-        // At worst it goes out twice, for whoever died may have sent it.
+        // At worst it is sent twice, because the process that died may have sent it.
         assert!(ids.len() == 1 && ids.values().all(|times| *times <= 2), "call {call}: {ids:?}");
         nothing_is_missing(&world);
     }
@@ -222,7 +222,7 @@ fn is_due(world: &World) -> bool {
     due.min().is_some_and(|due| due <= world.clock.now().seconds())
 }
 
-/// The last service recovers while the function gets no execution: the end is told afterwards.
+/// The last service recovers while the function cannot run: the end is told later.
 #[tokio::test]
 async fn an_end_that_nobody_saw_is_told_later() {
     let mut world = storm(Setup::new(), 5);

@@ -1,4 +1,4 @@
-//! Tomorrow's outage, today: what will go wrong with what runs is told before it does, once, and kept from happening
+//! Tomorrow's outage, today: what will go wrong with running services is told before it happens, once, and prevented
 //! where that is allowed.
 
 use pullsafe::reference::Digest;
@@ -12,7 +12,7 @@ use testkit::registry::repository::ImageStatus;
 const DAY: i64 = 86_400;
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
-/// A service that runs the first image of a repository.
+/// A service that runs the first image of a repository under this tag.
 async fn running(setup: Setup, tag: &str) -> (World, Digest) {
     let mut world = setup.build();
     let image = Sample::new(1).build();
@@ -24,7 +24,7 @@ async fn running(setup: Setup, tag: &str) -> (World, Digest) {
     (world, image.top.digest)
 }
 
-/// The daily look.
+/// Makes the daily look.
 async fn look(world: &mut World) {
     world.deliver(&json!({ "pullsafe": "find-outlooks" })).await;
     world.settle().await;
@@ -74,7 +74,7 @@ async fn a_digest_that_is_gone_is_told_at_once_and_once() {
         events[0]["detail"]["outlooks"][0]["findings"][0]["trouble"],
         json!({ "kind": "gone", "digest": digest })
     );
-    // Mended and broken again, it is news again.
+    // A trouble that was repaired and comes back is news again.
     Sample::new(1).build().push(world.images.store(), "app", "1");
     look(&mut world).await;
     world.images.store().remove_image("app", &digest);
@@ -101,12 +101,12 @@ async fn what_a_policy_will_delete_is_told_with_the_change_that_keeps_it() {
     );
     let changed = message.lines().find(|line| line.trim().starts_with('{')).expect("the new policy").trim();
     assert_eq!(world.writes(), Vec::<String>::new(), "{:?}", world.writes());
-    // It comes true.
+    // The prediction comes true.
     Sample::new(9).build().push(world.images.store(), "app", "9");
     assert_eq!(world.images.run_lifecycle_policies(), [("app".to_owned(), digest.clone())]);
     look(&mut world).await;
     assert_eq!(subjects(&world)[1], "pullsafe: the next scale-out or Fargate retirement of prod/web fails");
-    // With the change of the message, and the tag, it does not.
+    // With the change that the message proposes, and the tag, the prediction does not come true.
     let (mut world, digest) = running(Setup::new().with("PULLSAFE_KEEP_REPOSITORIES", "*"), "1").await;
     let rules: Value = serde_json::from_str(changed).expect("JSON");
     policy(&world, rules["rules"].clone());
@@ -185,14 +185,14 @@ async fn docker_hub_without_a_copy_a_role_and_a_moved_tag_are_in_the_message_of_
     let message = world.told()[0].message.clone();
     assert!(message.contains("app: acme/app:1: there is no copy in the mirror"), "{message}");
     assert!(message.contains("the next deployment runs that"), "{message}");
-    // A service that is off is none of our business.
+    // A service with a desired count of 0 is not looked at.
     world.update_service("web", json!({ "desiredCount": 0 }));
     world.run_for(600).await;
     look(&mut world).await;
     assert_eq!(world.told().len(), 1);
 }
 
-/// Each of these is found, and said as what it is.
+/// Each of these troubles is found and named correctly.
 #[tokio::test]
 async fn an_archive_a_role_a_platform_and_an_old_copy_are_found() {
     let (mut world, digest) = running(Setup::new(), "1").await;
@@ -249,7 +249,7 @@ async fn what_could_not_be_read_is_no_finding() {
     assert_eq!(subjects(&world), Vec::<String>::new());
 }
 
-/// What runs may be held by an index: where the index cannot be read, nobody knows what the policy does to it, and
+/// An index may hold what runs. If the index cannot be read, nobody knows what the policy does to that image, and
 /// nothing is claimed.
 #[tokio::test]
 async fn an_index_that_cannot_be_read_makes_no_deletion() {
@@ -269,7 +269,8 @@ async fn an_index_that_cannot_be_read_makes_no_deletion() {
     assert_eq!(subjects(&world), Vec::<String>::new());
 }
 
-/// The process dies at any call of the look, and is tried again: the same message, with the same id, and the row.
+/// The process dies at any call of the look and is started again: the message and its id are the same, and so is the
+/// row.
 #[tokio::test]
 async fn a_look_that_dies_is_told_under_the_same_id() {
     let (mut world, digest) = running(Setup::new(), "1").await;
@@ -294,7 +295,7 @@ async fn a_look_that_dies_is_told_under_the_same_id() {
 
 const PROD: &str = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod";
 
-/// A world where a task definition names an image that ECR does not have.
+/// A world with a task definition that names an image which ECR does not have.
 fn with_a_broken_job(setup: Setup) -> (World, String) {
     let world = setup.build();
     Sample::new(1).build().push(world.images.store(), "job", "1");
@@ -318,7 +319,7 @@ async fn what_eventbridge_scheduler_starts_is_looked_at_too() {
         (1, 1),
         "another target is not read"
     );
-    // What is disabled starts nothing, and enabled again it is no news.
+    // A disabled schedule starts nothing. Enabled again, it is not news.
     world.schedules.put("nightly", json!({ "State": "DISABLED" }));
     world.clock.advance(4 * DAY);
     look(&mut world).await;
@@ -355,7 +356,7 @@ async fn a_schedule_that_is_deleted_since_it_was_listed_is_nothing() {
     assert_eq!(world.queues.bodies(DEAD_LETTERS), Vec::<Value>::new());
 }
 
-/// Its definition is nobody's any more: nothing is claimed, and nothing is tried for ever.
+/// The schedule's definition no longer exists: nothing is claimed, and nothing is tried for ever.
 #[tokio::test]
 async fn a_schedule_of_a_definition_that_is_gone_stops_nothing() {
     let (mut world, definition) = with_a_broken_job(Setup::new());
@@ -382,8 +383,8 @@ async fn two_clusters_take_one_list_of_schedules() {
     assert_eq!(world.aws.count("ListSchedules"), 1);
 }
 
-/// A permission that is missing ends nothing else: the rest is looked at, and the message of the week says what was
-/// not. It stays so until it is granted.
+/// A missing permission stops nothing else. The rest is looked at, and the weekly message says what was not, until the
+/// permission is granted.
 #[tokio::test]
 async fn a_refused_list_is_told_and_the_rest_is_looked_at() {
     for (service, operation, what) in [
@@ -428,7 +429,7 @@ async fn a_refused_list_is_told_and_the_rest_is_looked_at() {
     }
 }
 
-/// Where nothing is known to go wrong, what was not looked at is still told.
+/// Even if no trouble is known, the message says what was not looked at.
 #[tokio::test]
 async fn a_refused_list_alone_makes_a_message_of_the_week() {
     let mut world = Setup::new().build();
@@ -447,7 +448,7 @@ async fn a_refused_list_alone_makes_a_message_of_the_week() {
     assert_eq!(world.told().len(), 1, "an old search says nothing of today");
 }
 
-/// What passes is tried again, and nothing is looked at twice for it.
+/// A call that is throttled is tried again, and nothing is looked at twice for it.
 #[tokio::test]
 async fn a_list_that_is_throttled_is_made_again() {
     for (operation, times) in [("ListSchedules", 2), ("GetSchedule", 2), ("ListSchedules", 12)] {
@@ -462,7 +463,7 @@ async fn a_list_that_is_throttled_is_made_again() {
     }
 }
 
-/// Some accounts make a schedule for each of their customers.
+/// Some accounts have a schedule for each of their customers.
 #[tokio::test]
 async fn thousands_of_schedules_cost_a_bounded_number_of_calls() {
     for (others, tasks, lists, reads, left_out) in [
@@ -501,7 +502,7 @@ async fn thousands_of_schedules_cost_a_bounded_number_of_calls() {
     }
 }
 
-/// The process dies at any call of the search, and is tried again: everything is looked at.
+/// The process dies at any call of the search and is started again: everything is looked at.
 #[tokio::test]
 async fn a_search_that_dies_is_made_again() {
     let world = || {

@@ -1,5 +1,6 @@
-//! Calls that AWS refuses for good, or for a while: told once, nothing left behind that is not named, nothing tried
-//! again by itself, no message in a queue. And acting that is no longer allowed: nothing is changed after that.
+//! Calls that AWS refuses for good, or for a while: told once, nothing is left behind that no message names, nothing is
+//! tried again by itself, and no message stays in a queue. Also, acting that is no longer allowed: nothing is changed
+//! after that.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +12,14 @@ use testkit::aws::{AwsFault, FaultKind};
 
 use crate::crash::{ASK, Cure, FORCE, MOVE, PAUSE, RESTORE, SCALING, STEP_ASIDE, WAKE, begin, play, quota_used_up};
 
-/// Every cure, with what has to be asked of AWS for it.
+/// Every cure.
 const CURES: [&Cure; 7] = [&MOVE, &ASK, &PAUSE, &RESTORE, &STEP_ASIDE, &WAKE, &FORCE];
 
-/// The calls by which a cure changes something, the request to the mirror among them.
+/// The calls with which a cure changes something, including the request to the mirror.
 async fn acts_of(cure: &Cure) -> BTreeSet<(String, String)> {
     let (mut world, event) = begin(cure).await;
     play(&mut world, event).await;
-    // What the mirror stores is the mirror's business.
+    // What the mirror stores is not part of the cure.
     let writes = world.aws.writes().into_iter().filter(|call| call.service != "ecr");
     let mut acts: BTreeSet<_> = writes.map(|call| (call.service, call.operation)).collect();
     let asks = world
@@ -31,7 +32,7 @@ async fn acts_of(cure: &Cure) -> BTreeSet<(String, String)> {
     acts
 }
 
-/// The code with which a service refuses what no permission mends.
+/// The error code of a refusal that no permission can cure.
 fn invalid(service: &str) -> FaultKind {
     FaultKind::Code(match service {
         "ecs" => "InvalidParameterException",
@@ -88,7 +89,7 @@ async fn refuse(cure: &Cure, refused: &[&(String, String)], is_denied: bool) {
     for queue in [WORK_QUEUE, DEAD_LETTERS] {
         assert_eq!(world.queues.bodies(queue), Vec::<Value>::new(), "{queue}: {case}");
     }
-    // One by itself shows whether it is tried again; of two, the first that is met ends the act.
+    // A single refused call shows whether it is tried again. With two, the first one that is reached ends the act.
     if refused.len() > 1 {
         return;
     }
@@ -104,7 +105,7 @@ async fn refuse(cure: &Cure, refused: &[&(String, String)], is_denied: bool) {
     assert_eq!(world.told().len(), told, "told again without a reason: {case}");
 }
 
-/// Every writing call of every cure, by itself and with every other one, by both kinds of refusal.
+/// Every writing call of every cure, alone and together with every other one, with both kinds of refusal.
 #[tokio::test]
 async fn what_is_refused_is_told_once_and_leaves_nothing_that_is_not_named() {
     let (mut alone, mut pairs) = (0, 0);
@@ -115,7 +116,7 @@ async fn what_is_refused_is_told_once_and_leaves_nothing_that_is_not_named() {
             .chain([("ecs".to_owned(), "DeregisterTaskDefinition".to_owned())])
             .collect();
         for (at, first) in acts.iter().enumerate() {
-            // Withdrawing a clone is no step of a cure.
+            // Deregistering a clone is not a step of a cure.
             if first.1 == "DeregisterTaskDefinition" {
                 continue;
             }
@@ -135,14 +136,14 @@ async fn what_is_refused_is_told_once_and_leaves_nothing_that_is_not_named() {
     );
 }
 
-/// Plays a cure in which one reading call is denied, for every reading call: for a minute, as a permission that was
-/// just given is, and for good. The first is nobody's news and the cure comes; the second is named in a message, unless
-/// the cure does without it.
+/// Plays a cure in which one reading call is denied, for every reading call in turn: once for a minute, as with a
+/// permission that was just granted, and once for good. The first is not told, and the cure succeeds. The second is
+/// named in a message, unless the cure does without the call.
 async fn denied_reads(cure: &Cure) {
     let (mut world, event) = begin(cure).await;
     let expected = play(&mut world, event).await;
     let own = ["dynamodb", "sqs", "sns", "events"];
-    // What the mirror reads besides is the mirror's business.
+    // What the mirror reads besides is not part of the cure.
     let may = permission::remediator_actions();
     let reads = world.aws.calls().into_iter().filter(|call| {
         let is_ours = may.contains(&format!("{}:{}", call.service, call.operation).as_str());
@@ -154,7 +155,7 @@ async fn denied_reads(cure: &Cure) {
         for for_good in [false, true] {
             let (mut world, event) = begin(cure).await;
             let told = world.told().len();
-            // What was answered before is too long ago to go by.
+            // Earlier answers are now too old to be used.
             world.clock.advance(30);
             world.aws.inject(AwsFault::on(service, operation, FaultKind::AccessDenied).always());
             if let Some(event) = &event {
@@ -178,7 +179,7 @@ async fn denied_reads(cure: &Cure) {
             match for_good {
                 false => {
                     assert_eq!(found.applied, expected.applied, "{pair}");
-                    // What an act looks at on its way is part of the act: its refusal is told at once, and tried again
+                    // A lookup that belongs to an act is part of it: its refusal is told at once, and it is tried again
                     // after the grace.
                     let news = |text: &&String| text.contains("AccessDenied") && !text.contains("refused: ");
                     assert_eq!(said.iter().find(news), None, "told within the grace: {pair}");
@@ -210,7 +211,7 @@ async fn a_read_that_is_denied_around_a_pause_is_named_too() {
     }
 }
 
-/// The marks of a pause that a service carries.
+/// The tags of a pause on the service.
 fn marks(world: &World) -> Vec<String> {
     let service = world.service("web");
     let tags = service["tags"]
@@ -222,7 +223,7 @@ fn marks(world: &World) -> Vec<String> {
     tags.filter(|key| key.starts_with("pullsafe:paused-")).collect()
 }
 
-/// The service was moved before the refusal: that is told, and another try only adds what is missing.
+/// The service was moved before the refusal: the message says so, and another try only adds what is missing.
 #[tokio::test]
 async fn a_move_without_its_tags_is_told_as_a_move() {
     let (mut world, event) = begin(&MOVE).await;
@@ -240,7 +241,7 @@ async fn a_move_without_its_tags_is_told_as_a_move() {
     assert!(refused.message.contains("fewer than 50 tags"), "{}", refused.message);
 }
 
-/// A person mends it and says so.
+/// A person repairs the cause and asks for another try.
 #[tokio::test]
 async fn a_refused_act_is_tried_again_on_a_persons_word() {
     let (mut world, event) = begin(&PAUSE).await;
@@ -259,8 +260,8 @@ async fn a_refused_act_is_tried_again_on_a_persons_word() {
     assert_eq!(world.service("web")["desiredCount"], 0, "{:#?}", world.answers);
 }
 
-/// The mode is read right before every writing call: from the moment that a tag says so, at whatever call, no writing
-/// call follows that could have known.
+/// The mode is read right before every writing call. Once a tag forbids acting, whatever call comes next, no writing
+/// call follows that could have known of the tag.
 #[tokio::test]
 async fn nothing_is_changed_once_a_tag_forbids_it() {
     let mut moments = 0;
@@ -307,8 +308,8 @@ async fn nothing_is_changed_once_a_tag_forbids_it() {
     println!("mode: {moments} moments at which a tag forbids acting, no writing call after that");
 }
 
-/// What the service looks like after a refusal is what a person's change is told from: where it could not be seen,
-/// nothing has changed.
+/// A later change by a person is recognised by comparing with the state right after the refusal. If that state could
+/// not be read, the service counts as unchanged.
 #[tokio::test]
 async fn a_refusal_after_which_the_service_cannot_be_seen_is_not_tried_again() {
     let refuse = |world: &World| {
@@ -333,7 +334,7 @@ async fn a_refusal_after_which_the_service_cannot_be_seen_is_not_tried_again() {
     assert_eq!(world.aws.count("UpdateService"), 1, "{:#?}", world.told());
 }
 
-/// A sweep does what the next one does too: one that is refused is not kept, however long that lasts.
+/// The next sweep does the same work, so a refused sweep is not kept, however long the refusals last.
 #[tokio::test]
 async fn sweeps_that_are_refused_do_not_fill_the_queue() {
     let (mut world, event) = begin(&PAUSE).await;
@@ -349,7 +350,7 @@ async fn sweeps_that_are_refused_do_not_fill_the_queue() {
     }
 }
 
-/// A move ahead of the failure is refused like any other act.
+/// A move ahead of a failure is refused like any other act.
 #[tokio::test]
 async fn a_refused_move_ahead_is_told_once() {
     for (service, operation) in [("ecs", "RegisterTaskDefinition"), ("ecs", "UpdateService")] {

@@ -1,4 +1,4 @@
-//! Second looks: what the probes add to a text that leaves something open, and that they change nothing else.
+//! Second looks: what the probes add where a text leaves something open, and that they change nothing else.
 
 use pullsafe::permission;
 use scenarios::world::{ROLE, Setup, World};
@@ -45,7 +45,7 @@ fn evidence(diagnosis: &Value) -> String {
         .collect()
 }
 
-/// Nothing is changed, and nothing is called that is not granted.
+/// Checks that nothing was changed, and that no call was made without a declared permission.
 fn only_looked(world: &World) {
     assert_eq!(world.writes(), Vec::<String>::new());
     let declared = permission::remediator_actions();
@@ -173,7 +173,7 @@ async fn docker_hub_is_asked_by_head_whether_it_is_there() {
     assert!(!found.to_string().contains("rate"), "{found:#}");
 }
 
-/// Cut before it tells: unknown it stays, with the quota as a hint only.
+/// The text is cut before the part that tells: the cause stays unknown, with the quota only as a hint.
 #[tokio::test]
 async fn a_cut_text_is_not_made_into_a_limit() {
     let reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to copy: \
@@ -187,7 +187,7 @@ async fn a_cut_text_is_not_made_into_a_limit() {
     assert!(evidence(&found).contains("is there now"), "{found:#}");
 }
 
-/// A definition for EC2 without an execution role: there the instance's own role pulls.
+/// Registers a definition for EC2 without an execution role. There the role of the instance pulls.
 fn define_for_ec2(world: &World, image: &str) -> String {
     let definition = json!({
         "family": "app", "networkMode": "bridge", "requiresCompatibilities": ["EC2"],
@@ -220,7 +220,8 @@ async fn on_ec2_it_is_the_role_of_the_instance() {
     }
 }
 
-/// A service on EC2 without an execution role is not moved to a registry that nobody knows its instances may pull from.
+/// A service on EC2 without an execution role is not moved, because nobody knows whether its instances may pull from
+/// the mirror.
 #[tokio::test]
 async fn a_service_on_ec2_without_an_execution_role_is_told_what_it_lacks() {
     let mut world = Setup::new().build();

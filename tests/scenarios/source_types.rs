@@ -1,43 +1,39 @@
-//! Types as the sources declare them: names on the wire, types and the comments of their fields. For documents that
+//! Types as the sources declare them: names on the wire, types, and the comments of their fields. For documents that
 //! repeat them.
 //!
-//! The sources are formatted, so that a line tells what it is.
+//! The sources are formatted, so each line can be understood by itself.
 
 /// The types of some files, in the order of their declaration.
 pub(crate) struct Types(Vec<SourceType>);
 
-/// A type.
 pub(crate) struct SourceType {
     pub(crate) name: String,
     pub(crate) doc: String,
-    /// The field that tells the variants of an enum apart, where it is one of the object's own.
+    /// The field that tells the variants of an enum apart, if it is a member of the object.
     pub(crate) tag: Option<String>,
     pub(crate) shape: TypeShape,
     kebab: bool,
 }
 
-/// What a type is.
 pub(crate) enum TypeShape {
     Struct(Vec<Field>),
     Enum(Vec<Variant>),
 }
 
-/// A field.
 #[derive(Clone)]
 pub(crate) struct Field {
-    /// Its name on the wire.
+    /// The name on the wire.
     pub(crate) name: String,
     pub(crate) doc: String,
     pub(crate) of: String,
     pub(crate) may_be_missing: bool,
 }
 
-/// A variant.
 pub(crate) struct Variant {
-    /// Its name on the wire.
+    /// The name on the wire.
     pub(crate) wire: String,
     pub(crate) doc: String,
-    /// What it holds, if one value without a name.
+    /// The type of the value that the variant holds, if it is a single one without a name.
     pub(crate) of: Option<String>,
     pub(crate) fields: Vec<Field>,
 }
@@ -50,14 +46,14 @@ impl SourceType {
         }
     }
 
-    /// Whether each of an enum's values is a word.
+    /// Whether every value of an enum is a plain word.
     pub(crate) fn is_plain(&self) -> bool {
         self.tag.is_none() && self.variants().iter().all(|variant| variant.of.is_none() && variant.fields.is_empty())
     }
 }
 
 impl Types {
-    /// Reads files of the project.
+    /// Reads the types that these files of the project declare.
     pub(crate) fn read(files: &[&str]) -> Self {
         let mut types = Self(Vec::new());
         for file in files {
@@ -82,7 +78,7 @@ impl Types {
 
     fn declared_in(&mut self, text: &str) {
         let mut above = Above::default();
-        // The indentation of an open type, and of its open variant.
+        // The indentation of the type that is being read.
         let mut open: Option<usize> = None;
         let mut in_variant = false;
         for line in text.lines() {
@@ -101,7 +97,7 @@ impl Types {
         }
     }
 
-    /// Whether a line begins a type: by itself, or in the macro that declares sets of names.
+    /// Whether a line begins a type: directly, or in the macro that declares sets of names.
     fn opened(&mut self, code: &str, above: Above) -> bool {
         let head = code.strip_prefix("pub struct ").map(|rest| (rest, TypeShape::Struct(Vec::new())));
         let head = head.or_else(|| code.strip_prefix("pub enum ").map(|rest| (rest, TypeShape::Enum(Vec::new()))));
@@ -121,7 +117,7 @@ impl Types {
         true
     }
 
-    /// Takes a field or a variant; whether that is a variant with fields.
+    /// Adds a field or a variant. Returns whether it begins a variant with fields.
     fn member(&mut self, code: &str, above: Above, in_variant: bool) -> bool {
         let Some(item) = self.0.last_mut() else { return false };
         let field = || {
@@ -164,7 +160,7 @@ impl Types {
     }
 }
 
-/// What stands above a line: its comment and its attributes.
+/// The comment and the attributes above a line.
 #[derive(Default)]
 struct Above {
     doc: String,
@@ -172,7 +168,7 @@ struct Above {
 }
 
 impl Above {
-    /// Whether a line belongs to what comes below it.
+    /// Adds a line if it is a comment or an attribute. Returns whether it is one.
     fn takes(&mut self, code: &str) -> bool {
         if let Some(doc) = code.strip_prefix("///") {
             self.doc = format!("{} {}", self.doc, unlinked(doc.trim())).trim().to_owned();
@@ -195,12 +191,12 @@ impl Above {
     }
 }
 
-/// A comment without links to code.
+/// A comment without links to code, escaped for a table.
 fn unlinked(doc: &str) -> String {
     doc.replace("[`", "`").replace("`]", "`").replace('|', "\\|")
 }
 
-/// Whether a line is a name and an open bracket.
+/// Whether a line is a name followed by an open bracket.
 fn is_name(code: &str) -> bool {
     let name = code.strip_suffix(" {").unwrap_or_default();
     name.starts_with(|first: char| first.is_ascii_uppercase()) && name.chars().all(char::is_alphanumeric)

@@ -1,4 +1,4 @@
-//! What a storm costs: rows stay small, looks become rare, nothing is written where nothing changed.
+//! What a storm costs: rows stay small, looks become rare, and nothing is written if nothing has changed.
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::store::Table;
@@ -26,8 +26,8 @@ async fn a_storm_is_cured_and_stays_within_its_limits() {
         "{:?}",
         storm.units.busiest_partition()
     );
-    // A service is looked at right before each writing call, and nothing may stand in for that look: it alone may have
-    // to be asked again.
+    // A service is looked at right before each writing call, and no earlier look can replace that one. So only this
+    // call may be throttled and repeated.
     assert!(storm.refused.keys().all(|call| call == "ecs:DescribeServices"), "{:?}", storm.refused);
 }
 
@@ -49,7 +49,7 @@ async fn a_storm_that_is_only_observed_is_looked_at_rarely() {
     ] {
         assert!(storm.each(call) <= 8.0, "{call}: {}", storm.each(call));
     }
-    // The looks of the first minutes go by what the first of them was told.
+    // In the first minutes, later looks use the answers of the first one.
     assert!(storm.each("iam:SimulatePrincipalPolicy") <= 4.0, "{}", storm.each("iam:SimulatePrincipalPolicy"));
     assert_eq!(storm.world.writes(), Vec::<String>::new());
     assert!(storm.refused.is_empty(), "{:?}", storm.refused);
@@ -76,7 +76,7 @@ async fn an_incident_in_which_nothing_changes_costs_little() {
     assert!(largest <= 8 * 1024, "{largest}");
 }
 
-/// Stops that are in the normal course of events: one invocation each, and nothing is read or written.
+/// Stops in the normal course of events cost one invocation each. Nothing is read or written.
 #[tokio::test]
 async fn what_is_none_of_our_business_costs_an_invocation_and_no_more() {
     let mut world = Setup::new().build();
@@ -131,7 +131,7 @@ async fn failing(image: &str) -> World {
     world
 }
 
-/// The row of an earlier release has no moment for its next look: the sweep finds it all the same, and it gets one.
+/// A row from an earlier release has no time for its next look. The sweep still finds it, and sets that time.
 #[tokio::test]
 async fn an_incident_of_an_earlier_release_is_carried_on_with() {
     let mut world = failing("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:missing").await;
@@ -168,7 +168,7 @@ async fn a_look_is_queued_once_however_many_sweeps_there_are() {
     world.settle().await;
 }
 
-/// A stop of a family's task, so many seconds after the beginning; for one of four causes in turn.
+/// A stop of a family's task, this many seconds after the beginning, for one of four causes in turn.
 fn stop_of(number: i64, seconds: i64) -> Value {
     let at = Timestamp::from_millis(1_768_504_620_000).plus_seconds(seconds);
     let reasons = [
@@ -181,8 +181,7 @@ fn stop_of(number: i64, seconds: i64) -> Value {
     stop_of_a_family(number, at, reason)
 }
 
-/// How many stops the whole history of the family tells of, each in a line of its own, and how many rows of it are
-/// missing.
+/// How many lines in the whole history of the family report a stop, and how many rows of that history are missing.
 async fn lines(world: &World) -> (usize, usize) {
     let key = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod#family/batch";
     let history = Table::new(world.config(), TABLE).history(key, Timestamp::from_millis(0)).await.expect("it reads");
@@ -190,13 +189,13 @@ async fn lines(world: &World) -> (usize, usize) {
     (told.count(), history.missing.len())
 }
 
-/// Two invocations that let go lines of the same row at once: neither writes over what the other has stored.
+/// Two invocations move lines out of the same row at once. Neither overwrites what the other has stored.
 #[tokio::test]
 async fn two_at_once_lose_nothing_of_the_past() {
     let mut world = Setup::new().with("PULLSAFE_MODE", "observe").build();
     let remediator = world.remediator.clone().expect("it is deployed");
     for number in 0..30 {
-        // One is late, so that its line is among those that go.
+        // One stop is late, so that its line is among those that are moved out.
         let (late, new) = (stop_of(2 * number, number * 120 - 780), stop_of(2 * number + 1, number * 120));
         let (first, second) = (format!("late-{number}"), format!("new-{number}"));
         let handled = tokio::join!(remediator.handle(&late, &first), remediator.handle(&new, &second));
@@ -206,7 +205,7 @@ async fn two_at_once_lose_nothing_of_the_past() {
     assert_eq!(lines(&world).await, (60, 0));
 }
 
-/// Of many tasks only the newest are in the row; one that comes again late is known by the rows of the past.
+/// Only the newest of many tasks are in the row. An event that comes again late is recognised by the rows of the past.
 #[tokio::test]
 async fn an_event_that_comes_again_after_many_others_counts_once() {
     let mut world = Setup::new().with("PULLSAFE_MODE", "observe").build();
@@ -230,11 +229,11 @@ async fn an_event_that_comes_again_after_many_others_counts_once() {
         world.deliver(&stop(number)).await;
     }
     assert_eq!(tasks(&world), 90, "none is counted twice");
-    // A report has every line, those of the past too.
+    // A report has every line, including those of the past.
     assert_eq!(lines(&world).await, (90, 0), "the causes take turns: no line is about two stops");
 }
 
-/// A push is the business of those alone who wait for that very image.
+/// A push concerns only the services that wait for this very image.
 #[tokio::test]
 async fn a_push_is_looked_up_by_its_name() {
     let mut world = Setup::new().with("PULLSAFE_PAUSE_AFTER_MINUTES", "0").build();

@@ -1,5 +1,5 @@
-//! An hour in which DynamoDB asks for patience, and an hour in which the function gets no execution: nothing is lost,
-//! what happened is told in its order, and the last word about a service wins.
+//! An hour in which DynamoDB throttles, and an hour in which the function gets no execution: nothing is lost, events
+//! are told in their order, and the last state of a service wins.
 
 use pullsafe::timestamp::Timestamp;
 use scenarios::storm::stop_of_a_family;
@@ -12,7 +12,7 @@ const SERVICES: usize = 8;
 const HOUR: i64 = 3600;
 const STOPS: i64 = 60;
 
-/// An account in which every service meets the quota, and a mirror that has what they pull.
+/// An account in which every service meets the quota. The mirror has their images.
 fn storm() -> World {
     let mut world = Setup::new().build();
     world.limit();
@@ -27,7 +27,7 @@ fn storm() -> World {
     world
 }
 
-/// A stop of a task of a family, for one cause, and the last for another.
+/// A stop of a family's task. The last one has another cause than all others.
 fn stop(number: i64, start: Timestamp) -> Value {
     let at = start.plus_seconds(number * 60);
     let reason = match number == STOPS - 1 {
@@ -37,7 +37,7 @@ fn stop(number: i64, start: Timestamp) -> Value {
     stop_of_a_family(number, at, reason)
 }
 
-/// An hour with a stop a minute, in which the account is as `begin` makes it and as `end` makes it again.
+/// Plays an hour with a stop every minute. `begin` and `end` change the account at its start and at its end.
 async fn hour(begin: impl Fn(&mut World), end: impl Fn(&mut World)) -> World {
     let mut world = storm();
     let start = world.clock.now();
@@ -53,7 +53,8 @@ async fn hour(begin: impl Fn(&mut World), end: impl Fn(&mut World)) -> World {
     world
 }
 
-/// Everything that happened is known, in its order, every service is cured, and nothing waits any more.
+/// Checks that every event is in the history in its order, that every service is cured, and that nothing waits any
+/// more.
 fn nothing_is_lost(world: &World) {
     assert_eq!(world.queues.bodies(DEAD_LETTERS), Vec::<Value>::new());
     assert_eq!(world.held(), 0);
@@ -109,7 +110,7 @@ async fn an_hour_without_executions_loses_nothing() {
     let world = hour(
         |world| {
             world.throttle(true);
-            // Some lie in the queue as well.
+            // Some messages are in the queue, too.
             let start = world.clock.now();
             (0..10).for_each(|number| world.queues.send(WORK_QUEUE, &stop(number, start)));
         },

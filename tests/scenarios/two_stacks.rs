@@ -1,5 +1,5 @@
-//! Two stacks of pullsafe in one region hear the same events; and a stack whose table was lost hears them too, without
-//! its memory.
+//! Two stacks of pullsafe in one region get the same events. So does a stack that has lost its table, and with it its
+//! memory.
 
 use scenarios::world::{OTHER_TABLE, STACK, Setup, TABLE, World};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn image_missing() -> World {
     world
 }
 
-/// The next task that stops, which nobody has heard of yet.
+/// The event of the next task that stops, not yet delivered.
 async fn stop(world: &mut World) -> Value {
     loop {
         let until = world.clock.now().plus_seconds(600);
@@ -61,7 +61,8 @@ async fn what_one_stack_has_paused_the_other_leaves_alone() {
     assert!(said.contains(&format!("the stack {STACK} of pullsafe has paused it")), "and says so: {said}");
     assert!(!said.contains("does not remember"), "{said}");
 
-    // The image comes, and both hear of it: the one that paused brings it back, whichever is first.
+    // The image is pushed, and both stacks notice. The one that has paused the service brings it back, whichever looks
+    // first.
     push(&world);
     let sweep = json!({ "pullsafe": "look", "subject": { "service": { "cluster_arn": world.service("web")["clusterArn"], "name": "web" } } });
     other.handle(&sweep, "second-2").await.unwrap();
@@ -73,7 +74,7 @@ async fn what_one_stack_has_paused_the_other_leaves_alone() {
     assert_eq!(suspended, false);
 }
 
-/// Both see a service without marks and begin: the one that wrote its name last goes on, and the other stops.
+/// Both stacks see a service without marks and begin. The one that wrote its name last goes on, and the other stops.
 #[tokio::test]
 async fn of_two_stacks_that_begin_at_once_one_goes_on() {
     let mut world = image_missing();
@@ -116,7 +117,8 @@ async fn a_moved_service_carries_the_name_of_its_stack() {
     assert!(record_of(&world, OTHER_TABLE)["open"]["declined"].to_string().contains("has moved on to"));
 }
 
-/// The table is made anew: its stack finds the service that it has paused, says so once, and changes nothing.
+/// The table is replaced by an empty one: the stack finds the service that it has paused, says so once, and changes
+/// nothing.
 #[tokio::test]
 async fn a_paused_service_that_nobody_remembers_is_found_and_told_once() {
     let mut world = image_missing();
@@ -124,7 +126,7 @@ async fn a_paused_service_that_nobody_remembers_is_found_and_told_once() {
     world.deliver(&stop).await;
     let paused_at = world.service_tag("web", "pullsafe:paused-at");
     assert_eq!(world.service("web")["desiredCount"], 0);
-    // The same stack with another table: what an old stack's table knew is lost.
+    // The same stack with another table: what the old table knew is lost.
     world.deliver(&find_paused()).await;
     world.settle().await;
     let told = world.told().len();
@@ -155,7 +157,7 @@ async fn a_paused_service_that_nobody_remembers_is_found_and_told_once() {
     assert!(world.answers.iter().any(|answer| answer["outcome"] == "searched"), "{:?}", world.answers);
 }
 
-/// A second stack does not take what the first has paused for forgotten, unless the first is gone.
+/// A second stack does not take the first one's pause for forgotten, unless the first stack is gone.
 #[tokio::test]
 async fn the_pause_of_a_stack_that_is_there_is_not_forgotten() {
     for there in [true, false] {
@@ -173,7 +175,7 @@ async fn the_pause_of_a_stack_that_is_there_is_not_forgotten() {
     }
 }
 
-/// A person has brought it back by hand, and the marks are left: the message is about the marks alone.
+/// A person has brought the service back by hand, but the marks are left: the message is only about the marks.
 #[tokio::test]
 async fn marks_that_are_left_over_are_told_without_a_count() {
     let mut world = image_missing();
@@ -193,13 +195,13 @@ async fn marks_that_are_left_over_are_told_without_a_count() {
     assert!(!message.contains("--desired-count") && message.contains("untag-resource"), "{message}");
 }
 
-/// A search that is refused is not silent: its message ends where an alarm rings.
+/// A search that is refused does not stay unnoticed: its message ends in the dead-letter queue, where an alarm rings.
 #[tokio::test]
 async fn a_refused_search_ends_in_the_dead_letters() {
     let mut world = image_missing();
     world.aws.inject(AwsFault::on("tag", "GetResources", FaultKind::AccessDenied).always());
     world.deliver(&find_paused()).await;
-    // Twenty times, as the queue has it, and within the hour.
+    // Twenty attempts, as the queue allows, within an hour.
     for _ in 0..25 {
         world.settle().await;
         world.clock.advance(140);
@@ -207,7 +209,7 @@ async fn a_refused_search_ends_in_the_dead_letters() {
     assert_eq!(world.queues.bodies(scenarios::world::DEAD_LETTERS).len(), 1);
 }
 
-/// A stack that may act on everything.
+/// The parameters of a stack that may act on every service.
 const BOTH_ACT: [(&str, &str); 2] = [("Mode", "act"), ("ServicePattern", "*")];
 
 fn deploy(world: &World, stacks: &[(&str, [(&str, &str); 2])]) {
@@ -217,8 +219,8 @@ fn deploy(world: &World, stacks: &[(&str, [(&str, &str); 2])]) {
     }
 }
 
-/// Both may act: the older one does, and the other says what it would have done, and who does it. Whoever hears of it
-/// first.
+/// Both stacks may act. The older one acts; the other says what it would have done, and which stack does it. It does
+/// not matter which one gets the event first.
 #[tokio::test]
 async fn of_two_stacks_that_may_act_the_older_one_does() {
     for older_first in [true, false] {
@@ -250,7 +252,7 @@ async fn of_two_stacks_that_may_act_the_older_one_does() {
     }
 }
 
-/// Stacks that divide the services between them do not wait for each other, nor for one that only observes.
+/// Stacks that divide the services between them do not wait for each other, nor for a stack that only observes.
 #[tokio::test]
 async fn another_stack_that_may_not_act_here_is_no_hindrance() {
     for parameters in
@@ -265,7 +267,8 @@ async fn another_stack_that_may_not_act_here_is_no_hindrance() {
     }
 }
 
-/// The older stack is told to act while the younger one has a service paused: who has paused it brings it back.
+/// The older stack is allowed to act while the younger one has a service paused: the stack that paused the service
+/// brings it back.
 #[tokio::test]
 async fn a_stack_brings_back_what_it_has_paused_also_where_an_older_one_acts_now() {
     let mut world = image_missing();
@@ -281,8 +284,8 @@ async fn a_stack_brings_back_what_it_has_paused_also_where_an_older_one_acts_now
     assert_eq!(world.service_tag("web", "pullsafe:paused-by"), Value::Null);
 }
 
-/// Where the region's stacks cannot be listed, nobody knows who acts: nothing is changed, and the missing permission is
-/// named.
+/// If the region's stacks cannot be listed, it is not known which one acts: nothing is changed, and the missing
+/// permission is named.
 #[tokio::test]
 async fn stacks_that_cannot_be_listed_are_a_doubt() {
     let mut world = image_missing();

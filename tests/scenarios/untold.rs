@@ -1,5 +1,5 @@
-//! People hear by a topic and programs by a bus. Where one of them refuses, the other has it, nothing is told twice,
-//! and nothing waits for ever.
+//! People get messages from a topic, programs from a bus. If one of them refuses, the other still delivers, nothing is
+//! told twice, and nothing waits for ever.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,23 @@ use serde_json::{Value, json};
 use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::Sample;
 
-/// What a way answers with.
+/// How the topic or the bus fails.
 #[derive(Debug, Clone, Copy)]
 enum Trouble {
     /// The call fails.
     Call(FaultKind),
-    /// The call is answered 200, and says that the entry was not taken.
+    /// The call is answered with 200, but the answer says that the entry was refused.
     Entry(&'static str),
-    /// There is no topic any more.
+    /// The topic no longer exists.
     Gone,
 }
 
-/// What is to become of a message.
+/// What should happen to the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expect {
-    /// It waits for as long as it takes.
+    /// It waits for as long as the trouble lasts.
     Waits,
-    /// It is given up after the grace of a permission.
+    /// It is given up after the grace for a missing permission.
     Grace,
     /// It is given up at once.
     Final,
@@ -61,7 +61,7 @@ const TOPIC_ANSWERS: [(Trouble, Expect); 8] = [
     (Gone, Final),
 ];
 
-/// A service is moved to the mirror, which is told once.
+/// A world with a service that is moved to the mirror, which is told once.
 fn world() -> World {
     let world = Setup::new().without_sdk_retries().build();
     for (repository, store) in [("acme/app", world.hub.store()), ("docker-hub/acme/app", world.images.store())] {
@@ -110,12 +110,12 @@ fn programs(world: &World) -> BTreeMap<String, usize> {
     heard
 }
 
-/// How many messages the table still keeps.
+/// How many unsent messages the table still has.
 fn kept(world: &World) -> usize {
     world.records().iter().filter_map(|record| record["outbox"].as_array()).map(Vec::len).sum()
 }
 
-/// Plays on until the service is moved and a message is due, but not as long as the grace of a permission.
+/// Plays on until the service is moved and a message is due, but for less than the grace for a missing permission.
 async fn until_moved(world: &mut World) {
     while !world.writes().iter().any(|write| write == "ecs:UpdateService") {
         world.run_for(30).await;
@@ -201,7 +201,7 @@ async fn what_the_topic_refuses_programs_hear_with_the_text() {
     }
 }
 
-/// A permission that comes within the grace: both hear it, once, and nothing is passed on.
+/// The permission comes within the grace: people and programs get the message once, and nothing is given up.
 #[tokio::test]
 async fn a_permission_that_arrives_late_loses_no_message() {
     for operation in ["PutEvents", "Publish"] {
@@ -216,7 +216,7 @@ async fn a_permission_that_arrives_late_loses_no_message() {
     }
 }
 
-/// Neither way works: the incident goes on and ends, and the table has the whole story.
+/// Neither the topic nor the bus works: the incident goes on and is closed, and the table has its whole history.
 #[tokio::test]
 async fn where_nobody_can_be_told_nothing_hangs() {
     let mut world = world();

@@ -1,4 +1,4 @@
-//! `tests/corpus/stops.jsonl`: 206 stops, most of them seen in the field, with the cause that people settled on.
+//! `tests/corpus/stops.jsonl`: 206 stops, most of them seen in the field, with the cause that people agreed on.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 /// The logs of a task, by container.
 pub(crate) type TaskLogs = BTreeMap<String, Vec<String>>;
 
-/// What a row is labelled with.
+/// The label of a row.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Label {
     pub(crate) cause: Cause,
@@ -27,7 +27,7 @@ pub(crate) struct Stop {
     #[serde(default)]
     pub(crate) logs: TaskLogs,
     pub(crate) expect: Label,
-    /// The thread or site that it is from.
+    /// The thread or site that the text is from.
     #[serde(default)]
     source: String,
 }
@@ -41,23 +41,23 @@ impl Stop {
             .collect()
     }
 
-    /// A stop of a text from elsewhere.
+    /// A labelled stop from another corpus.
     pub(crate) const fn new(id: String, event: Value, logs: TaskLogs, expect: Label, source: String) -> Self {
         Self { id, event, logs, expect, source }
     }
 
-    /// The thread or site that it is from.
+    /// The thread or site that the text is from.
     pub(crate) fn group(&self) -> String {
         self.source.clone()
     }
 
-    /// What pullsafe says about it.
+    /// pullsafe's diagnosis of the stop.
     pub(crate) fn diagnosis(&self) -> Diagnosis {
         of_event(&self.event, &self.logs)
     }
 }
 
-/// What pullsafe says about the task in this event.
+/// pullsafe's diagnosis of the task in this event.
 pub(crate) fn of_event(event: &Value, logs: &TaskLogs) -> Diagnosis {
     diagnose(&StoppedTask::from_json(&event["detail"]), logs)
 }

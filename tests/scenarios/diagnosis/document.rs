@@ -1,6 +1,6 @@
-//! `docs/diagnosis.md` is generated from the tables and the corpus, and this test fails when it is stale.
+//! `docs/diagnosis.md` is generated from the tables and the corpus. This test fails when the document is stale.
 //!
-//! To write it anew: `UPDATE_DOCS=1 cargo test -p scenarios --test diagnosis document`.
+//! To rewrite it: `UPDATE_DOCS=1 cargo test -p scenarios --test diagnosis document`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ fn the_document_is_up_to_date() {
     if written == wanted {
         return;
     }
-    // The one way to change the document; a test run without the variable never writes.
+    // Only this variable lets a test run write the document.
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, wanted).expect("the document is written");
     } else {
@@ -33,7 +33,7 @@ fn the_document_is_up_to_date() {
     }
 }
 
-/// Where the known messages are kept.
+/// The file of the known messages.
 pub(crate) fn known_messages() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/diagnosis/src/known.tsv")
 }
@@ -107,7 +107,7 @@ fn registries(out: &mut String) {
     }
 }
 
-/// The texts of the field, by part, the confidence, and the nearest known message.
+/// The texts from the field by part, the confidence, and the nearest known message.
 fn measured(out: &mut String) {
     let mut parts: BTreeMap<String, (usize, usize, usize, usize, usize)> = BTreeMap::new();
     for seen in FieldText::all() {
@@ -138,7 +138,7 @@ fn measured(out: &mut String) {
     );
 }
 
-/// What the whole system says of each source while that source is left out.
+/// What the whole diagnosis says of each source while that source is left out.
 fn left_out(out: &mut String) {
     out.push_str(
         "\n## Each source left out\n\nOver every labelled text, threads and sites as sources. While a source \
@@ -169,7 +169,7 @@ fn left_out(out: &mut String) {
     }
 }
 
-/// What was right at first sight, by part.
+/// How many were right at first sight, by part.
 const FIRST_SIGHT: &[(&str, &str)] = &[
     ("first", "55 of 58, signatures 7 of 11 (before the chain was read)"),
     ("second", "77 of 79, signatures 10 of 10, 1 wrong at high confidence"),
@@ -209,7 +209,7 @@ fn probes(out: &mut String) {
     }
 }
 
-/// The confusion table: labelled cause against the cause that was found.
+/// The confusion table: the labelled cause against the cause that was found.
 fn confusion(out: &mut String) {
     let stops = Stop::all();
     let mut counts: BTreeMap<(Cause, Cause), Vec<&str>> = BTreeMap::new();

@@ -1,5 +1,6 @@
-//! `tests/corpus/field.jsonl`: texts from threads and sites of the field, each labelled before it was tried, in parts:
-//! the first was worked with, the second kept back and tried once, the others gathered after that and tried once.
+//! `tests/corpus/field.jsonl`: texts from threads and sites of the field, each labelled before it was tried. They come
+//! in parts: the first was used for development, the second was held back and tried once, the others were collected
+//! later and tried once.
 
 use std::collections::BTreeSet;
 
@@ -13,17 +14,17 @@ use serde_json::json;
 
 use crate::corpus::{Stop, TaskLogs};
 
-/// A text of the field and what it means.
+/// A text from the field, and what it means.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FieldText {
     pub(crate) id: String,
-    /// Which part of the corpus it belongs to.
+    /// The part of the corpus that it belongs to.
     pub(crate) part: String,
-    /// The thread or site that it is from.
+    /// The thread or site that the text is from.
     pub(crate) group: String,
     pub(crate) cause: Cause,
-    /// Causes that are accepted as well, where the text does not tell them apart.
+    /// Causes that are accepted too, because the text does not tell them apart.
     #[serde(default, rename = "or")]
     accepted: Vec<Cause>,
     pub(crate) signature: Option<Signature>,
@@ -71,7 +72,7 @@ impl FieldText {
         cause == self.cause || self.accepted.contains(&cause)
     }
 
-    /// Whether it is Docker Hub's quota.
+    /// Whether the text is about Docker Hub's quota.
     pub(crate) fn is_quota(&self) -> bool {
         self.docker_hub_quota.unwrap_or_default()
     }
@@ -111,7 +112,7 @@ pub(crate) fn labelled() -> Vec<(Cause, String, String)> {
     Stop::all().iter().filter_map(of_stop).chain(further).chain(field).collect()
 }
 
-/// The known messages are the labelled texts, each once; to write them anew: `UPDATE_DOCS=1`.
+/// The known messages are the labelled texts without duplicates. To rewrite them: `UPDATE_DOCS=1`.
 #[test]
 fn the_known_messages_are_those_of_the_corpora() {
     let mut seen = BTreeSet::new();
@@ -133,7 +134,7 @@ fn the_known_messages_are_those_of_the_corpora() {
     }
 }
 
-/// What the nearest known message alone would say, each source left out in turn: right, wrong, silent.
+/// What the nearest known message alone would say, with each source left out in turn: how many right, wrong, silent.
 pub(crate) fn leave_one_out() -> (usize, usize, usize) {
     let (mut right, mut wrong, mut silent) = (0, 0, 0);
     for (cause, group, text) in labelled() {

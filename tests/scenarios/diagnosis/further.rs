@@ -1,5 +1,5 @@
 //! `tests/corpus/further.jsonl`: further messages of the kinds in `stops.jsonl`, as registries, daemons, AWS and
-//! language runtimes write them. None of them is an example of a signature.
+//! language runtimes write them. None of them is the example of a signature.
 
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, Signature};
 use pullsafe_diagnosis::diagnose;
@@ -14,7 +14,6 @@ use crate::corpus::{Label, Stop, TaskLogs};
 #[serde(deny_unknown_fields)]
 struct FurtherMessage {
     id: String,
-    /// Where the text comes from.
     source: String,
     cause: Cause,
     signature: Option<Signature>,
@@ -22,7 +21,7 @@ struct FurtherMessage {
     reason: Option<String>,
     image: Option<String>,
     stop_code: Option<String>,
-    /// Whether the container has the reason, as on EC2, or the task, as on Fargate.
+    /// Whether the container has the reason, as on EC2. On Fargate the task has it.
     #[serde(default)]
     container_reason: bool,
     exit_code: Option<i64>,
@@ -73,7 +72,7 @@ impl FurtherMessage {
     }
 }
 
-/// The messages as stops, for whoever changes them.
+/// The messages as stops, for tests that change them.
 pub(crate) fn stops() -> Vec<Stop> {
     let stop = |message: FurtherMessage| {
         let event = json!({ "detail-type": "ECS Task State Change", "detail": message.event() });
@@ -92,7 +91,7 @@ pub(crate) fn stops() -> Vec<Stop> {
     FurtherMessage::all().into_iter().map(stop).collect()
 }
 
-/// The reasons, with their causes and where they are from.
+/// The reasons, as `(cause, source, text)`.
 pub(crate) fn reasons() -> Vec<(Cause, String, String)> {
     FurtherMessage::all()
         .into_iter()
@@ -122,7 +121,7 @@ fn every_message_means_what_it_says() {
     assert!(wrong.is_empty(), "{} of {} are misjudged:\n{}", wrong.len(), all.len(), wrong.join("\n"));
 }
 
-/// The telling line is found among many that are not, colours or not, in a log of one-line JSON or of text.
+/// The line that tells is found among many that do not, with or without colours, in a log of JSON lines or of text.
 #[test]
 fn a_crash_is_found_in_a_long_log() {
     for message in FurtherMessage::all().iter().filter(|message| !message.log.is_empty()) {

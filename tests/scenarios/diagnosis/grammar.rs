@@ -1,4 +1,4 @@
-//! The chain's own properties: it keeps every byte, reads anything, and does not care where a text stood.
+//! Properties of the chain: it keeps every byte, reads any text, and does not depend on where the text was.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ proptest! {
     }
 }
 
-/// The same words mean the same as the reason of the task and as that of its only container.
+/// The same text means the same as the reason of the task and as the reason of its only container.
 #[test]
 fn where_a_text_stands_changes_nothing() {
     let mut wrong = Vec::new();
@@ -57,8 +57,8 @@ fn of_reason(text: &str) -> Diagnosis {
     of_event(&event, &TaskLogs::new())
 }
 
-/// A text that is cut says the same with no more confidence, or nothing, or something else with less: half a sentence
-/// may be a whole one (`no container instance met all of its requirements.`).
+/// A text that is cut gives the same cause with no more confidence, or none, or another cause with less confidence:
+/// half a sentence may look like a whole one (`no container instance met all of its requirements.`).
 #[test]
 fn a_cut_never_makes_a_cause_more_certain() {
     let mut wrong = BTreeSet::new();
@@ -66,7 +66,7 @@ fn a_cut_never_makes_a_cause_more_certain() {
         let whole = of_reason(&text);
         for (end, _) in text.match_indices([' ', ':', ',', '.', '"']) {
             let cut = of_reason(&text[..end]);
-            // Less confidence is the greater value.
+            // The order of confidence is descending: a greater value means less confidence.
             let less = if cut.cause == whole.cause {
                 cut.confidence >= whole.confidence
             } else {
@@ -87,7 +87,7 @@ fn a_cut_never_makes_a_cause_more_certain() {
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.into_iter().collect::<Vec<_>>().join("\n"));
 }
 
-/// A text that a console or a terminal wrapped says exactly the same.
+/// A text that a console or a terminal has wrapped means exactly the same.
 #[test]
 fn wrapping_changes_nothing() {
     for (_, group, text) in labelled() {

@@ -1,16 +1,16 @@
-//! Every label of the corpus holds, but for those that are argued with in writing.
+//! Every label of the corpus holds, except those that are disputed in writing.
 
 use crate::corpus::Stop;
 
-/// A label that we argue with.
+/// A label that we dispute.
 pub(crate) struct Argued {
     pub(crate) id: &'static str,
-    /// The cause that we give instead.
+    /// The cause that we find instead.
     pub(crate) ours: &'static str,
     pub(crate) why: &'static str,
 }
 
-/// The labels that we argue with; as few as possible.
+/// The labels that we dispute; as few as possible.
 pub(crate) const ARGUED: &[Argued] = &[Argued {
     id: "m317",
     ours: "unknown",

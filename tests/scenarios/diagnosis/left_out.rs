@@ -1,9 +1,10 @@
-//! Each source left out in turn, over every labelled text: what the whole system says, and how far its confidence can
-//! be relied on.
+//! Leaves each source out in turn, over every labelled text: what the whole diagnosis says then, and how far its
+//! confidence can be relied on.
 //!
-//! A source is a thread or a site. While it is left out, nothing that is made of the corpora knows its texts: that is
-//! the index of known messages. The signatures stay, which people wrote after reading many of these texts; only a part
-//! that was tried before anything was changed for it (the column `at first sight`) shows what they do not know.
+//! A source is a thread or a site. While it is left out, the index of known messages, which is made from the corpora,
+//! has none of its texts. The signatures stay, and people wrote them after reading many of these texts. What the
+//! signatures do not know shows only in a part that was tried before anything was changed for it (the column `at first
+//! sight`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use pullsafe_diagnosis::nearest::nearest;
 use crate::corpus::Stop;
 use crate::field::FieldText;
 
-/// What was said of one labelled text while its source was left out.
+/// What the diagnosis says of one labelled text while its source is left out.
 pub(crate) struct LeftOutAnswer {
     part: String,
     group: String,
@@ -21,15 +22,15 @@ pub(crate) struct LeftOutAnswer {
     confidence: Confidence,
     right: bool,
     unknown: bool,
-    /// It was called Docker Hub's quota and is not.
+    /// Whether it was wrongly called Docker Hub's quota.
     wrongly_quota: bool,
-    /// What the most similar known message of another source meant is right; `None` where the text is known, or like
-    /// none.
+    /// Whether the most similar known message of another source has the right cause; `None` where the cause was found,
+    /// or no message is similar.
     hint: Option<bool>,
 }
 
 impl LeftOutAnswer {
-    /// `accepts` says whether a cause is right for this text.
+    /// Makes the answer from a diagnosis. `accepts` says whether a cause is right for this text.
     fn new(
         part: &str,
         group: &str,
@@ -78,7 +79,7 @@ impl LeftOutAnswer {
     }
 }
 
-/// Right and all.
+/// How many were right, of how many.
 #[derive(Default, Clone, Copy)]
 pub(crate) struct AnswerCount {
     pub(crate) right: usize,
@@ -133,7 +134,7 @@ impl Sums {
         sums
     }
 
-    /// The sums of each part, and of all.
+    /// The sums of each part, and of all parts.
     pub(crate) fn by_part() -> Vec<(String, Self)> {
         let answers = LeftOutAnswer::all();
         let parts: BTreeSet<String> = answers.iter().map(|answer| answer.part.clone()).collect();

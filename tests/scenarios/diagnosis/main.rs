@@ -1,4 +1,5 @@
-//! The diagnosis against real stops: every labelled row, every row mutated, and the document that shows the result.
+//! The diagnosis against real stops: every labelled row, mutations of every row, and the document that shows the
+//! result.
 
 mod corpus;
 mod document;

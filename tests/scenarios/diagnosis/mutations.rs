@@ -1,8 +1,8 @@
-//! Every row of the corpus and every further message, changed as real events are: reordered, incomplete, wrapped, cut,
-//! shouted, of wrong types.
+//! Every row of the corpus and every further message, changed as real events differ: reordered, incomplete, wrapped,
+//! cut, in capitals, with wrong types.
 //!
-//! Three things hold for all of them: nothing panics, nothing becomes Docker Hub's quota that was not, and a cut text
-//! gives the cause or `unknown`, never another cause.
+//! For all of them: nothing panics, no change makes a stop Docker Hub's quota, and a cut text gives the same cause or
+//! `unknown`, never another cause.
 
 use pullsafe_diagnosis::cause::Cause;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn every() -> Vec<Stop> {
 /// A change of an event.
 type EventChange = fn(&mut Value);
 
-/// Changes that take nothing away: the cause stays as it is.
+/// Changes that take nothing away: the cause stays the same.
 const HARMLESS: &[(&str, EventChange)] = &[
     ("wrapped lines", |event| in_texts(event, |text| text.replace(' ', "\n   "))),
     ("wrapped at colons", |event| in_texts(event, |text| text.replace(": ", ":\r\n\t"))),
@@ -87,7 +87,7 @@ const HARMLESS: &[(&str, EventChange)] = &[
     }),
 ];
 
-/// Changes that may take the telling part away: the cause, `unknown`, or what the rest still says.
+/// Changes that may take the telling part away: the result is the cause, `unknown`, or what the rest still says.
 const HARMFUL: &[(&str, EventChange)] = &[
     ("no stop code", |event| remove(event, &["stopCode"])),
     ("no reason", |event| remove(event, &["stoppedReason"])),
@@ -147,7 +147,8 @@ fn changed(stop: &Stop, change: impl Fn(&mut Value)) -> Value {
     event
 }
 
-/// Docker Hub's quota may only be where the label, or for rows without one our own answer, has it.
+/// Checks that Docker Hub's quota is found only where our own diagnosis of the unchanged stop has it. Returns the
+/// cause.
 fn check_quota(stop: &Stop, event: &Value, logs: &TaskLogs, what: &str) -> Cause {
     let found = of_event(event, logs);
     assert!(

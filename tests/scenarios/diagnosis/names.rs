@@ -1,5 +1,5 @@
-//! What an advice repeats of a text has the shape of a name, whatever the text says; and no output has a token or an
-//! account's name.
+//! What an advice repeats of a text always has the shape of a name, whatever the text says. No output contains a token
+//! or an account's name.
 
 use std::collections::BTreeSet;
 
@@ -29,12 +29,12 @@ const SHAPES: &[NameShape] = &[
     NameShape::Option,
 ];
 
-/// What stands in quotes in an advice.
+/// What an advice has between backticks.
 fn quoted(advice: &str) -> Vec<&str> {
     advice.split('`').skip(1).step_by(2).collect()
 }
 
-/// The texts of logs, as `(where it is from, lines)`.
+/// The texts of logs, as `(source, lines)`.
 fn logs() -> Vec<(String, Vec<String>)> {
     let stops = Stop::all().into_iter().chain(crate::further::stops());
     let of_stops = stops.flat_map(|stop| stop.logs.into_values().map(move |lines| (stop.id.clone(), lines)));
@@ -72,7 +72,7 @@ fn what_is_repeated_of_a_text_has_the_shape_of_a_name() {
     assert!(wrong.is_empty(), "{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
 }
 
-/// What no name looks like, in the place of each word of each text in turn.
+/// Texts that look like no name. Each word of each text is replaced by one of them in turn.
 const HOSTILE: &[&str] = &[
     "x`;reboot;`",
     "$(reboot)",
@@ -90,7 +90,7 @@ fn nothing_hostile_gets_into_an_advice_or_a_command() {
             let hostile = HOSTILE[(at + place) % HOSTILE.len()];
             let mut changed = words.clone();
             changed[place] = hostile;
-            // A name within quotes is changed in them.
+            // A word in quotes is replaced inside its quotes.
             let kept = words[place].trim_matches(|character: char| !matches!(character, '"' | '\'' | ':' | '[' | ']'));
             let quoted = format!(
                 "{}{hostile}{}",
@@ -124,7 +124,7 @@ fn nothing_hostile_gets_into_an_advice_or_a_command() {
     }
 }
 
-/// Tokens and accounts as tools write them: in a limit's words, in a login, beside a name.
+/// Tokens and accounts as tools write them: in the text of a limit, in a login, beside a name.
 const SECRET: &[&str] = &[
     "toomanyrequests: You have reached your pull rate limit as 'acmecorp': dckr_jti_Zm9vYmFyYmF6. You may increase \
      the limit",

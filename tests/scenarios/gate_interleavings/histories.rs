@@ -1,11 +1,11 @@
-//! Histories drawn at random, through the real functions.
+//! Random histories, played with the real functions.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use scenarios::gate::GateStage;
 use serde_json::json;
 
-/// What happens next in a history of the real functions.
+/// The next event in a history.
 #[derive(Debug, Clone)]
 enum Happening {
     Request,
@@ -17,7 +17,7 @@ enum Happening {
     Sweep,
     Later(i64),
     Delete,
-    /// The process of the next happening dies with its n-th call to AWS.
+    /// The process of the next event dies at its n-th call to AWS.
     Death(u64),
 }
 
@@ -33,7 +33,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-/// Plays a history, then what always comes: Lambda's retry, and the sweeps until CloudFormation would give up.
+/// Plays a history and then what always follows: Lambda's retry, and the sweeps until CloudFormation would give up.
 async fn play(happenings: &[Happening]) {
     let stage = GateStage::new().await;
     let request = stage.request("Create", "app", "1");
@@ -43,7 +43,7 @@ async fn play(happenings: &[Happening]) {
         match happening {
             Happening::Request => {
                 asked = true;
-                // A failed try is tried again under the same name.
+                // A failed attempt is repeated under the same name.
                 if !matches!(stage.invoke_as("request", &request).await, Some(Ok(_))) {
                     stage.aws.clear_faults();
                     stage.invoke_as("request", &request).await;

@@ -1,4 +1,4 @@
-//! A model of the gate, small enough to be walked as a whole.
+//! A model of the gate that is small enough to be walked completely.
 
 use std::collections::HashMap;
 
@@ -13,11 +13,12 @@ use serde_json::json;
 
 /// One tick of the model's clock: half the largest margin.
 const TICK: i64 = 15;
-/// CloudFormation gives up at this tick: the margin is two ticks then, and a timer wakes at the beginning of each.
+/// The tick at which CloudFormation gives up. The margin is two ticks at that point, and a timer wakes at the beginning
+/// of each.
 pub(super) const END: i64 = 40;
-/// Ticks within which a process comes to its end; near the end of the wait within one, for its looks are shorter there.
+/// How many ticks a process may take. Near the end of the wait it is one, because looks are shorter there.
 const LIFE: i64 = 2;
-/// The tick at which a sweep comes. The others are like it: what lies between these ticks is not walked.
+/// The tick at which a sweep comes. Other sweeps would be alike, so the ticks of [`SKIPPED`] are not walked.
 const SWEEP: i64 = 1;
 const SKIPPED: std::ops::Range<i64> = 3..END - 3;
 
@@ -25,26 +26,26 @@ pub(super) fn at(tick: i64) -> Timestamp {
     Timestamp::from_millis(1_768_504_620_000).plus_seconds(tick * TICK)
 }
 
-/// What a process does next. What it knows from its steps so far is in the step.
+/// The next step of a process, with what the process knows so far.
 #[derive(Debug, Clone)]
 enum ModelStep {
     /// The gate's first look.
     Look,
-    /// The gate stores the request, or with an answer at once the claim.
+    /// The gate stores the request; if it has an answer at once, the row is claimed for that.
     Insert(Option<String>),
     /// The gate's second look.
     LookAgain(Wait),
-    /// The waker finds the row.
+    /// The waker reads the row.
     Read,
-    /// The waker looks.
+    /// The waker looks for the image.
     LookFor(Wait),
-    /// Somebody claims the answer, with this body if none was decided.
+    /// A process claims the answer, with this body if none was decided yet.
     Claim(Wait, String),
-    /// The claim is held: the answer is sent.
+    /// The claim is held, and the answer is sent.
     Put(Wait),
-    /// The row is marked.
+    /// The row is marked as answered.
     Mark(Wait),
-    /// A Delete cancels what it finds.
+    /// A Delete cancels the wait that it finds.
     Cancel,
 }
 
@@ -53,17 +54,17 @@ struct ModelProcess {
     name: char,
     begun: i64,
     step: ModelStep,
-    /// A gate that dies is started again; another process is not.
+    /// Only a gate that dies is started again.
     is_gate: bool,
 }
 
-/// What there is at a moment: the image, the row, what CloudFormation got, and everybody who is at work.
+/// The state at a moment: the image, the row, what CloudFormation got, and all running processes.
 #[derive(Debug, Clone)]
 pub(super) struct Model {
     tick: i64,
     image: bool,
     row: Option<Wait>,
-    /// What CloudFormation got, first and later.
+    /// The different answers that CloudFormation got, in order.
     got: Vec<String>,
     in_time: bool,
     processes: Vec<ModelProcess>,
@@ -101,7 +102,7 @@ impl Model {
         self.processes.push(ModelProcess { name, begun: self.tick, step, is_gate });
     }
 
-    /// Every state that can follow.
+    /// Every possible next state.
     fn next(&self) -> Vec<Self> {
         let mut states = Vec::new();
         for index in 0..self.processes.len() {
@@ -113,7 +114,7 @@ impl Model {
                 died.deaths -= 1;
                 died.die(index);
                 states.push(died);
-                // The effect of the step was there, its answer was not.
+                // The step took effect, but the process died before it learnt of that.
                 let mut died = self.clone();
                 died.deaths -= 1;
                 let count = died.processes.len();
@@ -149,8 +150,8 @@ impl Model {
         states
     }
 
-    /// Time goes by, and every other tick the sweep comes. The gate is quick, and so is a delivery; no process lives
-    /// for long, or it dies, which is counted.
+    /// Lets a tick pass, and at some ticks starts a sweep. Processes that have to be quick, and those at the end of
+    /// their life, hold time back: they must end or die first, and deaths are counted.
     fn later(&self) -> Option<Self> {
         let next = if self.tick == SKIPPED.start { SKIPPED.end } else { self.tick + 1 };
         let life = if self.tick >= END - 2 { 1 } else { LIFE };
@@ -161,7 +162,7 @@ impl Model {
             return None;
         }
         let mut later = Self { tick: next, ..self.clone() };
-        // The timers that the sweeps have set come after them.
+        // The timers that the sweeps have set follow after them.
         if later.tick == SWEEP || later.tick == END - 2 || later.tick == END - 1 {
             later.start(ModelStep::Read, false);
         }
@@ -188,7 +189,7 @@ impl Model {
         }
     }
 
-    /// The table: only the next version replaces a row.
+    /// The table replaces a row only with its next version.
     fn replace(&mut self, next: &Wait) -> bool {
         let fits = self.row.as_ref().is_some_and(|row| row.version + 1 == next.version);
         if fits {
@@ -197,7 +198,7 @@ impl Model {
         fits
     }
 
-    /// One step of one process, which may be its last.
+    /// Runs one step of one process, which may be its last.
     fn run(&mut self, index: usize) {
         let ModelProcess { name, step, .. } = self.processes[index].clone();
         let owner = name.to_string();
@@ -273,7 +274,7 @@ impl Model {
         }
     }
 
-    /// Everything that the future depends on.
+    /// Everything that the future depends on, as a key.
     fn key(&self) -> String {
         let row = |wait: &Wait| format!("{}{:?}", wait.version, wait.state);
         let mut processes: Vec<String> = self
@@ -312,7 +313,7 @@ impl Model {
         )
     }
 
-    /// How many ways lead from here to an end. Every end is checked.
+    /// How many ways lead from here to an end. Checks every end.
     pub(super) fn walk(&self, seen: &mut HashMap<String, u128>) -> u128 {
         assert!(self.got.len() <= 1, "CloudFormation got different answers: {self:?}");
         let key = self.key();

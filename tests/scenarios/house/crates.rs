@@ -1,4 +1,4 @@
-//! Crates: one direction of dependency, and no SDK below a decision.
+//! Crates: dependencies go in one direction, and no decision depends on an SDK.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::project;
 
-/// What each package may be built of among our own, tests aside. A package that is not here fails the test.
+/// Which packages of the workspace each package may depend on, tests aside. A package without a row fails the test.
 const MAY: &[(&str, &[&str])] = &[
     ("pullsafe", &[]),
     ("pullsafe-yaml", &[]),
@@ -61,7 +61,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("tools", &["image-gate", "mirror", "pullsafe-scan", "remediator", "scenarios", "testkit", "widget"]),
 ];
 
-/// What every function may use: the common ground, and no other function.
+/// What every function may use: the shared packages, and no other function.
 const SHARED: &[&str] = &[
     "pullsafe",
     "pullsafe-aws",
@@ -76,7 +76,7 @@ const SHARED: &[&str] = &[
     "pullsafe-yaml",
 ];
 
-/// What a package may not need where it only decides: SDKs, an async runtime, a network, a log.
+/// The prefixes of crates that a package of decisions may not need: SDKs, an async runtime, a network, a log.
 const SHELL: &[&str] = &["aws-", "aws_", "hyper", "http", "lambda_runtime", "tokio", "tracing", "futures"];
 
 /// The packages of this workspace, by name, with their dependencies.

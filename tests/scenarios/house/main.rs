@@ -1,7 +1,7 @@
-//! The house: which crate may depend on which, what a pure package may be built of, that files do not import in
-//! circles, and that a name is one type.
+//! The order of the workspace: which crate may depend on which, what a pure package may depend on, that files do not
+//! import one another in circles, and that each name belongs to one type.
 //!
-//! Reads the manifests and the sources, so that a wrong way fails here and not in a review.
+//! Reads the manifests and the sources, so that a wrong dependency fails here and not in a review.
 
 mod crates;
 mod modules;

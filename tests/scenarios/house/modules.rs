@@ -1,7 +1,7 @@
-//! Files: none imports another that, in the end, imports it.
+//! Files: no file imports one that, in the end, imports it.
 //!
-//! A file and the files below it may name each other: that is how Rust divides one module (`mod.rs` re-exports its
-//! children, a child uses what its parent declares). Every other circle fails.
+//! A file and the files below it may name each other, because that is how Rust divides a module: `mod.rs` re-exports
+//! its children, and a child uses what its parent declares. Every other circle fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::project;
 
-/// The sources that are held to it.
+/// The sources that are checked.
 pub(crate) const SOURCES: &[&str] = &[
     "shared/common",
     "shared/events",
@@ -35,12 +35,12 @@ pub(crate) const SOURCES: &[&str] = &[
     "cli",
 ];
 
-/// How many lines a package may have, tests aside: what is larger is several things.
+/// How many lines a package may have, tests aside. A larger one has more than one purpose.
 const LARGEST: usize = 8_000;
 
 pub(crate) type Module = Vec<String>;
 
-/// Every module below a folder, with its text as far as it is not a test.
+/// Collects every module below a folder, with its text without the tests.
 pub(crate) fn modules(folder: &Path, path: &Module, found: &mut BTreeMap<Module, String>) {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     for entry in entries.map(|entry| entry.expect("an entry can be read").path()) {
@@ -61,7 +61,7 @@ pub(crate) fn modules(folder: &Path, path: &Module, found: &mut BTreeMap<Module,
     }
 }
 
-/// The paths that a text names from `crate`, `super` or `self`: those of a `use` with its braces opened, and those in
+/// The paths in a text that begin with `crate`, `super` or `self`, both in `use` (with the braces expanded) and in
 /// code.
 fn paths(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
@@ -101,7 +101,8 @@ fn target(from: &Module, path: &[String], all: &BTreeMap<Module, String>) -> Opt
     (1..=full.len()).rev().map(|length| full[..length].to_vec()).find(|module| all.contains_key(module))
 }
 
-/// What can be reached from each module, parents and children left out.
+/// The modules of a folder that reach themselves through imports. Imports between a parent and its children do not
+/// count.
 fn circles(folder: &str) -> Vec<String> {
     let mut all = BTreeMap::new();
     modules(&project().join(folder).join("src"), &Vec::new(), &mut all);
@@ -129,7 +130,7 @@ fn circles(folder: &str) -> Vec<String> {
     found
 }
 
-/// The lines of the sources below a folder, tests aside.
+/// How many lines the sources below a folder have, tests aside.
 fn lines(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let of = |entry: PathBuf| match entry.file_stem().and_then(|name| name.to_str()) {
@@ -155,7 +156,7 @@ fn no_package_is_larger_than_a_person_can_keep_in_mind() {
     }
 }
 
-/// Files below a folder that nothing there takes in: the compiler does not see them.
+/// Files below a folder that no module includes: the compiler does not see them.
 fn left_out(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut waiting = vec![folder.to_owned()];

@@ -1,14 +1,15 @@
-//! Types: each name is one thing, so that a reader who meets `Verdict` knows whose.
+//! Types: each name belongs to one type, so that a reader who meets `Verdict` knows which one it is.
 
 use std::collections::BTreeMap;
 
 use crate::modules::{SOURCES, modules};
 use crate::project;
 
-/// Names that many may have, and why.
+/// Names that several types may have, and why.
 const SHARED: &[(&str, &str)] = &[("Arguments", "each subcommand has its own, and is written `scan::Arguments`")];
 
-/// The type that a line declares. Associated types and those that a macro makes are none.
+/// The name of the type that a line declares, if it declares one. Associated types, and types that a macro declares, do
+/// not count.
 fn declared(line: &str) -> Option<&str> {
     let (visibility, rest) = match line.trim_start().strip_prefix("pub") {
         Some(rest) => rest.split_once(' ')?,

@@ -1,4 +1,4 @@
-//! The built function behind a Lambda Runtime API, on a fake AWS behind a real socket.
+//! The built function behind Lambda's Runtime API, with a fake AWS on a real socket.
 
 use pullsafe::settings::WidgetSettings;
 use pullsafe_incident::outlook::{NextLaunch, Outlook, OutlookCause, OutlookFinding};
@@ -22,7 +22,7 @@ async fn html(runtime: &mut Runtime, event: &Value) -> String {
     }
 }
 
-/// What a dashboard sends.
+/// The event that a dashboard sends.
 fn look(theme: &str, width: u32) -> Value {
     json!({ "widgetContext": {
         "dashboardName": "pullsafe-eu-west-1", "widgetId": "widget-1", "accountId": "123456789012", "locale": "en",
@@ -63,7 +63,7 @@ async fn the_open_incident_is_shown_with_its_quota() {
     assert!(ground(&wide).is_some() && ground(&wide) != ground(&narrow), "another ground, other colours");
     let calls: Vec<_> = world.aws.calls().into_iter().map(|call| call.operation).collect();
     let count = |operation: &str| calls.iter().filter(|call| *call == operation).count();
-    // For each look the four parts of the index, the outlooks, and the open incidents.
+    // Each look reads the four parts of the index, the outlooks, and the open incidents.
     assert_eq!((count("Query"), count("BatchGetItem"), calls.len()), (10, 2, 12), "and nothing else: {calls:?}");
 }
 
@@ -76,7 +76,7 @@ async fn what_will_fail_is_shown_before_it_does() {
         image: "<b>app:1".to_owned(),
         trouble,
     };
-    // The program asks the system what time it is.
+    // The program reads the real clock.
     let at = pullsafe::clock::system()();
     for (subject, at) in [("prod/web", at), ("prod/forgotten", at.plus_seconds(-3 * 86_400))] {
         let outlook = Outlook {
@@ -113,7 +113,7 @@ async fn nothing_open_is_said_and_the_widget_describes_itself() {
         panic!("no answer")
     };
     assert!(described["markdown"].as_str().is_some_and(|text| text.contains("pullsafe")), "{described}");
-    // Whatever somebody passes, it answers.
+    // The program answers whatever it is sent.
     for odd in [
         json!(null),
         json!([]),

@@ -22,7 +22,7 @@ fn told(incidents: &[(Subject, Incident)], now: Timestamp) -> (Vec<OutbreakRepor
     (outbreak::of(incidents, OutbreakRules::USUAL, now), reports)
 }
 
-/// The widget without its style sheet, a line for each element.
+/// The widget without its style sheet, with a line for each element.
 fn shown(board: &WidgetContent<'_>, now: Timestamp, width: u32) -> String {
     let fragment = widget::board(board, WidgetView { theme: Theme::Light, width: Some(width), now });
     check(&fragment);
@@ -30,7 +30,7 @@ fn shown(board: &WidgetContent<'_>, now: Timestamp, width: u32) -> String {
     body.replace("><", ">\n<")
 }
 
-/// What the widget is given: an outbreak of which nothing is over.
+/// What the widget is given: an outbreak in which no incident is closed.
 async fn open() -> (Vec<(Subject, Incident)>, Timestamp) {
     let (mut incidents, now) = reported::outbreak().await;
     incidents.retain(|(_, incident)| incident.resolved_at.is_none());
@@ -79,7 +79,7 @@ async fn the_widget_shows_what_waits_for_a_person_first() {
         "widget_with_buttons",
         shown(&WidgetContent { answers: Some(FUNCTION), ..board }, now, 580)
     );
-    // A question that is over is none.
+    // A question that is over is not shown.
     let later = now.plus_seconds(7200);
     let (outbreaks, reports) = told(&incidents, later);
     let board = WidgetContent {
@@ -90,7 +90,7 @@ async fn the_widget_shows_what_waits_for_a_person_first() {
     assert!(!shown(&board, later, 1200).contains("wait for an answer"));
 }
 
-/// What the dashboard sends at a click is what the remediator takes, with what a dashboard adds to every call.
+/// The remediator accepts what the dashboard sends for a click, including what a dashboard adds to every call.
 #[tokio::test]
 async fn a_button_says_what_the_function_hears() {
     let (incidents, now) = open().await;

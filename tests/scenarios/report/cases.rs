@@ -1,5 +1,5 @@
-//! The five cases as reports. The incidents come from the worlds that the scenarios play in, or through the record's
-//! own API.
+//! The five cases as reports. The incidents come from the worlds of the scenarios, or are made through the API of the
+//! record.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).expect("a time")
 }
 
-/// All forms of a report, looked at; the Markdown is the golden one.
+/// Checks all forms of a report. The Markdown is compared with its snapshot.
 fn golden(name: &str, report: &Report) {
     check(&html::page("Incidents", std::slice::from_ref(report)));
     insta::assert_snapshot!(name, markdown::report(report));
@@ -54,7 +54,7 @@ async fn case_a_in_observe_mode_says_what_would_have_been_done() {
     golden("case_a_observed", &report);
 }
 
-/// Only the log of the build names the image; an earlier build failed for another cause.
+/// Only the log of the build names the image. An earlier build failed for another cause.
 #[test]
 fn case_b_names_the_base_image_and_its_line() {
     let mut record = Record::default();
@@ -133,7 +133,7 @@ async fn case_d_waits_for_its_image_and_shows_the_gate() {
     golden("case_d", &report);
 }
 
-/// A compose stack of Docker Hub images: an official one has ECR Public, another one the account's mirror.
+/// A compose stack with images of Docker Hub: the official one is at ECR Public, the other one in the account's mirror.
 #[test]
 fn case_e_gives_every_image_its_place() {
     let mut record = Record::default();

@@ -1,4 +1,4 @@
-//! Reports at the edges: nothing known, very much, before 1970, what repeats the plan.
+//! Reports at the edges: nothing is known, very much is known, times before 1970, texts that repeat the plan.
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
@@ -10,7 +10,7 @@ use scenarios::reported;
 use crate::html::check;
 use crate::properties::{START, incident};
 
-/// Every form of a report, whole.
+/// Every form of a report, complete.
 fn forms(incident: &Incident, now: Timestamp) -> [String; 3] {
     let report = Report::of(&reported::subject(), incident, now);
     let page = html::page("Incidents", std::slice::from_ref(&report));

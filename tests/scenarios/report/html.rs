@@ -1,7 +1,7 @@
-//! A strict look at HTML: every element is closed where it belongs, nothing but our own elements and attributes is
-//! there, and no text is left unescaped.
+//! A strict check of HTML: every element is closed where it belongs, there are only our own elements and attributes,
+//! and all text is escaped.
 
-/// Elements that our pages are made of.
+/// The elements that our pages consist of.
 const ELEMENTS: &[&str] = &[
     "html",
     "head",
@@ -76,7 +76,7 @@ const ATTRIBUTES: &[&str] = &[
     "event",
 ];
 
-/// Fails where the HTML is not what a page of ours can be.
+/// Fails if the HTML is not what a page of ours may contain.
 pub(crate) fn check(html: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = html.strip_prefix("<!doctype html>").unwrap_or(html);
@@ -110,7 +110,7 @@ fn attributes(mut rest: &str) {
     }
 }
 
-/// A text holds no bare character that means something, and none that cannot be seen.
+/// Checks that a text has no unescaped character with a meaning in HTML, and no invisible character.
 fn text(text: &str, is_style: bool) {
     if is_style {
         assert!(!text.contains("url(") && !text.contains("@import"), "nothing is fetched");

@@ -1,4 +1,4 @@
-//! The report of an incident: what a person reads of the five cases, and that nothing from outside can break it.
+//! The report of an incident: what a person reads in the five cases, and that no foreign text can break it.
 
 mod board;
 mod cases;

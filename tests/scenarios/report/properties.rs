@@ -1,4 +1,4 @@
-//! Whatever stands in an image name, a reason or a log line, the report stays whole and of bounded size.
+//! Whatever an image name, a reason or a log line contains, the report stays whole and of bounded size.
 
 use proptest::prelude::*;
 use pullsafe::reference::{Digest, Registry};
@@ -18,10 +18,10 @@ use serde_json::json;
 use crate::html::check;
 
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_768_504_620_000);
-/// Smaller than any limit that a report has to fit: an answer of Lambda has 6 MB.
+/// Smaller than any limit that a report has to fit: Lambda's limit on an answer is 6 MB.
 const LARGEST: usize = 1024 * 1024;
 
-/// What somebody may put into a name or a line to get out of where it is written.
+/// What somebody may put into a name or a line to break out of its place in the report.
 pub(crate) const HOSTILE: &[&str] = &[
     "<script>alert(1)</script>",
     "</pre></figure></main><img src=x onerror=alert(1)>",
@@ -91,7 +91,7 @@ pub(crate) fn incident(texts: &[String], launches: &[(i64, u32)]) -> Incident {
     incident
 }
 
-/// All forms, and what must hold of each.
+/// Checks what must hold for every form of a report.
 fn holds(subject: &Subject, incident: &Incident, now: Timestamp) {
     let report = Report::of(subject, incident, now);
     let page = html::page("Incidents", &[report.clone(), report.clone()]);
@@ -108,7 +108,7 @@ fn holds(subject: &Subject, incident: &Incident, now: Timestamp) {
         assert!(form.len() < LARGEST, "{} bytes", form.len());
         assert!(!form.contains("hunter2hunter2") && !form.contains("AKIAIOSFODNN7EXAMPLE"), "a secret is masked");
     }
-    // Only our own headings are headings, and a fence is closed by the fence that opened it.
+    // Only our own headings are headings, and a fence is closed only by its own closing fence.
     let mut fence: Option<String> = None;
     for line in text.lines() {
         let ticks: String = line.chars().take_while(|character| *character == '`').collect();
@@ -127,12 +127,12 @@ fn holds(subject: &Subject, incident: &Incident, now: Timestamp) {
     assert!(brief::timeline(incident).iter().all(|line| !line.contains('\n') && line.len() < 1_000));
 }
 
-/// A line of Markdown without its code (from a run of backticks to the next run of that length) and its escaped
-/// characters: what is left means something.
+/// A line of Markdown without its code (from a run of backticks to the next run of that length) and without its escaped
+/// characters. What is left has a meaning in Markdown.
 fn without_code(line: &str) -> String {
     let (mut out, mut rest) = (String::new(), line);
     while let Some(start) = rest.find('`') {
-        // An escaped backtick begins nothing.
+        // An escaped backtick begins no code.
         if rest[..start].ends_with('\\') {
             out.push_str(&rest[..=start]);
             rest = &rest[start + 1..];

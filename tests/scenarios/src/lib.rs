@@ -1,5 +1,5 @@
-//! The worlds that the scenarios, the demonstration and the end-to-end run play in: the functions, joined to the
-//! stand-ins of `testkit`.
+//! The worlds of the scenarios, the demonstration and the end-to-end run: the functions, connected to the stand-ins of
+//! `testkit`.
 
 pub mod cost;
 pub mod gate;

@@ -1,5 +1,5 @@
-//! Incidents of the cases, as the table has them after the real functions have worked on them: for reports to be made
-//! of.
+//! Incidents of the cases, as the table has them after the real functions have handled them. Reports are made from
+//! them.
 
 use pullsafe::arn::ServiceId;
 use pullsafe::timestamp::Timestamp;
@@ -21,7 +21,7 @@ const REPOSITORY: &str = "iseepatterns/court-case-backend";
 /// Case D's image.
 pub const MISSING: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app-mp:3f2c1ab";
 
-/// The lines of case C's log, of a server that listens all the same.
+/// The lines of case C's log. They come from a server that listens nevertheless.
 const CASE_C: [&str; 2] = [
     r#"{"error": "Core services import failed: CaseService.__init__() missing 2 required positional arguments", "timestamp": "2026-01-15T20:18:32.474088Z"}"#,
     r#"{"error": "Integration services initialization failed: No module named 'core.aws_service'", "timestamp": "2026-01-15T20:18:32.553596Z"}"#,
@@ -50,21 +50,21 @@ pub fn limited(setup: Setup) -> World {
     world
 }
 
-/// Case A, moved and resolved: from the archive.
+/// Case A after its service was moved: the resolved incident.
 pub async fn case_a() -> (Subject, Incident) {
     let mut world = limited(Setup::new());
     world.run_for(1200).await;
     (subject(), archived(&world))
 }
 
-/// Case A in observe mode, going on.
+/// Case A in observe mode, still open.
 pub async fn case_a_observed() -> (Subject, Incident, Timestamp) {
     let mut world = limited(Setup::new().with("PULLSAFE_MODE", "observe"));
     world.run_for(3600).await;
     (subject(), open(&world), world.clock.now())
 }
 
-/// Case C: the pull works again, and the application behind it never gets healthy.
+/// Case C: the pull works again, but the application never gets healthy.
 pub async fn case_c() -> (Subject, Incident, Timestamp) {
     let mut world = limited(Setup::new());
     let mut log: Vec<String> = (0..900)
@@ -89,7 +89,7 @@ pub async fn case_c() -> (Subject, Incident, Timestamp) {
     (subject(), open(&world), world.clock.now())
 }
 
-/// Case D: paused until its image is pushed.
+/// Case D: the service is paused until its image is pushed.
 pub async fn case_d() -> (Subject, Incident, Timestamp) {
     let mut world = Setup::new().paced(Pacing::default()).build();
     world.images.store().create_repository("app-mp", Mutability::Mutable);
@@ -99,8 +99,8 @@ pub async fn case_d() -> (Subject, Incident, Timestamp) {
     (subject(), open(&world), world.clock.now())
 }
 
-/// An outbreak in mode `ask`: services that meet Docker Hub's limit together, of which one was approved half an hour
-/// before now.
+/// An outbreak in mode `ask`: several services meet Docker Hub's limit together. The act for one of them was approved;
+/// another 15 minutes have passed since then.
 ///
 /// # Panics
 /// If nothing is asked.
@@ -114,7 +114,7 @@ pub async fn outbreak() -> (Vec<(Subject, Incident)>, Timestamp) {
     (every(&world).await, world.clock.now())
 }
 
-/// The same where nobody is asked, after all services were moved and recovered.
+/// An outbreak in act mode, after all services were moved and recovered.
 pub async fn outbreak_over() -> (Vec<(Subject, Incident)>, Timestamp) {
     let mut world = together(Setup::new());
     world.run_for(2 * 3600).await;
@@ -161,7 +161,7 @@ pub fn find_archived(world: &World) -> Option<Incident> {
     world.records().into_iter().find_map(|row| serde_json::from_value::<Incident>(row).ok())
 }
 
-/// The record of a service whose incident is open: two tasks met Docker Hub's quota, and nothing was done.
+/// The record of a service with an open incident: two tasks met Docker Hub's quota, and nothing was done.
 ///
 /// # Panics
 /// If the text of the quota is no longer known.

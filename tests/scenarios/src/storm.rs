@@ -1,4 +1,4 @@
-//! A storm: the quota belongs to an address, so that every service behind it fails at once.
+//! A storm: the quota belongs to an address, so every service behind that address fails at once.
 
 use std::collections::BTreeMap;
 
@@ -11,28 +11,28 @@ use crate::world::{NAT, Setup, World};
 
 const REPOSITORY: &str = "iseepatterns/court-case-backend";
 
-/// What an hour of a storm took.
+/// What happened in an hour of a storm.
 pub struct Storm {
-    /// The account after it.
+    /// The world after that hour.
     pub world: World,
     /// How many services there are.
     pub services: usize,
-    /// Seconds from the first failure until every service ran on the mirror; `None` if one did not.
+    /// Seconds from the first failure until every service ran from the mirror; `None` if one did not.
     pub moved_after: Option<i64>,
-    /// Calls by their IAM names, in the whole hour.
+    /// The number of calls in the whole hour, by IAM name.
     pub calls: BTreeMap<String, usize>,
-    /// Calls by their IAM names, after the first minute.
+    /// The number of calls after the first minute, by IAM name.
     pub calls_later: BTreeMap<String, usize>,
     /// What the table was charged for.
     pub units: Units,
-    /// Calls that were refused because they came too fast: how many, and the last of them in seconds after the
+    /// Calls that were refused because they came too fast: how many, and the last of them in seconds since the
     /// beginning.
     pub refused: BTreeMap<String, (usize, i64)>,
 }
 
 impl Storm {
-    /// Plays an hour in which so many services of two tasks each meet a quota that is used up, within the limits of a
-    /// new account.
+    /// Plays an hour in which this many services, with two tasks each, meet a used-up quota within the limits of a new
+    /// account.
     pub async fn play(setup: Setup, services: usize) -> Self {
         let mut world = setup.build();
         world.limit();
@@ -76,13 +76,13 @@ impl Storm {
         }
     }
 
-    /// How many of these calls were made for each service after the first minute.
+    /// How many of these calls were made per service after the first minute.
     pub fn each(&self, call: &str) -> f64 {
         self.calls_later.get(call).map_or(0.0, |count| *count as f64 / self.services as f64)
     }
 }
 
-/// The event of a stop of a task of no service, which a container ended for this reason.
+/// The event of a stopped task without a service, with this reason for its container.
 pub fn stop_of_a_family(number: i64, at: Timestamp, reason: &str) -> Value {
     let task = format!("arn:aws:ecs:eu-west-1:123456789012:task/prod/{number:032x}");
     let detail = json!({

@@ -1,4 +1,4 @@
-//! What goes wrong is told to somebody.
+//! Whatever goes wrong is told to somebody.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ fn every_function_and_every_queue_is_watched() {
     );
 }
 
-/// Two stacks of one region count apart.
+/// Two stacks in one region have separate counts.
 #[test]
 fn every_alarm_on_a_metric_of_our_own_is_about_this_stack() {
     let template = TemplateTree::load();
@@ -68,7 +68,7 @@ fn every_alarm_on_a_metric_of_our_own_is_about_this_stack() {
     assert!(dashboard.contains(r#"Namespace=\"Pullsafe\" Stack=\"${AWS::StackName}\""#));
 }
 
-/// CloudFormation takes any text; a dashboard that is no JSON fails only when it is deployed.
+/// CloudFormation accepts any text. A dashboard that is not JSON fails only when it is deployed.
 #[test]
 fn the_dashboard_is_json() {
     let template = TemplateTree::load();
@@ -79,7 +79,7 @@ fn the_dashboard_is_json() {
     let custom: Vec<_> = widgets.iter().filter(|widget| widget["type"] == "custom").collect();
     assert_eq!(custom.len(), 1);
     assert_eq!(custom[0]["properties"]["endpoint"], "${WidgetFunction.Arn}");
-    // No two widgets lie on each other.
+    // No two widgets overlap.
     let place = |widget: &serde_json::Value, key: &str| widget[key].as_i64().expect("a place");
     for (index, one) in widgets.iter().enumerate() {
         for other in &widgets[index + 1..] {

@@ -1,4 +1,4 @@
-//! The template under a choice of parameters: which of its conditions hold, and what is left of a value then.
+//! The template with given parameters: which of its conditions hold, and what becomes of a value then.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde_json::{Map, Value, json};
 
 use crate::template::TemplateTree;
 
-/// The template with every parameter set.
+/// The template with a value for every parameter.
 pub(crate) struct ChosenParameters<'a> {
     template: &'a TemplateTree,
     parameters: BTreeMap<String, String>,
 }
 
 impl<'a> ChosenParameters<'a> {
-    /// The defaults, with these parameters instead of their own.
+    /// The defaults, except for these parameters.
     pub(crate) fn new(template: &'a TemplateTree, instead: &[(&str, &str)]) -> Self {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let defaults = template
@@ -35,7 +35,8 @@ impl<'a> ChosenParameters<'a> {
         self.truth(self.template.section("Conditions").get(name).unwrap_or_else(|| panic!("no condition {name}")))
     }
 
-    /// The value with every choice made: of an `If` the branch that counts, and nothing of what has no value.
+    /// The value with every condition decided: of an `If` only the branch that applies, and nothing where the value is
+    /// `AWS::NoValue`.
     pub(crate) fn resolve(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Object(entries) if value["Ref"] == "AWS::NoValue" => {

@@ -1,4 +1,4 @@
-//! What the code needs from the template, by function: the code's own lists.
+//! What the code needs from the template, for each function. The lists are those of the code.
 
 use std::collections::BTreeSet;
 
@@ -8,24 +8,24 @@ use pullsafe::settings;
 use pullsafe::settings::Setting;
 use pullsafe_registry::endpoints::VARIABLE;
 
-/// One function, as the code knows it.
+/// One function, as the code declares it.
 pub(crate) struct Declared {
-    /// Its logical id in the template.
+    /// The logical id of the function in the template.
     pub(crate) function: &'static str,
     settings: &'static [Setting],
-    /// Variables that are no settings of the domain.
+    /// Variables that are not settings of the domain.
     adapters: &'static [&'static str],
-    /// What it does that needs permission.
+    /// What the function does that needs a permission.
     pub(crate) permissions: &'static [Permission],
 }
 
 impl Declared {
-    /// The environment variables that it reads, AWS's own aside.
+    /// The environment variables that the function reads, except AWS's own.
     pub(crate) fn environment(&self) -> BTreeSet<&'static str> {
         self.settings.iter().map(|setting| setting.name).chain(self.adapters.iter().copied()).collect()
     }
 
-    /// The AWS actions that it needs: those that its code calls, and those that Lambda calls for it.
+    /// The AWS actions that the function needs: those that its code calls, and those that Lambda calls for it.
     pub(crate) fn actions(&self) -> BTreeSet<&'static str> {
         permission::actions(self.permissions).into_iter().collect()
     }

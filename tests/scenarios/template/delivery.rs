@@ -1,4 +1,4 @@
-//! Nothing is lost on its way, and the timeouts nest.
+//! No event is lost on its way, and the timeouts nest.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ fn seconds(value: &Value) -> i64 {
     value.as_i64().unwrap_or_else(|| panic!("not a number of seconds: {value}"))
 }
 
-/// Lambda's and SQS's own bounds.
+/// The limits of Lambda and SQS, in seconds.
 const LONGEST_RUN: i64 = 900;
 const LONGEST_RETENTION: i64 = 14 * 24 * 3600;
-/// CloudFormation's ServiceTimeout ends at an hour.
+/// CloudFormation allows a ServiceTimeout of up to an hour, in seconds.
 const LONGEST_GATE: i64 = 3600;
 
 #[test]
@@ -24,8 +24,8 @@ fn a_message_stays_hidden_for_six_times_as_long_as_a_run_may_take() {
         assert!((1..=LONGEST_RUN).contains(&timeout), "{id}");
         for (name, _, source) in events(function).into_iter().filter(|(_, kind, _)| *kind == "SQS") {
             let queue = template.resource(refers_to(&source["Queue"]));
-            // The mirror renews what it works on, and says so after two minutes: for it the longest run is enough. The
-            // waker takes one message at a time, and a stack waits for it.
+            // The mirror extends the visibility of what it works on, first after two minutes: for it, one run is
+            // enough. The waker takes one message at a time, and a stack waits for it.
             let runs = if id == "MirrorFunction" || id == "GateWakerFunction" { 1 } else { 6 };
             assert!(seconds(&queue["VisibilityTimeout"]) > runs * timeout - runs, "{id}.{name}");
             assert!(id != "GateWakerFunction" || source["BatchSize"] == 1, "{id}.{name}");
@@ -54,15 +54,15 @@ fn a_failed_message_has_time_for_every_try_and_then_a_place_to_go() {
             let queue = template.resource(refers_to(&source["Queue"]));
             let redrive = &queue["RedrivePolicy"];
             let (tries, retention) = (seconds(&redrive["maxReceiveCount"]), seconds(&queue["MessageRetentionPeriod"]));
-            // The mirror's tries, with their pauses, outlast the window of Docker Hub's quota.
+            // The attempts of the mirror, with their pauses, last longer than the window of Docker Hub's quota.
             let most = match id {
                 "MirrorFunction" => 30,
-                // Those of the waker last as long as CloudFormation waits.
+                // The attempts of the waker last as long as CloudFormation waits.
                 "GateWakerFunction" => LONGEST_GATE / seconds(&queue["VisibilityTimeout"]),
                 "RemediatorFunction" => 20,
                 _ => 5,
             };
-            // Whoever throttles the function for an hour loses nothing of it.
+            // If the function is throttled for an hour, no message is lost.
             if id == "RemediatorFunction" {
                 assert!(tries * seconds(&queue["VisibilityTimeout"]) >= 2 * 3600, "{id}.{name}");
             }
@@ -72,7 +72,7 @@ fn a_failed_message_has_time_for_every_try_and_then_a_place_to_go() {
                 "{id}.{name} expires before its last try"
             );
             let dead = template.resource(refers_to(&redrive["deadLetterTargetArn"]));
-            // A message keeps its age when it moves, so that the second queue must keep it longer or as long.
+            // A message keeps its age when it moves, so the second queue must keep it at least as long.
             assert!(seconds(&dead["MessageRetentionPeriod"]) >= retention, "{id}.{name}");
             assert_eq!(seconds(&dead["MessageRetentionPeriod"]), LONGEST_RETENTION, "{id}.{name}");
         }
@@ -83,8 +83,8 @@ fn a_failed_message_has_time_for_every_try_and_then_a_place_to_go() {
 fn every_function_that_is_invoked_asynchronously_has_a_failure_destination() {
     let template = TemplateTree::load();
     for (id, function) in template.functions() {
-        // Rules and schedules invoke asynchronously, and so does CloudFormation, which is no event of the template.
-        // The dashboard waits for its widget's answer.
+        // Rules and schedules invoke asynchronously. So does CloudFormation, which is not an event source in the
+        // template. The dashboard waits for its widget's answer.
         let by_dashboard = template.resource("Dashboard").to_string().contains(&format!("${{{id}.Arn}}"));
         let only_queues =
             events(function).iter().all(|(_, kind, _)| *kind == "SQS") && !events(function).is_empty() || by_dashboard;
@@ -94,7 +94,7 @@ fn every_function_that_is_invoked_asynchronously_has_a_failure_destination() {
             continue;
         }
         let destination = &config["DestinationConfig"]["OnFailure"];
-        // What it would ask for again is asked for in a few minutes anyway.
+        // A lost reading is not worth a retry: the next one comes in a few minutes anyway.
         if id == "ProbeFunction" {
             assert_eq!((&config["MaximumRetryAttempts"], destination), (&0.into(), &Value::Null), "{id}");
             continue;
@@ -126,9 +126,9 @@ fn failed_and_undelivered_events_come_back_to_the_remediator() {
             continue;
         }
         assert_eq!(refers_to(&properties["DeadLetterConfig"]["Arn"]), redrive, "{name}");
-        // EventBridge's own default is 24 hours: a task that stopped a day ago is no reason to act.
+        // EventBridge's own default is 24 hours, but a task that stopped a day ago is no reason to act.
         assert!(seconds(&properties["RetryPolicy"]["MaximumEventAgeInSeconds"]) <= 3600, "{name}");
-        // The name that SAM gives a rule is the function's and the event's.
+        // SAM names a rule after the function and the event.
         assert!(
             admitted.remove(format!("RemediatorFunction{name}").as_str()),
             "{name} may put its events into the queue"
@@ -161,7 +161,8 @@ fn every_function_logs_into_a_group_of_its_own_that_forgets() {
 fn the_table_outlives_the_stack_and_has_the_keys_that_the_code_uses() {
     let template = TemplateTree::load();
     let table = template.resource("Table");
-    // A first deployment that fails takes it back: it holds nothing then, and the next try needs no cleaning up.
+    // If the first deployment fails, the table is deleted with it: it is still empty, and the next attempt needs no
+    // clean-up.
     assert_eq!(template.section("Resources")["Table"]["DeletionPolicy"], "RetainExceptOnCreate");
     assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
     assert_eq!(table["DeletionProtectionEnabled"]["Ref"], "TableDeletionProtection");

@@ -1,4 +1,4 @@
-//! The template sets what the code reads, and asks for nothing that it does not use.
+//! The template sets what the code reads, and has no parameter that nothing uses.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ fn every_function_gets_the_variables_that_it_reads_and_no_other() {
     }
 }
 
-/// A stack that deploys and a function that then refuses to start would be worse than a stack that does not deploy.
+/// A stack that deploys with a function that refuses to start would be worse than a stack that does not deploy.
 #[test]
 fn whatever_a_parameter_allows_the_remediator_takes() {
     let template = TemplateTree::load();
@@ -48,7 +48,7 @@ fn whatever_a_parameter_allows_the_remediator_takes() {
     assert!(tried > 20, "{tried} values");
 }
 
-/// What has to be set, set.
+/// A value for a variable that has to be set.
 fn sensible(name: &str) -> Option<String> {
     ALL.iter()
         .any(|setting| setting.name == name && setting.default.is_none())
@@ -85,7 +85,7 @@ fn the_safe_value_is_the_default() {
     assert_eq!(parameters["RegistryEndpoints"]["Default"], "");
 }
 
-/// A button calls with the credentials of whoever looks: the widget's role is granted nothing for it.
+/// A button makes its call with the credentials of the person who looks: the widget's role gets no permission for it.
 #[test]
 fn the_widget_has_buttons_only_where_the_stack_says_so() {
     let template = TemplateTree::load();
@@ -112,7 +112,7 @@ fn every_function_is_where_cargo_lambda_puts_it() {
             crate::template::project().join("functions").join(name).join("Cargo.toml").is_file(),
             "{id}: functions/{name}"
         );
-        // A name of our own would be too long where the stack's name is.
+        // A name of our own could be too long if the stack's name is long.
         assert!(function.get("FunctionName").is_none(), "{id}");
         let output = &template.section("Outputs")[&format!("{id}Name")];
         assert_eq!(output["Value"]["Ref"], id, "the output that says what CloudFormation called it");

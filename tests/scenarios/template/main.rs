@@ -1,5 +1,5 @@
-//! Holds `template.yaml` to its promises, without AWS: which event wakes what, how timeouts nest, that nothing is
-//! lost when something fails, and who may do what.
+//! Holds `template.yaml` to its promises, without AWS: which event wakes what, how timeouts nest, that nothing is lost
+//! when something fails, and who may do what.
 //!
 //! What the code needs from the template is in `declared.rs`; everything else is read from the template and from
 //! `events/`.

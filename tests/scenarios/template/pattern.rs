@@ -1,8 +1,8 @@
 //! EventBridge's event patterns, as far as the template uses them: names, lists of values, `exists`,
 //! `anything-but`, `prefix` and `$or`.
 //!
-//! An operator that it does not know is a panic, never a match. Rules of the syntax: Amazon EventBridge User Guide,
-//! "Creating Amazon EventBridge event patterns".
+//! An unknown operator is a panic, never a match. Rules of the syntax: Amazon EventBridge User Guide, "Creating Amazon
+//! EventBridge event patterns".
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub(crate) fn matches(pattern: &Value, event: &Value) -> bool {
     })
 }
 
-/// Whether one alternative of a field's list matches. A field that is a list matches if one of its members does.
+/// Whether one alternative of a field matches. A field that is a list matches if one of its members does.
 fn field_matches(expected: &Value, found: Option<&Value>) -> bool {
     if let Some(exists) = expected.get("exists") {
         return exists.as_bool().expect("a boolean") == found.is_some_and(|value| !value.is_object());

@@ -1,4 +1,4 @@
-//! Each function may do what its code calls, and nothing else, on as little as AWS lets us say.
+//! Each function may do what its code calls and nothing else, on resources as narrow as AWS allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::declared::FUNCTIONS;
 use crate::template::{TemplateTree, events, refers_to, strings};
 
-/// The only actions that are granted on `*`, and why. That AWS authorises them on no narrower resource is stated in the
-/// Service Authorization Reference of each service.
+/// The only actions that are granted on `*`, and why. The Service Authorization Reference of each service says that AWS
+/// authorises them on no narrower resource.
 const ON_EVERYTHING: &[(&str, &str)] = &[
     ("application-autoscaling:DescribeScalableTargets", "reads; has no resource type"),
     ("cloudformation:ListStacks", "reads; has no resource type"),
@@ -40,10 +40,10 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("tag:GetResources", "reads; has no resource type"),
 ];
 
-/// Which interface it will be is not known before, and the condition keeps the function's own code from it.
+/// The interface is not known in advance, and the condition keeps the function's own code from using the permission.
 const INTERFACES: &str = "Lambda's own calls alone, as AWS asks for them";
 
-/// Actions that are granted under a condition only, and the condition's key.
+/// Actions that are granted only under a condition, with the condition's keys.
 const CONDITIONED: &[(&str, &[&str])] = &[
     ("application-autoscaling:RegisterScalableTarget", &["application-autoscaling:service-namespace"]),
     ("ec2:CreateNetworkInterface", &["lambda:SourceFunctionArn"]),
@@ -61,7 +61,7 @@ pub(crate) fn roles(template: &TemplateTree) -> Vec<(&str, &Value)> {
     template.resources("AWS::IAM::Role")
 }
 
-/// The statements of a function's role: the most that it can be given.
+/// The statements of a function's role, including those that a condition adds: the most that the role can have.
 fn statements<'a>(template: &'a TemplateTree, function: &Value) -> Vec<&'a Value> {
     let role = template.resource(refers_to(&function["Role"]));
     assert!(role.get("ManagedPolicyArns").is_none(), "managed policies grant more than we name");
@@ -76,7 +76,7 @@ fn statements<'a>(template: &'a TemplateTree, function: &Value) -> Vec<&'a Value
     statements
 }
 
-/// A policy or a statement that a condition adds counts as if it were there.
+/// A policy or a statement that a condition adds counts as granted.
 fn granted(statement: &Value) -> &Value {
     match statement["Fn::If"].as_array() {
         Some(choice) => {
@@ -87,7 +87,7 @@ fn granted(statement: &Value) -> &Value {
     }
 }
 
-/// What Lambda itself calls under the function's role, because of how the template wires the function.
+/// The actions that Lambda itself calls under the function's role, because of how the template connects the function.
 fn called_by_lambda(function: &Value) -> BTreeSet<&'static str> {
     let mut actions = BTreeSet::from(["logs:CreateLogStream", "logs:PutLogEvents"]);
     if events(function).iter().any(|(_, kind, _)| *kind == "SQS") {
@@ -153,8 +153,8 @@ fn granted_actions_are_declared_actions_both_ways() {
     }
 }
 
-/// What a message calls for when a call is denied would be a grant: it is on a resource on which the template grants
-/// the same.
+/// The statement that a message asks for after a denied call would help: the template grants the same action on the
+/// same kind of resource.
 #[test]
 fn the_statement_that_a_denied_act_calls_for_would_help() {
     let template = TemplateTree::load();
@@ -206,8 +206,7 @@ fn nothing_is_granted_by_wildcard_beyond_the_list() {
                     on_everything.extend(actions.iter().copied());
                     continue;
                 }
-                // arn:partition:service:... : the service is always named, so that no resource is a wildcard in
-                // disguise.
+                // In `arn:partition:service:...` the service is always named, so no resource is a wildcard in disguise.
                 let service =
                     resource.split(':').nth(if resource.starts_with("arn:${AWS::Partition}") { 4 } else { 2 });
                 assert!(
@@ -251,7 +250,7 @@ fn what_can_reach_further_is_held_by_a_condition() {
     assert_eq!(seen, CONDITIONED.iter().map(|(action, _)| *action).collect());
 }
 
-/// `ForAllValues` holds for a request without any tag key, so the condition has to ask for one.
+/// `ForAllValues` also holds for a request without tag keys, so the condition has to require one.
 #[test]
 fn services_get_only_our_own_tags() {
     let template = TemplateTree::load();
@@ -275,7 +274,7 @@ fn services_get_only_our_own_tags() {
     {
         assert!(may(mark), "{mark}");
     }
-    // What a person says with a tag, the role cannot say itself.
+    // A person decides with these tags, so the role cannot set them.
     assert!(!may(marks::MODE) && !may("pullsafe-managed") && !may("pullsafe:managed"));
     assert_eq!(tagging[0]["Condition"]["Null"]["aws:TagKeys"], "false");
 }
@@ -299,7 +298,7 @@ fn the_mirror_deletes_and_reads_secrets_only_where_a_parameter_says_so() {
     );
 }
 
-/// The table is the remediator's too; each of the others gets at its own rows alone. The gate's hold the signed
+/// The remediator may use the whole table; the others may use only their own rows. The gate's rows contain the signed
 /// addresses of answers.
 #[test]
 fn each_function_sees_only_its_own_rows() {
@@ -364,13 +363,13 @@ fn what_looks_ahead_is_granted_by_its_parameters() {
     }
 }
 
-/// The condition that a policy or a statement stands under.
+/// The condition of a policy or a statement, if it has one.
 fn condition(of: &Value) -> Option<&str> {
     of["Fn::If"][0].as_str()
 }
 
-/// A part that is not switched on gets nothing: what the code declares to come with a parameter stands under a
-/// condition that asks for it.
+/// A part that is not switched on gets no permission: what the code declares for a parameter is granted under a
+/// condition on that parameter.
 #[test]
 fn what_comes_with_a_parameter_is_granted_by_it() {
     let template = TemplateTree::load();
@@ -403,7 +402,7 @@ fn what_comes_with_a_parameter_is_granted_by_it() {
     assert!(held >= 7, "{held}");
 }
 
-/// Without subnets for it there is no probe, nor anything of it.
+/// Without subnets for the probe, nothing of it is created.
 #[test]
 fn everything_of_the_probe_stands_under_its_condition() {
     let template = TemplateTree::load();
@@ -426,7 +425,7 @@ fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
             if writes {
                 let allowed = match id {
                     "MirrorFunction" => "arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*",
-                    // One more tag for what is there, where a parameter names the repositories.
+                    // The remediator may add a tag to existing images, in the repositories that a parameter names.
                     "RemediatorFunction" if strings(&statement["Action"]) == ["ecr:PutImage"] => {
                         "arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${KeepRepositories}"
                     }

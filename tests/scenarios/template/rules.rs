@@ -1,4 +1,4 @@
-//! Every event in `events/` is passed on by exactly the rules that it should be passed on by.
+//! Every event in `events/` is passed on by exactly the rules that should pass it on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::pattern::matches;
 use crate::template::{TemplateTree, events, project};
 
-/// Each file of `events/`, and the rules that pass it on. What comes by a schedule, by a queue, or from CloudFormation,
-/// which invokes by itself or through the topic, is passed on by none. `tests/judges` holds the same file against
-/// another matcher.
+/// Each file of `events/`, and the rules that pass it on. No rule passes on what comes by a schedule, by a queue, or
+/// from CloudFormation, which invokes by itself or through the topic. `tests/judges` checks the same file with another
+/// matcher.
 const CLAIMS: &str = include_str!("claims.json");
 
-/// Events as AWS publishes them, one a line: what it is, where it is from, and the rules that pass it on.
+/// Events as AWS publishes them, one per line: what it is, its source, and the rules that pass it on.
 const PUBLISHED: &str = include_str!("../../../events/published.jsonl");
 
 fn claims() -> BTreeMap<String, BTreeSet<String>> {
@@ -34,7 +34,7 @@ fn files() -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The patterns that wake functions: the rule's name (unique over all functions) and its pattern.
+/// The patterns of the rules that invoke functions, by the rule's name, which is unique over all functions.
 fn patterns(template: &TemplateTree) -> BTreeMap<&str, &Value> {
     let mut patterns = BTreeMap::new();
     for (_, function) in template.functions() {

@@ -1,4 +1,4 @@
-//! IAM as the second wall: what a stack may change whatever its code decides.
+//! IAM as the second line of defence: what a stack may change, whatever its code decides.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,7 @@ use crate::conditions::ChosenParameters;
 use crate::permissions::{render_all, roles};
 use crate::template::{TemplateTree, strings};
 
-/// Every action that changes something, by what it changes. `tests/judges` holds the same by AWS's own levels of
-/// access.
+/// Every action that changes something. `tests/judges` checks them against AWS's own access levels.
 fn writing() -> BTreeSet<&'static str> {
     let lists = [
         permission::REMEDIATOR,
@@ -29,7 +28,7 @@ fn writing() -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// The writing actions that the roles of a stack have, each with its resources.
+/// The writing actions that the roles of a stack may call, each with its resources.
 fn granted(template: &TemplateTree, instead: &[(&str, &str)]) -> Vec<(String, String)> {
     let (chosen, writing) = (ChosenParameters::new(template, instead), writing());
     let mut found = Vec::new();
@@ -49,14 +48,14 @@ fn granted(template: &TemplateTree, instead: &[(&str, &str)]) -> Vec<(String, St
     found
 }
 
-/// Printed by `cargo test -p scenarios --test template observing -- --nocapture`.
+/// `cargo test -p scenarios --test template observing -- --nocapture` prints how many writing actions are granted.
 #[test]
 fn an_observing_stack_can_change_nothing() {
     let template = TemplateTree::load();
     let found = granted(&template, &[]);
     println!("writing actions of an observing stack: {}", found.len());
     assert_eq!(found, []);
-    // The finest reading half with everything else turned on, but nothing to mirror and no leave to act.
+    // Everything else is turned on, but there is nothing to mirror and no permission to act.
     let everything = [
         ("MirrorMayDelete", "true"),
         ("AheadOfFailure", "move"),
@@ -66,7 +65,8 @@ fn an_observing_stack_can_change_nothing() {
     assert_eq!(granted(&template, &everything), []);
 }
 
-/// Whoever names what to mirror gets a mirror, in observe mode too; it lies below the prefix and nowhere else.
+/// A stack with a mirror configuration gets a mirror, also in observe mode. The mirror may write below its prefix and
+/// nowhere else.
 #[test]
 fn an_observing_stack_with_a_mirror_changes_only_the_mirror() {
     let template = TemplateTree::load();
@@ -95,7 +95,7 @@ fn the_gate_asks_a_mirror_that_can_be_filled_and_no_other() {
     }
 }
 
-/// A stack that acts, or asks first, or in which a tag may make it act, has every permission that its steps declare.
+/// A stack that acts, that asks first, or that a tag may let act has every permission that its steps declare.
 #[test]
 fn an_acting_stack_can_do_what_its_steps_declare() {
     let template = TemplateTree::load();
@@ -111,8 +111,8 @@ fn an_acting_stack_can_do_what_its_steps_declare() {
     }
 }
 
-/// What the door needs comes with its parameter, in observe mode too, where it may let deployments go on and change
-/// nothing else.
+/// The permissions of the door come with its parameter, also in observe mode. There the door may only let deployments
+/// go on.
 #[test]
 fn hooks_are_answered_only_where_the_parameter_says_so() {
     let template = TemplateTree::load();
@@ -165,7 +165,7 @@ fn what_may_be_changed_can_be_narrowed_by_parameters() {
     assert_eq!(tagged["Condition"]["StringEquals"]["aws:ResourceTag/pullsafe-managed"], "true");
 }
 
-/// In the organization, or in these accounts of it.
+/// The topic accepts the whole organization, or these accounts of it.
 #[test]
 fn the_gates_topic_takes_a_list_of_accounts() {
     let template = TemplateTree::load();
@@ -180,7 +180,7 @@ fn the_gates_topic_takes_a_list_of_accounts() {
     assert_eq!(condition("")["aws:PrincipalOrgID"]["Ref"], "OrganizationId");
 }
 
-/// A new account has ten concurrent executions and cannot reserve any.
+/// A new account has ten concurrent executions and cannot reserve any of them.
 #[test]
 fn nothing_is_reserved_unless_a_parameter_says_so() {
     let template = TemplateTree::load();
@@ -215,6 +215,6 @@ fn one_key_of_the_customer_is_used_for_everything_that_is_kept() {
     let table = &template.resource("Table")["SSESpecification"];
     assert_eq!(with.resolve(table).expect("encrypted")["KMSMasterKeyId"]["Ref"], "EncryptionKeyArn");
     assert_eq!(without.resolve(table).expect("encrypted").as_object().expect("an object").len(), 1);
-    // Of AWS's own keys the topic takes none: alias/aws/sns lets no CloudWatch alarm publish.
+    // The topic uses no key of AWS: with alias/aws/sns, no CloudWatch alarm could publish to it.
     assert_eq!(without.resolve(&template.resource("Topic")["KmsMasterKeyId"]), None);
 }

@@ -1,4 +1,4 @@
-//! Reads `template.yaml` into JSON, with CloudFormation's short forms (`!Ref`, `!GetAtt`, `!Sub`, ...) written out.
+//! Reads `template.yaml` as JSON, with CloudFormation's short forms (`!Ref`, `!GetAtt`, `!Sub`, ...) expanded.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ impl TemplateTree {
         self.0[name].as_object().unwrap_or_else(|| panic!("no section {name}"))
     }
 
-    /// The whole template as text, to look for what is used anywhere.
+    /// The whole template as text, to search for what is used anywhere.
     pub(crate) fn text(&self) -> String {
         self.0.to_string()
     }

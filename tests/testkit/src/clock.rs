@@ -1,11 +1,11 @@
-//! One clock for everything that pretends to be outside, moved by hand.
+//! One clock for every stand-in, moved by hand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use pullsafe::timestamp::Timestamp;
 
-/// A clock that stands still until it is moved. Clones show the same time.
+/// A clock that stands still until a test moves it. Clones show the same time.
 #[derive(Debug, Clone)]
 pub struct VirtualClock(Arc<AtomicI64>);
 
@@ -15,22 +15,22 @@ impl VirtualClock {
         Self(Arc::new(AtomicI64::new(start.millis())))
     }
 
-    /// The moment it shows.
+    /// The moment that the clock shows.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
 
-    /// Moves it forward by whole seconds.
+    /// Moves the clock forward by whole seconds.
     pub fn advance(&self, seconds: i64) {
         self.advance_millis(seconds * 1000);
     }
 
-    /// Moves it forward by milliseconds.
+    /// Moves the clock forward by milliseconds.
     pub fn advance_millis(&self, millis: i64) {
         self.0.fetch_add(millis, Ordering::SeqCst);
     }
 
-    /// Moves it to a moment, unless that has already passed.
+    /// Moves the clock to a moment, unless that has already passed.
     pub fn advance_to(&self, moment: Timestamp) {
         self.0.fetch_max(moment.millis(), Ordering::SeqCst);
     }

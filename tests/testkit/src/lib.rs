@@ -1,5 +1,6 @@
-//! Stand-ins for what the functions speak to: a fake AWS, registries in this process, a model of the scheduler of ECS,
-//! all on one virtual clock, and Lambda's Runtime API for a function's binary. Nothing here knows a function.
+//! Stand-ins for everything that the functions talk to: a fake AWS, registries in this process, a model of ECS's
+//! scheduler, all on one virtual clock, and Lambda's Runtime API for a function's binary. Nothing here depends on a
+//! function.
 
 pub mod aws;
 pub mod clock;

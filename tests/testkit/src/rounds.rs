@@ -1,11 +1,12 @@
-//! How deep a program's calls go: a call is one deeper than the deepest that was answered before it was made.
+//! How many calls of a program follow one another: the depth of a call is one more than the deepest call that was
+//! answered before it was made.
 //!
-//! With the same latency on every call, what is asked side by side is one round trip, however many calls it is.
+//! With the same latency on every call, calls that are made side by side take one round trip, however many they are.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Counts the round trips of everything that passes here. Clones count together.
+/// Counts the round trips of all calls that pass here. Clones share the count.
 #[derive(Debug, Clone)]
 pub struct Rounds {
     latency: Duration,
@@ -19,12 +20,12 @@ struct RoundsState {
 }
 
 impl Rounds {
-    /// With this latency on every call, in real time.
+    /// Gives every call this latency, in real time.
     pub fn new(latency: Duration) -> Self {
         Self { latency, state: Arc::default() }
     }
 
-    /// Lets a call pass, after the latency.
+    /// Lets a call pass after its latency.
     pub async fn pass(&self, call: String) {
         let depth = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

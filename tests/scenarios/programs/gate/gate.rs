@@ -1,5 +1,4 @@
-//! The gate against an ECR and an answer address in a few lines: what goes over the wire, and that there always is an
-//! answer.
+//! The gate against a small ECR and a small answer address: what is on the wire, and that there always is an answer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -16,17 +15,17 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-/// A request: its first line, its headers, its body.
+/// A request: its request line, headers and body.
 type RawRequest = (String, HashMap<String, String>, Value);
 
-/// AWS: ECR by its operation, and the answer address for everything else.
+/// AWS: ECR by its operations, and the address for answers for everything else.
 struct Aws {
     address: String,
     log: Arc<Mutex<Vec<RawRequest>>>,
 }
 
 impl Aws {
-    /// `answer` gets the operation (`PUT` for an answer) and how many of it came before.
+    /// Starts the server. `answer` gets the operation (`PUT` for an answer) and how many calls of it came before.
     async fn start(answer: impl Fn(&str, usize) -> (u16, Value) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

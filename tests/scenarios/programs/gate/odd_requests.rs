@@ -1,5 +1,5 @@
-//! Requests as templates, other tools and accidents make them: each gets one clear answer from the program, which names
-//! what is wrong; what can be understood is understood.
+//! Requests as templates, other tools and mistakes make them. The program gives each one clear answer that names what
+//! is wrong, and understands what can be understood.
 
 use scenarios::gate::GateStage;
 use serde_json::{Value, json};
@@ -8,17 +8,17 @@ use support::Program;
 
 mod support;
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy)]
 enum RequestFate {
     Succeeds,
     Parked,
-    /// FAILED, with this in its reason.
+    /// FAILED, with this text in the reason.
     Fails(&'static str),
 }
 use RequestFate::{Fails, Parked, Succeeds};
 
-/// Properties, and what becomes of a request with them. The repository `web` has the tags `1`, `7` and `1.5`.
+/// Properties, and the outcome of a request with them. The repository `web` has the tags `1`, `7` and `1.5`.
 fn properties() -> Vec<(Value, RequestFate)> {
     let with = |more: Value| {
         let mut properties = json!({"ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:gate", "RepositoryName": "web", "ImageTag": "1"});
@@ -28,7 +28,7 @@ fn properties() -> Vec<(Value, RequestFate)> {
     let long = "x".repeat(129);
     vec![
         (with(json!({})), Succeeds),
-        // Types: CloudFormation sends texts, other tools send what the template has.
+        // Types: CloudFormation sends text, other tools send the types of the template.
         (with(json!({"ImageTag": 7})), Succeeds),
         (with(json!({"ImageTag": 1.5})), Succeeds),
         (with(json!({"ImageTag": " 1 "})), Succeeds),
@@ -78,7 +78,7 @@ fn properties() -> Vec<(Value, RequestFate)> {
         ),
         (with(json!({"RepositoryName": "r".repeat(300)})), Fails("RepositoryName")),
         (with(json!({"RepositoryName": {"Ref": "Repo"}})), Fails("RepositoryName is not a text")),
-        // What nobody knows.
+        // Unknown properties.
         (with(json!({"Timeout": "60"})), Fails("Timeout is an unknown property. Write ServiceTimeout")),
         (with(json!({"imageTag": "1"})), Fails("imageTag is an unknown property. Write ImageTag")),
         (with(json!({"Extra": ""})), Fails("Extra is an unknown property")),
@@ -269,14 +269,14 @@ async fn wrapped_repeated_and_unanswerable_requests_are_told_apart() {
         program.stage.is_answered("Create", "first") && program.stage.is_answered("Create", "second"),
         "every record counts"
     );
-    // SNS to SQS to the function.
+    // A request that comes through SNS and SQS.
     let queued = program.stage.request("Create", "queued", "1");
     let body = json!({"Type": "Notification", "Message": queued.to_string()}).to_string();
     program
         .handled(&json!({"Records": [{"messageId": "m", "eventSource": "aws:sqs", "body": body}]}))
         .await;
     assert!(program.stage.is_answered("Create", "queued"), "a notification in a queue is a request too");
-    // The same request again is the same answer; the same id with another address is another request.
+    // The same request again gets the same answer. The same id with another address is another request.
     for _ in 0..3 {
         program.handled(&first).await;
     }
@@ -286,7 +286,7 @@ async fn wrapped_repeated_and_unanswerable_requests_are_told_apart() {
     reused["StackId"] = first["StackId"].clone();
     program.handled(&reused).await;
     assert_eq!(program.stage.answer("Create", "reused")["Status"], "SUCCESS");
-    // Where no answer can go, nothing is tried again, and the log has the reason.
+    // If there is nowhere to send an answer, nothing is tried again, and the log has the reason.
     for url in [
         "https://evil.example/x",
         "http://bucket.s3.amazonaws.com/x",

@@ -1,6 +1,5 @@
-//! The program itself, under Lambda's Runtime API: whatever comes in and whatever fails around it, there is an answer
-//! where one is possible, it never hangs, and no address for an answer is in anything that it writes, at the finest
-//! level of logging.
+//! The program itself under Lambda's Runtime API. Whatever comes in and whatever fails around it: it answers where an
+//! answer is possible, it never hangs, and it never writes an address for an answer, even at the finest log level.
 
 use std::time::{Duration, Instant};
 
@@ -81,7 +80,7 @@ async fn nothing_that_comes_in_ends_it() {
         let outcome = program.runtime.invoke_bytes(bytes).await.expect("it answers the runtime");
         assert!(matches!(outcome, FunctionOutcome::Error(_)), "no JSON is an error");
     }
-    // Nested deeper than any reader allows.
+    // Nested deeper than any parser allows.
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
     program.runtime.invoke_bytes(deep.into_bytes()).await.expect("it answers the runtime");
     for event in [
@@ -159,7 +158,7 @@ async fn with_everything_out_of_reach_the_answer_comes_in_time() {
 
 #[tokio::test]
 async fn services_that_never_answer_do_not_hold_it() {
-    // Connections are taken by the system, and nobody reads from them.
+    // The operating system accepts the connections, but nobody reads from them.
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let silent = format!("http://{}", silent.local_addr().expect("an address"));
     let mut program = Program::start(&[("AWS_ENDPOINT_URL", &silent)]).await;
@@ -195,7 +194,7 @@ async fn an_address_that_does_not_take_the_answer_is_tried_within_reason() {
             begin.elapsed()
         );
     }
-    // Sometimes it only takes a while.
+    // Sometimes the failures end after a while.
     program.stage.answers.next(&[Manner::Refuse(500), Manner::Reset, Manner::Refuse(503)]);
     let request = program.stage.request("Create", "late", "1");
     assert_eq!(program.handled(&request).await["success"], true);

@@ -7,23 +7,23 @@ use super::{StandingCost, Usage};
 use crate::gate::GateStage;
 use crate::world::{NAT, Setup, World};
 
-/// How often an hour a probe asks, by default.
+/// How many readings a probe makes in an hour, by default.
 const READINGS: usize = 12;
-/// The metrics of a probe.
+/// How many metrics a probe has.
 const METRICS_OF_A_PROBE: f64 = 2.0;
-/// What a probe asks Docker Hub: a token, and the limit.
+/// How many requests to Docker Hub a reading takes: one for a token, one for the limit.
 const REQUESTS_OF_A_READING: f64 = 2.0;
-/// Metrics that an incident has in an hour: its outcomes, and the remedy.
+/// How many metrics an incident has in an hour: its outcomes, and the remedy.
 const METRICS_OF_AN_INCIDENT: f64 = 5.0;
 
-/// What was counted.
+/// The counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measured {
-    /// An hour in which nothing happens, the gate's part included.
+    /// An hour in which nothing happens, including the gate's part.
     pub idle_hour: Usage,
-    /// One deployment of a service of two tasks that goes well.
+    /// One successful deployment of a service with two tasks.
     pub deployment: Usage,
-    /// One service that meets Docker Hub's quota and is moved to the mirror, until it is closed.
+    /// One service that meets Docker Hub's quota and is moved to the mirror, until its incident is closed.
     pub incident: Usage,
     /// What a probe adds to an hour in which nobody pulls.
     pub probe_hour: Usage,
@@ -31,12 +31,12 @@ pub struct Measured {
     pub observing: StandingCost,
     /// A stack that acts and has a mirror.
     pub acting: StandingCost,
-    /// The same with a probe.
+    /// A stack that acts and has a mirror and a probe.
     pub probing: StandingCost,
 }
 
 impl Measured {
-    /// Plays all of it. What the stacks have is the template's.
+    /// Plays everything and counts. The template says what the stacks have.
     pub async fn count(template: &str) -> Self {
         let (hour, gate) = (idle_hour().await, gate_sweep().await.times(60.0));
         Self {
@@ -51,12 +51,12 @@ impl Measured {
     }
 }
 
-/// Whether a condition is another one than the probe's: then it is the mirror's.
+/// Whether a condition is not the probe's. It is the mirror's then.
 fn is_no_probes(line: &str) -> bool {
     line != "Condition: HasProbe"
 }
 
-/// What a stack of this template has where these conditions hold.
+/// What a stack of this template has if these conditions hold.
 fn standing(template: &str, holds: fn(&str) -> bool) -> StandingCost {
     let of_kind = |kind: &str, condition: &str| {
         let lines: Vec<&str> = template.lines().map(str::trim).collect();
@@ -73,7 +73,7 @@ fn standing(template: &str, holds: fn(&str) -> bool) -> StandingCost {
     }
 }
 
-/// What the remediator does in so many seconds.
+/// What the remediator uses in this many seconds.
 async fn used(world: &mut World, seconds: i64) -> Usage {
     world.tables.take_units();
     world.aws.clear_log();
@@ -107,7 +107,7 @@ async fn gate_sweep() -> Usage {
     let before = stage.aws.calls().len();
     stage.sweep().await;
     let calls = (stage.aws.calls().len() - before) as f64;
-    // Each is a query that finds nothing.
+    // Each call is a query that finds nothing.
     Usage {
         runs: 1.0,
         calls,
@@ -126,7 +126,7 @@ async fn deployment(hour: Usage) -> Usage {
     used(&mut world, 3600).await + hour.times(-1.0)
 }
 
-/// What the remediator does with the readings, and the probe's own runs.
+/// What the remediator uses for the readings, and the probe's own runs.
 async fn probe_hour() -> Usage {
     let mut world = Setup::new().with("PULLSAFE_QUOTA_PROBE", "true").build();
     world.tables.take_units();

@@ -1,5 +1,5 @@
-//! What a stack of pullsafe costs in a month: what its functions really do, times prices. Pure; [`measured`] counts
-//! what they do.
+//! What a stack of pullsafe costs in a month: what its functions really do, times the prices. Pure; [`measured`] counts
+//! what the functions do.
 
 pub mod measured;
 
@@ -8,39 +8,39 @@ use std::ops::Add;
 
 pub use measured::Measured;
 
-/// Where and when the prices hold: in US dollars, on demand.
+/// Where and when the prices apply. They are in US dollars, on demand.
 pub const PRICES: &str = "eu-west-1, November 2026";
 
 const HOURS: f64 = 730.0;
-/// What is not counted but assumed, on the high side: a run at 256 MB takes 5 ms and 20 ms for each call, one after the
-/// other, and logs so much, Lambda's own lines included.
+/// Assumed, not counted, and on the high side: a run at 256 MB takes 5 ms, plus 20 ms for each call, one after the
+/// other. It logs this many bytes, including Lambda's own lines.
 const RUN_SECONDS: f64 = 0.005;
 const CALL_SECONDS: f64 = 0.020;
 const MEMORY_GIGABYTES: f64 = 0.25;
 const LOG_BYTES: f64 = 1000.0;
-/// Lambda asks a queue five times at once and waits twenty seconds for each answer, also where there is none.
+/// Lambda makes five requests to a queue at once and waits twenty seconds for each answer, even if there is no message.
 const POLLS_AN_HOUR: f64 = 5.0 * 180.0;
-/// A message is sent, received and deleted.
+/// A message is sent, received and deleted: three requests.
 const REQUESTS_OF_A_MESSAGE: f64 = 3.0;
 
-/// What is used, as far as AWS charges for it.
+/// What AWS charges for.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Usage {
     /// Runs of functions.
     pub runs: f64,
-    /// Calls that these wait for.
+    /// Calls that these runs wait for.
     pub calls: f64,
     /// DynamoDB's write units.
     pub write_units: f64,
     /// DynamoDB's read units.
     pub read_units: f64,
-    /// Messages through queues.
+    /// Messages that go through queues.
     pub messages: f64,
     /// Messages to people, each to one e-mail address.
     pub notices: f64,
     /// Events for programs.
     pub events: f64,
-    /// Hours in which a metric of our own says something.
+    /// Hours in which one of our own metrics gets a value.
     pub metric_hours: f64,
 }
 
@@ -62,7 +62,7 @@ impl Add for Usage {
 }
 
 impl Usage {
-    /// How many times this.
+    /// This usage, `factor` times.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Usage {
     }
 }
 
-/// What a stack has whether anything happens or not.
+/// What a stack has, whether anything happens or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StandingCost {
     /// Alarms.
@@ -92,23 +92,23 @@ pub struct StandingCost {
 /// A line of the bill.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BillLine {
-    /// What is paid.
+    /// What is paid for.
     pub what: &'static str,
     /// How much of it is used in a month.
     pub quantity: f64,
     /// What one of it costs.
     pub price: f64,
-    /// How much of it every account has for nothing each month, without end.
+    /// How much of it every account gets free each month, for an unlimited time.
     pub free: f64,
 }
 
 impl BillLine {
-    /// What it costs by the list.
+    /// The cost at list price.
     pub fn listed(&self) -> f64 {
         self.quantity * self.price
     }
 
-    /// What it costs where nothing else in the account uses the allowance.
+    /// The cost if nothing else in the account uses the free allowance.
     pub fn allowed(&self) -> f64 {
         (self.quantity - self.free).max(0.0) * self.price
     }
@@ -134,12 +134,12 @@ pub fn bill(standing: StandingCost, used: Usage) -> Vec<BillLine> {
     ]
 }
 
-/// The sums of a bill: by the list, and with the allowances.
+/// The sums of a bill: at list price, and with the free allowances.
 pub fn sums(bill: &[BillLine]) -> (f64, f64) {
     (bill.iter().map(BillLine::listed).sum(), bill.iter().map(BillLine::allowed).sum())
 }
 
-/// A month of a stack: what it has, with so many services that are deployed so often, and so many incidents.
+/// The bill of a stack for a month: what it has, this many deployments, and this many incidents.
 pub fn month(measured: &Measured, standing: StandingCost, deployments: f64, incidents: f64) -> Vec<BillLine> {
     let probe = if standing == measured.probing {
         measured.probe_hour
@@ -153,7 +153,7 @@ pub fn month(measured: &Measured, standing: StandingCost, deployments: f64, inci
 /// How often a service is deployed in a month.
 pub const DEPLOYMENTS: f64 = 20.0;
 
-/// The table of the README: an idle account and what incidents add.
+/// The table of the README: an idle account, and what incidents add.
 pub fn by_incidents(measured: &Measured) -> String {
     let mut text = "| A month of a stack | by the list, $ | with the allowances, $ |\n|---|---|---|\n".to_owned();
     let rows = [
@@ -171,7 +171,7 @@ pub fn by_incidents(measured: &Measured) -> String {
     text
 }
 
-/// The table for whoever deploys it: by the number of services, line by line.
+/// The table for people who deploy a stack: by the number of services, line by line.
 pub fn by_services(measured: &Measured) -> String {
     let services = [0.0, 40.0, 1000.0];
     let bills = services.map(|count| month(measured, measured.acting, count * DEPLOYMENTS, count / 40.0));

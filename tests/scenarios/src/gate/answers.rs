@@ -1,6 +1,6 @@
-//! The address that answers go to: takes them, or fails in the ways in which the real one could.
+//! The address for answers: it takes them, or fails in the ways in which the real one can fail.
 //!
-//! It reads HTTP by itself, because what counts is what is on the wire: the path byte for byte, the headers, the
+//! It parses HTTP by itself, because the tests check what is on the wire: the path byte for byte, the headers, the
 //! length.
 
 use std::collections::HashMap;
@@ -12,17 +12,17 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// The signature of every address. Whatever a function writes must not contain it.
+/// The signature in every address. A function must never write it.
 pub const SIGNATURE: &str = "5ecre7deadbeef5ecre7";
 
-/// How an answer is treated.
+/// How an answer is received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// It is taken.
+    /// The answer is taken.
     Take,
-    /// It is refused with this status.
+    /// The answer is refused with this status.
     Refuse(u16),
-    /// Nothing is ever said.
+    /// No response is ever sent.
     Hang,
     /// The connection breaks.
     Reset,
@@ -33,13 +33,12 @@ pub enum Manner {
 pub struct Received {
     /// Path and query, byte for byte.
     pub target: String,
-    /// The headers, by their names in lower case.
+    /// The headers, with their names in lower case.
     pub headers: HashMap<String, String>,
     /// The body, byte for byte.
     pub body: String,
-    /// When.
     pub at: Instant,
-    /// How it was treated.
+    /// How the answer was received.
     pub manner: Manner,
 }
 
@@ -53,12 +52,12 @@ impl Received {
 #[derive(Debug, Default)]
 struct ReceivedAnswers {
     received: Vec<Received>,
-    /// How the next answers are treated; once empty, every one is taken.
+    /// How the next answers are received. Once this is empty, every answer is taken.
     manners: Vec<Manner>,
     always: Option<Manner>,
 }
 
-/// A listening address. It stops when it is dropped.
+/// An address that listens until this is dropped.
 #[derive(Debug)]
 pub struct Answers {
     address: String,
@@ -90,7 +89,7 @@ impl Answers {
         Ok(Self { address, state, task })
     }
 
-    /// A signed address, as CloudFormation writes them, for a request of this name.
+    /// A signed address for the request of this name, in CloudFormation's form.
     pub fn url(&self, name: &str) -> String {
         format!(
             "http://{}/arn%3Aaws%3Acloudformation%3Aeu-west-1/{name}%7CImage%7C?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature={SIGNATURE}",
@@ -98,14 +97,14 @@ impl Answers {
         )
     }
 
-    /// Treats the next answers like this, and those after them well.
+    /// Receives the next answers in these manners, and takes all later ones.
     pub fn next(&self, manners: &[Manner]) {
         let mut state = lock(&self.state);
         state.manners = manners.iter().rev().copied().collect();
         state.always = None;
     }
 
-    /// Treats every answer like this.
+    /// Receives every answer in this manner.
     pub fn always(&self, manner: Manner) {
         lock(&self.state).always = Some(manner);
     }
@@ -115,7 +114,7 @@ impl Answers {
         lock(&self.state).received.clone()
     }
 
-    /// What was taken for the request of this name, in order.
+    /// The answers to the request of this name that were taken, in order.
     pub fn taken(&self, name: &str) -> Vec<Received> {
         let wanted = format!("/{name}%7C");
         self.received()
@@ -124,7 +123,7 @@ impl Answers {
             .collect()
     }
 
-    /// Waits until so many answers were taken, for as long as this.
+    /// Waits until this many answers were taken. Returns false if that takes longer than `patience`.
     pub async fn until(&self, count: usize, patience: Duration) -> bool {
         let begin = Instant::now();
         while self.received().iter().filter(|received| received.manner == Manner::Take).count() < count {

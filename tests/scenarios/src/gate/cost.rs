@@ -1,4 +1,4 @@
-//! What a thousand gates of an hour cost: the calls that the functions really make, times prices.
+//! What a thousand gates that wait for an hour cost: the calls that the functions really make, times the prices.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::GateStage;
 
-/// How many gates are played; the table is for a thousand.
+/// How many gates are played. The table is for a thousand.
 const GATES: u64 = 20;
-/// Among so many repositories.
+/// How many repositories the gates wait for.
 const REPOSITORIES: u64 = 4;
-/// The table's gates.
+/// How many gates the table is for.
 const SHOWN: u64 = 1000;
 
 /// Prices in US dollars, on demand, without any free tier.
@@ -22,14 +22,14 @@ const TABLE_WRITE: f64 = 0.7068 / 1e6;
 const TABLE_READ: f64 = 0.1415 / 1e6;
 const LOG_GIGABYTE: f64 = 0.57;
 
-/// What is not counted but assumed, on the high side: the length of runs at 256 MB, and what a run logs.
+/// Assumed, not counted, and on the high side: how long a run at 256 MB takes, and how much it logs.
 const GATE_SECONDS: f64 = 0.5;
 const WAKE_SECONDS: f64 = 1.5;
 const SWEEP_SECONDS: f64 = 5.0;
 const LOG_BYTES: f64 = 2000.0;
 const MEMORY_GIGABYTES: f64 = 0.25;
 
-/// Plays gates that wait for an hour less two minutes and a half, and are then answered by a push; counts every call.
+/// Plays gates that wait for 57 minutes, with a sweep every minute, and are then answered by a push. Counts every call.
 /// Returns the table for the documents.
 ///
 /// # Panics
@@ -62,8 +62,8 @@ pub async fn table() -> String {
     for (index, call) in calls.iter().enumerate() {
         match call.operation.as_str() {
             "PutItem" => writes += write_units(&call.request),
-            // A sweep reads all that wait, at the price of what may be a moment old; a push reads its repository, as it
-            // stands.
+            // A sweep reads all waiting rows, at the price of an eventually consistent read. A push reads the rows of
+            // its repository, consistently.
             "Query" if index < before_end => reads += units(GATES * row_bytes(&calls), 4096) / 2.0,
             "Query" => reads += units(GATES / REPOSITORIES * row_bytes(&calls), 4096),
             "GetItem" => reads += 1.0,
@@ -126,7 +126,7 @@ fn sum_of(price: f64, number: &str) -> f64 {
     number.parse::<f64>().unwrap_or_default() * price
 }
 
-/// A write costs a unit for each kilobyte, and as much again where the row is in the index before or after it.
+/// A write costs a unit for each kilobyte, and as much again if the row is in the index before or after it.
 fn write_units(request: &Value) -> f64 {
     let item = &request["Item"];
     let base = units(bytes(item), 1024);
@@ -137,14 +137,14 @@ fn units(bytes: u64, unit: u64) -> f64 {
     bytes.div_ceil(unit) as f64
 }
 
-/// Names and values, as DynamoDB counts them.
+/// The size of names and values, as DynamoDB counts it.
 fn bytes(item: &Value) -> u64 {
     let value = |value: &Value| value.as_object().and_then(|value| value.values().next()?.as_str()).map_or(0, str::len);
     let sizes = item.as_object().into_iter().flatten().map(|(name, attribute)| name.len() + value(attribute));
     sizes.sum::<usize>() as u64
 }
 
-/// The size of a row that waits.
+/// The size of a waiting row.
 fn row_bytes(calls: &[testkit::aws::Call]) -> u64 {
     calls
         .iter()

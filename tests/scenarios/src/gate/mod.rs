@@ -1,4 +1,4 @@
-//! What the image gate is tested with: CloudFormation's side of a request, and an account for the gate to live in.
+//! What the image gate is tested with: CloudFormation's side of a request, and an account in which the gate runs.
 
 pub mod answers;
 pub mod cost;

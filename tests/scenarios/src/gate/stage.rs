@@ -1,5 +1,5 @@
-//! An account with ECR, the table and the mirror's queue, on one virtual clock; CloudFormation's address for answers;
-//! and the real gate and waker between them.
+//! An account with ECR, the table and the mirror's queue on one virtual clock, CloudFormation's address for answers,
+//! and the real gate and waker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,30 +22,29 @@ use testkit::registry::mutability::Mutability;
 use testkit::registry::sample::Sample;
 use testkit::registry::{EcrOptions, ImageStore, RegistryServer};
 
-/// The table.
+/// The name of the table.
 pub const TABLE: &str = "pullsafe";
-/// The mirror's jobs.
+/// The name of the queue for the mirror's jobs.
 pub const MIRROR_QUEUE: &str = "pullsafe-mirror";
-/// The gate's own queue.
+/// The name of the gate's own queue.
 pub const GATE_QUEUE: &str = "pullsafe-gate";
 
 /// The account, CloudFormation's address, and the gate.
 pub struct GateStage {
     /// The clock of everything.
     pub clock: VirtualClock,
-    /// The wire between the gate and AWS.
+    /// The fake AWS that the gate calls.
     pub aws: FakeAws,
     /// The account's registry.
     pub ecr: EcrApi,
-    /// The rows.
     pub tables: DynamoDb,
-    /// The queues.
     pub queues: Sqs,
-    /// The stacks that a test knows by their names. Requests carry ids that are not theirs until [`Stage::set_stack`].
+    /// The stacks that a test knows by name. Requests carry ids of unknown stacks until [`GateStage::set_stack`] is
+    /// called.
     pub stacks: CloudFormation,
-    /// Where answers go.
+    /// The address for answers.
     pub answers: Answers,
-    /// Both functions: the event says which of them it is for.
+    /// Both functions, gate and waker. The event says which of them it is for.
     pub gate: Arc<ImageGate>,
     /// How long an invocation may run.
     pub life: Duration,
@@ -54,7 +53,7 @@ pub struct GateStage {
 }
 
 impl GateStage {
-    /// With a repository `web` that is empty.
+    /// A stage with an empty repository `web`.
     ///
     /// # Panics
     /// If no port can be had.
@@ -62,7 +61,8 @@ impl GateStage {
         Self::answering(true).await
     }
 
-    /// As it is deployed: answers go to CloudFormation's own hosts alone, and not to this machine.
+    /// A stage whose gate is configured as when deployed: it answers CloudFormation's own hosts only, and not this
+    /// machine.
     ///
     /// # Panics
     /// If no port can be had.
@@ -129,12 +129,12 @@ impl GateStage {
         stage
     }
 
-    /// A repository whose tags can be moved.
+    /// Creates a repository whose tags can be moved.
     pub fn create_repository(&self, name: &str) {
         self.ecr.store().create_repository(name, Mutability::Mutable);
     }
 
-    /// Pushes an image for amd64 and arm64, whose content is of this seed; returns ECR's event.
+    /// Pushes an image for amd64 and arm64 with the content of this seed. Returns ECR's event.
     ///
     /// # Panics
     /// If there is no such repository.
@@ -144,17 +144,17 @@ impl GateStage {
         ecr_push_event(repository, Some(tag), image.digest(), self.clock.now())
     }
 
-    /// The digest of such an image.
+    /// The digest of the image of this seed.
     pub fn digest(seed: u64) -> String {
         Sample::multi_arch(seed).build().digest().to_string()
     }
 
-    /// A request for a tag of `web`, of the stack of this name.
+    /// A request of the stack of this name for a tag of `web`.
     pub fn request(&self, request_type: &str, stack: &str, tag: &str) -> Value {
         self.request_with(request_type, stack, json!({ "RepositoryName": "web", "ImageTag": tag }))
     }
 
-    /// A request with these properties, of the stack of this name. Its answers are known by type and stack.
+    /// A request of the stack of this name with these properties. Its answers are found by type and stack.
     pub fn request_with(&self, request_type: &str, stack: &str, properties: Value) -> Value {
         let mut request = json!({
             "RequestType": request_type, "RequestId": format!("{request_type}-{stack}"), "LogicalResourceId": "Image",
@@ -167,22 +167,22 @@ impl GateStage {
         request
     }
 
-    /// One invocation, which ends by itself or by the death of its process (then there is no result).
+    /// Makes one invocation. Returns `None` if its process dies.
     pub async fn invoke(&self, event: &Value) -> Option<Result<Value, GateError>> {
         let number = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.invoke_as(&format!("invocation-{number}"), event).await
     }
 
-    /// One invocation under this name: a retry has the name of the first try.
+    /// Makes one invocation under this name. A retry has the name of the first attempt.
     pub async fn invoke_as(&self, owner: &str, event: &Value) -> Option<Result<Value, GateError>> {
         let deadline = Instant::now() + self.life;
         self.aws.run(Arc::clone(&self.gate).handle(event.clone(), owner, deadline)).await
     }
 
-    /// One invocation that has to succeed.
+    /// Makes one invocation, which has to succeed.
     ///
     /// # Panics
-    /// If it does not.
+    /// If it does not succeed.
     pub async fn handle(&self, event: &Value) -> Value {
         self.invoke(event).await.expect("the process lives").expect("it succeeds")
     }
@@ -192,7 +192,7 @@ impl GateStage {
         self.handle(&json!({"pullsafe": "sweep"})).await
     }
 
-    /// Lets time pass; what the own queue holds is delivered when it is due.
+    /// Lets time pass, and delivers the messages of the gate's own queue when they are due.
     pub async fn pass(&self, seconds: i64) {
         for _ in 0..seconds {
             self.clock.advance(1);
@@ -200,7 +200,7 @@ impl GateStage {
         }
     }
 
-    /// Delivers what the own queue holds at this moment. A message whose run dies comes again.
+    /// Delivers the messages of the gate's own queue that are due now. A message whose run dies comes again.
     pub async fn deliver(&self) {
         while let Some(event) = self.queues.deliver(GATE_QUEUE, 1) {
             let Some(Ok(outcome)) = self.invoke(&event).await else {
@@ -216,12 +216,12 @@ impl GateStage {
         }
     }
 
-    /// Says what CloudFormation does with the stack of this name.
+    /// Sets the status of the stack of this name.
     pub fn set_stack(&self, stack: &str, status: &str) {
         self.stacks.set(&stack_id(stack), stack, status);
     }
 
-    /// What was answered to a request: the one answer that was taken.
+    /// The answer to a request: the one that was taken.
     ///
     /// # Panics
     /// If there is none, or if there are different ones.
@@ -237,7 +237,7 @@ impl GateStage {
         !self.answers.taken(&format!("{request_type}-{stack}")).is_empty()
     }
 
-    /// The rows of requests, as the table has them.
+    /// The rows of requests in the table.
     pub fn rows(&self) -> Vec<Map<String, Value>> {
         self.tables.items(TABLE).into_iter().filter(|row| row.contains_key("version")).collect()
     }

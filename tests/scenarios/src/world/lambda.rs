@@ -1,21 +1,21 @@
-//! Lambda in an account with limits: its own queue of asynchronous invocations, the executions that a new account has,
-//! and what becomes of events while the function is throttled.
+//! Lambda in an account with limits: its own queue of asynchronous invocations, the concurrency of a new account, and
+//! the events that arrive while the function is throttled.
 
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::{TRIES, WORK_QUEUE, World, failures};
 
-/// How many executions a new account has at a time, and how many of them the queue's mapping takes (`QueueConcurrency`
-/// of the template).
+/// How many executions a new account has at once, and how many of them the queue's event source mapping may use
+/// (`QueueConcurrency` of the template).
 const EXECUTIONS: i64 = 10;
 const OF_THE_QUEUE: i64 = 2;
-/// For how long Lambda tries to get an execution for an event (`MaximumEventAgeInSeconds` of the template), and the
-/// longest pause between two tries.
+/// How many seconds Lambda tries to get an execution for an event (`MaximumEventAgeInSeconds` of the template), and the
+/// longest pause between two attempts.
 const KEPT_SECONDS: i64 = 3600;
 const LONGEST_PAUSE: i64 = 300;
 
-/// What Lambda holds.
+/// The events that Lambda holds.
 #[derive(Debug, Default)]
 pub(super) struct Lambda {
     waiting: Vec<Waiting>,
@@ -34,13 +34,13 @@ struct Waiting {
 }
 
 impl World {
-    /// Gives the account the limits of a new one, and lets time pass with every call.
+    /// Gives the account the limits of a new one. From now on time passes with every call.
     pub fn limit(&mut self) {
         self.aws.limit();
         self.lambda.get_or_insert_default();
     }
 
-    /// Takes every execution away from the function, or gives them back.
+    /// Throttles the function: it gets no execution until this is called with `false`.
     pub fn throttle(&mut self, is_throttled: bool) {
         self.lambda.get_or_insert_default().is_throttled = is_throttled;
     }
@@ -66,7 +66,7 @@ impl World {
         true
     }
 
-    /// The next moment at which a queue has something to be worked off.
+    /// The next moment at which a queue has something to deliver.
     pub(super) fn next_work(&self) -> Option<Timestamp> {
         let lambda = self.lambda.as_ref()?;
         let events = lambda.waiting.iter().map(|waiting| waiting.due).min();
@@ -74,7 +74,7 @@ impl World {
         events.into_iter().chain(messages).min()
     }
 
-    /// Handles the events that are due, oldest first.
+    /// Handles the events that are due, oldest first. Returns whether there were any.
     pub(super) async fn invoke_due(&mut self) -> bool {
         let mut moved = false;
         loop {
@@ -107,7 +107,7 @@ impl World {
             let answer = self.aws.run(remediator.handle(&event.event, &event.id)).await;
             match answer {
                 Some(Ok(answer)) => self.answers.push(answer),
-                // A minute, then two.
+                // The first retry comes after a minute, the second after two more.
                 Some(Err(_)) | None => {
                     event.failed += 1;
                     event.due = self.clock.now().plus_seconds(60 * i64::from(event.failed));
@@ -126,8 +126,8 @@ impl World {
         self.queues.send(WORK_QUEUE, &body);
     }
 
-    /// Works off the queue. A batch that finds the function throttled comes again after its visibility timeout, as if
-    /// it had failed.
+    /// Delivers the messages of the queue. A batch that meets the throttled function comes again after its visibility
+    /// timeout, as if it had failed.
     pub(super) async fn work_off(&mut self) -> bool {
         let Some(remediator) = self.remediator.clone() else {
             return false;

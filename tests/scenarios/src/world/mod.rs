@@ -1,7 +1,7 @@
-//! The world that a scenario plays in: one account with ECS, ECR and all the rest, Docker Hub outside, and pullsafe
-//! deployed into it. Everything is on one virtual clock; only the registries are spoken to over real sockets.
+//! The world of a scenario: one account with ECS, ECR and everything else, Docker Hub outside, and pullsafe deployed
+//! into the account. Everything is on one virtual clock. Only the registries use real sockets.
 //!
-//! The functions are the real ones. What Lambda, EventBridge and SQS do between them is played here: asynchronous
+//! The functions are the real ones. What Lambda, EventBridge and SQS do between them is modelled here: asynchronous
 //! invocation with two retries and a failure destination, rules, queues with batches, a sweep every minute.
 
 mod lambda;
@@ -48,36 +48,36 @@ pub const ROLE: &str = "arn:aws:iam::123456789012:role/pull";
 pub const TABLE: &str = "pullsafe";
 /// The table of another stack of pullsafe in the same region, or of this one after its table was lost.
 pub const OTHER_TABLE: &str = "pullsafe-other";
-/// The stack that is deployed.
+/// The name of the deployed stack.
 pub const STACK: &str = "pullsafe";
-/// The remediator, as Lambda calls it.
+/// The name of the remediator's function.
 pub const FUNCTION: &str = "pullsafe-RemediatorFunction-1A2B3C4D5E6F";
-/// The remediator's queue, and where its messages end that fail for good.
+/// The remediator's queue.
 pub const WORK_QUEUE: &str = "pullsafe-work";
-/// The remediator's dead letters.
+/// The remediator's dead-letter queue.
 pub const DEAD_LETTERS: &str = "pullsafe-dead";
-/// The mirror's jobs that somebody asked for.
+/// The queue of the mirror's jobs that somebody asked for.
 pub const MIRROR_QUEUE: &str = "pullsafe-mirror";
-/// The mirror's jobs that a scheduled run planned.
+/// The queue of the mirror's jobs that a scheduled run planned.
 pub const PLAN_QUEUE: &str = "pullsafe-mirror-plan";
-/// Every queue that something is worked off from.
+/// Every queue that a function takes messages from.
 const QUEUES: [&str; 3] = [WORK_QUEUE, MIRROR_QUEUE, PLAN_QUEUE];
-/// The parameter with the mirror's configuration.
+/// The name of the parameter with the mirror's configuration.
 pub const MIRROR_CONFIG: &str = "/pullsafe/mirror";
-/// The secret with Docker Hub's credentials, where a setup has them.
+/// The name of the secret with Docker Hub's credentials, where a setup has them.
 pub const HUB_SECRET: &str = "ecr-pullthroughcache/docker-hub";
-/// The topic for people.
+/// The name of the topic for people.
 pub const TOPIC: &str = "pullsafe";
 
-/// How often Lambda invokes asynchronously before it gives the event to the failure destination.
+/// How often Lambda tries an asynchronous invocation before it sends the event to the failure destination.
 const TRIES: u32 = 3;
 const SWEEP_SECONDS: i64 = 60;
 
-/// One account, its outside, and pullsafe in it.
+/// One account, what is outside it, and pullsafe in it.
 pub struct World {
     /// The clock of everything.
     pub clock: VirtualClock,
-    /// The wire between the functions and AWS.
+    /// The fake AWS that the functions call.
     pub aws: FakeAws,
     /// ECS's control plane.
     pub ecs: EcsApi,
@@ -85,43 +85,35 @@ pub struct World {
     pub scheduler: Scheduler,
     /// Docker Hub.
     pub hub: RegistryServer,
-    /// The account's private registry, with its API.
+    /// The API of the account's private registry.
     pub images: ecr::EcrApi,
-    /// The account's private registry, its data plane.
+    /// The data plane of the account's private registry.
     pub ecr: RegistryServer,
     /// ECR Public.
     pub public: RegistryServer,
-    /// The queues.
     pub queues: Sqs,
-    /// The topic.
     pub topic: Sns,
-    /// The bus.
     pub bus: EventBridge,
-    /// The tables.
     pub tables: DynamoDb,
-    /// Roles.
     pub iam: Iam,
-    /// Autoscaling.
     pub scaling: AutoScaling,
-    /// Stacks.
     pub stacks: CloudFormation,
-    /// Target groups.
     pub balancers: FakeTargetGroups,
     /// The log groups of tasks and builds.
     pub logs: FakeLogs,
-    /// Who is who.
+    /// Who signed which request.
     pub sts: Sts,
     /// pullsafe's remediator; `None` where it is not deployed.
     pub remediator: Option<Remediator>,
     /// pullsafe's mirror.
     pub mirror: MirrorFunction,
-    /// What EventBridge Scheduler starts.
+    /// The schedules of EventBridge Scheduler.
     pub schedules: FakeSchedules,
-    /// Parameters: the mirror's configuration is one.
+    /// Parameters. The mirror's configuration is one of them.
     pub parameters: Parameters,
-    /// Secrets: Docker Hub's credentials are one.
+    /// Secrets. Docker Hub's credentials are one of them.
     pub secrets: Secrets,
-    /// The answers of the remediator, oldest first.
+    /// The remediator's answers, oldest first.
     pub answers: Vec<Value>,
     config: SdkConfig,
     mirror_settings: MirrorSettings,
@@ -129,12 +121,12 @@ pub struct World {
     events_seen: usize,
     pushes_seen: usize,
     invocations: u64,
-    /// Present where the account has limits; without, every event is handled at once.
+    /// Present if the account has limits. Without it, every event is handled at once.
     lambda: Option<lambda::Lambda>,
 }
 
 impl World {
-    /// Plays on until a moment: ECS does what is due, its events reach pullsafe, queues are worked off, the sweep runs.
+    /// Plays on until a moment: ECS does what is due, its events reach pullsafe, queues are emptied, and sweeps run.
     pub async fn run_until(&mut self, moment: Timestamp) {
         while self.clock.now() < moment {
             let until = moment.min(self.next_sweep);
@@ -160,14 +152,15 @@ impl World {
         self.run_until(self.clock.now().plus_seconds(seconds)).await;
     }
 
-    /// Works off what lies in queues and on buses, until nothing moves any more. No time passes.
+    /// Delivers everything that is in queues and on buses, until nothing is left. No time passes.
     pub async fn settle(&mut self) {
         loop {
             let mut moved = false;
             let events = self.bus.events_after(self.events_seen);
             self.events_seen += events.len();
             for event in &events {
-                // The rule of the template: the remediator hears its own source only for what the mirror did.
+                // As in the rule of the template: of its own source's events the remediator gets only those about the
+                // mirror's copies.
                 if event["detail-type"] == "Image Mirrored" {
                     moved = true;
                     self.deliver(event).await;
@@ -196,7 +189,7 @@ impl World {
         }
     }
 
-    /// Delivers one event to the remediator as EventBridge and Lambda do: up to three tries, then the failure
+    /// Delivers one event to the remediator as EventBridge and Lambda do: up to three attempts, then the failure
     /// destination.
     pub async fn deliver(&mut self, event: &Value) {
         let Some(remediator) = self.remediator.clone() else {
@@ -208,7 +201,7 @@ impl World {
         self.invocations += 1;
         let id = format!("invocation-{}", self.invocations);
         for _ in 0..TRIES {
-            // A process that died leaves nothing behind but what it wrote.
+            // A process that dies leaves only what it has written.
             if let Some(Ok(answer)) = self.aws.run(remediator.handle(event, &id)).await {
                 self.answers.push(answer);
                 return;
@@ -217,10 +210,10 @@ impl World {
         self.give_up(event, "RetriesExhausted");
     }
 
-    /// A person invokes the remediator and waits for its answer; null if the process died.
+    /// Invokes the remediator as a person would, and returns its answer; null if the process died.
     ///
     /// # Panics
-    /// If nothing is deployed, or the function fails.
+    /// If pullsafe is not deployed, or the function fails.
     pub async fn ask(&mut self, event: &Value) -> Value {
         let remediator = self.remediator.clone().expect("it is deployed");
         self.invocations += 1;
@@ -229,7 +222,8 @@ impl World {
         answer.map_or(Value::Null, |answer| answer.expect("an answer is never an error of the function"))
     }
 
-    /// The schedule invokes the mirror: the answer, or nothing if the process died. What was planned lies in its queue.
+    /// Invokes the mirror as its schedule does. Returns its answer, or `None` if the process died. The planned jobs are
+    /// in its queue.
     pub async fn plan_mirror(&mut self) -> Option<Value> {
         self.invocations += 1;
         let event = json!({ "source": "aws.events", "detail-type": "Scheduled Event", "id": format!("schedule-{}", self.invocations) });
@@ -237,7 +231,7 @@ impl World {
         self.aws.run(run).await
     }
 
-    /// One more instance of the mirror, as when several jobs run at a time.
+    /// One more instance of the mirror, for several jobs at a time.
     pub fn another_mirror(&self) -> MirrorFunction {
         setup::mirror(&self.config, self)
     }
@@ -247,17 +241,17 @@ impl World {
         self.invocations
     }
 
-    /// How the functions reach the account.
+    /// The SDK configuration with which the functions reach the account.
     pub const fn config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// A new instance of the mirror, as after a cold start.
+    /// Replaces the mirror by a new instance, as after a cold start.
     pub fn restart_mirror(&mut self) {
         self.mirror = self.another_mirror();
     }
 
-    /// A new instance of the remediator, as after a cold start.
+    /// Replaces the remediator by a new instance with these settings, as after a cold start.
     pub fn restart(&mut self, settings: &[(&str, &str)]) {
         self.remediator = Some(setup::remediator(&self.config, self, settings));
     }
@@ -276,7 +270,7 @@ impl World {
         self.ecs.service(CLUSTER, name)
     }
 
-    /// How the hooks of a service's newest deployment stand.
+    /// The state of the hooks of a service's newest deployment.
     pub fn hooks(&self, name: &str) -> Vec<Value> {
         let ask = |operation: &str, request: &Value| {
             self.ecs.call(operation, request).expect("the model of ECS answers a question")
@@ -290,25 +284,25 @@ impl World {
         details.map(|hook| hook["status"].clone()).collect()
     }
 
-    /// The value of one of a service's tags; null if it has none of this key.
+    /// The value of a tag of a service; null if the service has no tag with this key.
     pub fn service_tag(&self, name: &str, key: &str) -> Value {
         let service = self.service(name);
         let tag = service["tags"].as_array().into_iter().flatten().find(|tag| tag["key"] == key);
         tag.map_or(Value::Null, |tag| tag["value"].clone())
     }
 
-    /// What people were told.
+    /// The messages that people got.
     pub fn told(&self) -> Vec<PublishedMessage> {
         self.topic.published()
     }
 
-    /// The incident rows and states, as the table has them.
+    /// The documents of all rows in the table: states and incidents.
     pub fn records(&self) -> Vec<Value> {
         let rows = self.tables.items(TABLE);
         rows.iter().filter_map(|row| serde_json::from_str(row.get("doc")?.as_str()?).ok()).collect()
     }
 
-    /// The calls that changed something of the user's, as `ecs:UpdateService`.
+    /// The calls that changed something of the user, such as `ecs:UpdateService`.
     pub fn writes(&self) -> Vec<String> {
         self.aws
             .writes()

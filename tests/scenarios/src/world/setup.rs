@@ -1,4 +1,4 @@
-//! Building a [`World`].
+//! Builds a [`World`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,11 +39,11 @@ use testkit::ecr::EcrApi;
 use testkit::ecs::{EcsApi, HttpPuller, Pacing, Scheduler};
 use testkit::registry::{EcrOptions, HubAccount, HubOptions, ImageStore, OpenOptions, RegistryServer};
 
-/// The address that all tasks share.
+/// The address that all tasks share, as from behind a NAT gateway.
 pub const NAT: &str = "203.0.113.7";
 
-/// The registries answer over real sockets. On a machine that is busy that can take its time, and a request that is
-/// repeated for it would be one too many.
+/// The registries answer over real sockets. On a busy machine that can take long, and a request that is repeated after
+/// a timeout would be one too many.
 const PATIENT: Timeouts = Timeouts {
     connect: Duration::from_secs(300),
     first_byte: Duration::from_secs(300),
@@ -52,12 +52,12 @@ const PATIENT: Timeouts = Timeouts {
     small_answer: Duration::from_secs(300),
 };
 
-/// What a world is to be like.
+/// What a world should be like.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// When it begins.
     pub start: Timestamp,
-    /// The rhythm of ECS.
+    /// How fast ECS does things.
     pub pacing: Pacing,
     /// Whether pullsafe is deployed.
     pub pullsafe: bool,
@@ -65,16 +65,16 @@ pub struct Setup {
     pub settings: Vec<(String, String)>,
     /// How often the SDK tries a call.
     pub attempts: u32,
-    /// What the mirror is configured to mirror.
+    /// The mirror's configuration, if there is a mirror to fill.
     pub mirror_config: Option<String>,
-    /// Pulls that Docker Hub grants an address without an account.
+    /// How many pulls Docker Hub allows an address without an account.
     pub anonymous_pulls: u32,
-    /// An account at Docker Hub, its password, and its pulls; its secret is in Secrets Manager.
+    /// An account at Docker Hub with its password and its pulls. Its secret is in Secrets Manager.
     pub hub_account: Option<HubAccount>,
 }
 
 impl Setup {
-    /// pullsafe deployed in act mode, at case A's hour.
+    /// A world with pullsafe deployed in act mode, at the time of case A.
     pub fn new() -> Self {
         let start = Timestamp::from_millis(1_768_504_620_000); // 2026-01-15T19:17:00Z
         Self {
@@ -89,49 +89,49 @@ impl Setup {
         }
     }
 
-    /// Without pullsafe.
+    /// Leaves pullsafe out.
     #[must_use]
     pub fn without_pullsafe(mut self) -> Self {
         self.pullsafe = false;
         self
     }
 
-    /// With another value of a setting (`PULLSAFE_MODE`, ...).
+    /// Sets another value for a setting (`PULLSAFE_MODE`, ...).
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With another rhythm.
+    /// Sets another pacing of ECS.
     #[must_use]
     pub fn paced(mut self, pacing: Pacing) -> Self {
         self.pacing = pacing;
         self
     }
 
-    /// With SDK clients that try every call once, so that every fault reaches the function.
+    /// Makes SDK clients try every call once, so that every fault reaches the function.
     #[must_use]
     pub fn without_sdk_retries(mut self) -> Self {
         self.attempts = 1;
         self
     }
 
-    /// With a mirror that is configured like this. `{registry}` stands for the account's registry.
+    /// Configures the mirror like this. `{registry}` means the account's registry.
     #[must_use]
     pub fn mirroring(mut self, config: &str) -> Self {
         self.mirror_config = Some(config.to_owned());
         self
     }
 
-    /// With another quota of Docker Hub.
+    /// Sets another quota of Docker Hub.
     #[must_use]
     pub fn with_pulls(mut self, pulls: u32) -> Self {
         self.anonymous_pulls = pulls;
         self
     }
 
-    /// With an account at Docker Hub, which the mirror has the credentials of.
+    /// Adds an account at Docker Hub. The mirror gets its credentials.
     #[must_use]
     pub fn with_hub_account(mut self, pulls: Option<u32>) -> Self {
         self.hub_account = Some(HubAccount {
@@ -283,7 +283,7 @@ impl World {
         self.define_with_role(family, images, ROLE)
     }
 
-    /// As [`Self::define`], with another execution role.
+    /// Like [`Self::define`], with another execution role.
     ///
     /// # Panics
     /// If ECS refuses it.
@@ -302,7 +302,7 @@ impl World {
         answer["taskDefinition"]["taskDefinitionArn"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Registers a task definition of these containers, whole as the caller writes them.
+    /// Registers a task definition with these containers, exactly as given.
     ///
     /// # Panics
     /// If ECS refuses it.
@@ -325,7 +325,7 @@ impl World {
         });
         if let (Value::Object(request), Value::Object(more)) = (&mut request, more) {
             request.extend(more);
-            // A DAEMON service has no count of its own.
+            // A DAEMON service has no desired count of its own.
             if request.get("schedulingStrategy").is_some_and(|strategy| strategy == "DAEMON") {
                 request.remove("desiredCount");
             }
@@ -338,10 +338,10 @@ impl World {
         self.scaling = self.scaling.clone().with_service(resource, minimum, maximum);
     }
 
-    /// Lets a person suspend scaling in.
+    /// Suspends scaling in, as a person would.
     ///
     /// # Panics
-    /// If the service is not scaled.
+    /// If Application Auto Scaling does not know the service.
     pub fn suspend_scale_in(&self, resource: &str) {
         let request = json!({
             "ServiceNamespace": "ecs", "ResourceId": resource, "ScalableDimension": "ecs:service:DesiredCount",
@@ -357,12 +357,12 @@ impl World {
         self.ecs.set_aws_tag(&arn, "aws:cloudformation:stack-name", stack);
     }
 
-    /// Forgets the push events that have not been delivered: ECR's events are best effort.
+    /// Loses the push events that have not been delivered yet: ECR sends events on a best-effort basis.
     pub fn lose_push_events(&mut self) {
         self.pushes_seen = self.images.store().pushes().len();
     }
 
-    /// What a person does with UpdateService.
+    /// Calls UpdateService as a person would.
     ///
     /// # Panics
     /// If ECS refuses it.
@@ -383,9 +383,9 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
         }
         match name {
             "PULLSAFE_MODE" => Some("act".to_owned()),
-            // A scenario about a failure wants it to happen.
+            // A scenario about a failure needs the failure to happen.
             "PULLSAFE_AHEAD" => Some("off".to_owned()),
-            // Only the scenarios about young deployments wait for them to grow old.
+            // Only the scenarios about young deployments wait until they are old enough.
             "PULLSAFE_PAUSE_AFTER_MINUTES" => Some("0".to_owned()),
             "AWS_LAMBDA_FUNCTION_NAME" => Some(FUNCTION.to_owned()),
             "PULLSAFE_STACK" => Some(STACK.to_owned()),
@@ -411,7 +411,7 @@ pub(super) fn mirror(config: &SdkConfig, world: &World) -> MirrorFunction {
         .with_timeouts(PATIENT)
 }
 
-/// As the stack sets them.
+/// The settings of the mirror, as the stack sets them.
 fn mirror_settings() -> MirrorSettings {
     MirrorSettings {
         table: Some(TABLE.to_owned()),
@@ -433,7 +433,7 @@ fn endpoints(hub: &RegistryServer, ecr: &RegistryServer, public: &RegistryServer
     text.parse().expect("addresses of local servers are well-formed")
 }
 
-/// The tasks' side of the registries: one NAT address, and ECR's password only for a role that may have it.
+/// The tasks' access to the registries: one NAT address, and ECR's password only for a role that may have it.
 fn puller(
     hub: &RegistryServer,
     ecr: &RegistryServer,

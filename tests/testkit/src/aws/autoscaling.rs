@@ -1,4 +1,4 @@
-//! Application Auto Scaling: scalable targets, whose suspended state is kept exactly. Nothing here scales anything.
+//! Application Auto Scaling: scalable targets, whose suspended state is kept exactly. Nothing here scales a service.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,12 +10,12 @@ use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
-/// What the target of an ECS service scales.
+/// The scalable dimension of an ECS service: its desired count.
 const DESIRED_COUNT: &str = "ecs:service:DesiredCount";
 
 const SUSPENSIONS: [&str; 3] = ["DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"];
 
-/// Scalable targets. Clones are the same targets.
+/// Scalable targets. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct AutoScaling(Arc<Mutex<AutoscalingState>>);
 
@@ -28,7 +28,7 @@ struct AutoscalingState {
 }
 
 impl AutoScaling {
-    /// No targets yet.
+    /// Starts without targets.
     pub fn new(clock: VirtualClock) -> Self {
         Self(Arc::new(Mutex::new(AutoscalingState {
             clock,
@@ -80,7 +80,7 @@ fn invalid(message: &str) -> AwsError {
 }
 
 impl AutoscalingState {
-    /// Creates a target or changes what is given of it.
+    /// Creates a target, or changes the members of it that the request gives.
     fn register(&mut self, request: &Value) -> Result<Value, AwsError> {
         let mut key = [const { String::new() }; 3];
         for (place, member) in key.iter_mut().zip(["ServiceNamespace", "ResourceId", "ScalableDimension"]) {

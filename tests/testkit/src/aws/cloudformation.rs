@@ -11,7 +11,7 @@ use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
-/// Stacks. Clones are the same stacks.
+/// Stacks. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct CloudFormation(Arc<Mutex<CloudFormationState>>);
 
@@ -28,12 +28,12 @@ struct FakeStack {
     id: String,
     status: String,
     created: Timestamp,
-    /// Of a stack of this project's template.
+    /// Given for a stack of this project's template only.
     parameters: Option<Value>,
 }
 
 impl CloudFormation {
-    /// No stacks yet.
+    /// Starts without stacks.
     pub fn new(clock: VirtualClock) -> Self {
         Self(Arc::new(Mutex::new(CloudFormationState { clock, ids: Ids::of_kind(0xcf05), stacks: Vec::new() })))
     }
@@ -56,7 +56,7 @@ impl CloudFormation {
         self
     }
 
-    /// Creates a stack of pullsafe with these parameters, or gives it these.
+    /// Creates a stack of pullsafe with these parameters, or changes the parameters of an existing one.
     pub fn deploy_pullsafe(&self, name: &str, parameters: &[(&str, &str)]) {
         let of = |(key, value): &(&str, &str)| json!({"ParameterKey": key, "ParameterValue": value});
         let parameters = Some(parameters.iter().map(of).collect());
@@ -75,7 +75,7 @@ impl CloudFormation {
         }
     }
 
-    /// Creates a stack of this id, or changes its status.
+    /// Creates a stack with this id, or changes its status.
     pub fn set(&self, id: &str, name: &str, status: &str) {
         let mut state = self.lock();
         let created = state.clock.now();
@@ -127,7 +127,7 @@ impl FakeService for CloudFormation {
     }
 }
 
-/// Whether a stack has one of the states that are asked for.
+/// Whether a stack has one of the statuses that the request asks for.
 fn is_listed(stack: &FakeStack, request: &Value) -> bool {
     let wanted = request["StackStatusFilter"].as_array();
     wanted.is_none_or(|wanted| wanted.iter().any(|status| *status == stack.status.as_str()))

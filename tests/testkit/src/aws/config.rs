@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use super::{FakeAws, REGION};
 
-/// A sleeper that is awake at once; only the virtual clock may go on meanwhile.
+/// A sleeper that never waits. At most it moves the virtual clock on.
 #[derive(Debug)]
 struct NoSleep(FakeAws);
 
 impl AsyncSleep for NoSleep {
     fn sleep(&self, pause: Duration) -> Sleep {
         let fake = self.0.clone();
-        // A limit of time is a sleep that nobody waits for.
+        // The SDK also makes a sleep for every timeout; nobody waits for the end of such a sleep.
         Sleep::new(async move { fake.pause(pause) })
     }
 }
 
-/// A configuration whose clients call the fake, `attempts` times before they give up.
+/// A configuration whose clients call the fake and try each request `attempts` times.
 pub(super) fn sdk_config(fake: FakeAws, attempts: u32) -> SdkConfig {
     let credentials = Credentials::new("AKIDEXAMPLE", "example-secret", None, None, "fake");
     SdkConfig::builder()

@@ -33,12 +33,12 @@ async fn answer(fake: &FakeAws, mut request: HttpRequest) -> Result<HttpResponse
     let mut wire = WireRequest::read(request.method(), address, request.headers().get("x-amz-target"), &body)
         .map_err(|why| ConnectorError::user(why.into()))?;
     if wire.service == "sts" {
-        // Who asks is in the headers alone.
+        // The signature says who asks, and it is in the headers only.
         let headers: Map<String, Value> =
             request.headers().iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         wire.request["headers"] = Value::Object(headers);
     }
-    // Whoever else is waiting goes first, so that two handlers at once meet between any two calls.
+    // Other waiting tasks go first, so that two concurrent handlers can interleave between any two calls.
     tokio::task::yield_now().await;
     if let Some(rounds) = fake.rounds() {
         rounds.pass(format!("{}:{}", wire.service, wire.operation)).await;

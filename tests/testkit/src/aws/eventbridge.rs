@@ -1,4 +1,4 @@
-//! EventBridge: `PutEvents` to the default bus, which keeps the events as it would deliver them; and rules, as far as
+//! EventBridge: `PutEvents` to the default bus, which keeps the events as they would be delivered; and rules, as far as
 //! they start tasks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,10 @@ use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
-/// As much as one request may carry.
+/// The most bytes that one request may carry.
 const LARGEST_REQUEST: usize = 256 * 1024;
 
-/// A bus. Clones are the same bus.
+/// An event bus. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct EventBridge(Arc<Mutex<EventBridgeState>>);
 
@@ -47,12 +47,12 @@ impl EventBridge {
         })))
     }
 
-    /// Every event it took, in its envelope, in order.
+    /// Every event that the bus accepted, in its envelope, in order.
     pub fn events(&self) -> Vec<Value> {
         self.events_after(0)
     }
 
-    /// The events after so many of them.
+    /// The events after the first `seen` ones.
     pub fn events_after(&self, seen: usize) -> Vec<Value> {
         self.lock().events.iter().skip(seen).cloned().collect()
     }
@@ -62,8 +62,8 @@ impl EventBridge {
         self.lock().events.iter().filter(|event| event["detail-type"] == detail_type).cloned().collect()
     }
 
-    /// From now on every entry is answered with this error, within an answer that is 200; with `None` it is taken
-    /// again.
+    /// From now on every entry is refused with this error, in an answer with status 200. With `None` entries are
+    /// accepted again.
     pub fn refuse_entries(&self, code: Option<&'static str>) {
         self.lock().refusing = code;
     }
@@ -141,7 +141,7 @@ impl EventBridgeState {
         Ok(json!({"FailedEntryCount": failed, "Entries": results}))
     }
 
-    /// Takes one entry, or says why not. A refused entry does not keep the others out.
+    /// Accepts one entry, or says why not. A refused entry does not keep the others out.
     fn put(&mut self, entry: &Value) -> Value {
         let refused = |code: &str, message: String| json!({"ErrorCode": code, "ErrorMessage": message});
         if let Some(code) = self.refusing {
@@ -171,7 +171,7 @@ impl EventBridgeState {
             "detail-type": entry["DetailType"],
             "source": source,
             "account": ACCOUNT,
-            // The envelope gives whole seconds.
+            // Envelopes have whole seconds.
             "time": Timestamp::from_millis(at.seconds() * 1000),
             "region": REGION,
             "resources": entry.get("Resources").cloned().unwrap_or_else(|| json!([])),

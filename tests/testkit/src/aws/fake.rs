@@ -1,4 +1,4 @@
-//! The fake itself: services by name, the call log, the faults, and the end of a process.
+//! The fake itself: its services by name, the log of calls, the faults, and the end of a process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,10 +21,10 @@ use super::{config, names, record};
 use crate::clock::VirtualClock;
 use crate::rounds::Rounds;
 
-/// What a call takes where time passes, in milliseconds.
+/// How long a call takes, in milliseconds, where calls take time.
 const CALL_MILLIS: i64 = 20;
 
-/// A whole AWS for one test. Clones are the same AWS.
+/// A whole AWS for one test. Clones share one state.
 #[derive(Clone)]
 pub struct FakeAws(Arc<FakeShared>);
 
@@ -46,13 +46,13 @@ struct FakeState {
     executions: Option<i64>,
 }
 
-/// Something that happens in the outside world just before a call.
+/// Something that happens in the world outside just before a call.
 struct BeforeCall {
     when: HookMoment,
     happens: Box<dyn FnOnce() + Send>,
 }
 
-/// Just before which call.
+/// The call before which it happens.
 enum HookMoment {
     Operation(String, String),
     Number(u64),
@@ -61,7 +61,7 @@ enum HookMoment {
 #[derive(Clone)]
 enum Backend {
     Plain(Arc<dyn FakeService>),
-    // Its errors carry more than a code and a message.
+    // Kept apart because its errors carry more than a code and a message.
     DynamoDb(DynamoDb),
 }
 
@@ -76,11 +76,11 @@ impl Backend {
 
 /// What goes back to the SDK.
 pub(super) enum FakeReply {
-    /// An answer of the service.
+    /// The service answered, or refused.
     Answer(Said),
-    /// No answer.
+    /// The connection broke or timed out.
     Lost(ConnectorError),
-    /// Nothing, ever: the process that asked is gone.
+    /// No answer, ever: the process that asked has died.
     Never,
 }
 
@@ -95,8 +95,8 @@ impl FakeAws {
     }
 
     /// Sets up a service under its IAM prefix: `ecs`, `ecr`, `sqs`, `sns`, `events`, `iam`, `application-autoscaling`,
-    /// `cloudformation`, `elasticloadbalancing`, `logs`, `scheduler`, `secretsmanager`, `ssm`. A service must not ask
-    /// the fake that calls it: it is locked meanwhile.
+    /// `cloudformation`, `elasticloadbalancing`, `logs`, `scheduler`, `secretsmanager`, `ssm`. A service must not call
+    /// this fake while it answers: the fake is locked.
     ///
     /// # Panics
     /// On a name that no request would be routed to.
@@ -115,16 +115,15 @@ impl FakeAws {
         self
     }
 
-    /// The clock that its services read.
+    /// The clock that the services read.
     pub fn clock(&self) -> &VirtualClock {
         &self.0.clock
     }
 
     /// A configuration whose clients call this AWS and try three times, without pauses.
     ///
-    /// The SDK bounds retries by a budget that all clients of a service in a process share: some fifty operations that
-    /// fail for good use it up. A matrix of faults is better off with [`Self::sdk_config_with_attempts`] and one
-    /// attempt.
+    /// The SDK limits retries by a budget that all clients of a service in a process share: about fifty operations that
+    /// fail every time use it up. A matrix of faults should use [`Self::sdk_config_with_attempts`] with one attempt.
     pub fn sdk_config(&self) -> SdkConfig {
         self.sdk_config_with_attempts(3)
     }
@@ -134,7 +133,7 @@ impl FakeAws {
         config::sdk_config(self.clone(), attempts)
     }
 
-    /// Lets every call of a client in this process wait for its latency, and counts how deep the calls go.
+    /// Makes every call of a client in this process wait for its latency, and counts how many calls follow one another.
     pub fn count_rounds(&self, rounds: &Rounds) {
         self.lock().rounds = Some(rounds.clone());
     }
@@ -143,7 +142,7 @@ impl FakeAws {
         self.lock().rounds.clone()
     }
 
-    /// Turns the limits of a new account on: request rates here, and those of the tables' partitions.
+    /// Turns on the limits of a new account: the request rates here, and the limits of the tables' partitions.
     pub fn limit(&self) {
         let mut state = self.lock();
         state.limits = Some(Limits::default());
@@ -157,53 +156,52 @@ impl FakeAws {
         self.lock().limits.as_ref().map(|limits| limits.refused().to_vec()).unwrap_or_default()
     }
 
-    /// Lets the clock go on with every call, and with the pauses between the attempts at one. So many executions share
-    /// the account: while one waits for its answer the others go on, so that each call takes only its part of the time
-    /// from all of them.
+    /// Moves the clock with every call, and with the pauses between the attempts at one. The account is shared by
+    /// `executions` at once: while one waits for its answer the others go on, so each call moves the clock by only its
+    /// share of the time.
     pub fn share_among(&self, executions: i64) {
         self.lock().executions = Some(executions.max(1));
     }
 
-    /// Lets the time of a pause between two attempts pass.
+    /// Moves the clock by one execution's share of a pause between two attempts.
     pub(super) fn pause(&self, pause: Duration) {
         if let Some(executions) = self.lock().executions {
             self.0.clock.advance_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX) / executions);
         }
     }
 
-    /// Makes a call fail.
     pub fn inject(&self, fault: AwsFault) {
         self.lock().faults.push(fault);
     }
 
-    /// Lets something happen once, just before the next call of this operation: a person acts between what was read and
-    /// what is written.
+    /// Runs `happens` once, just before the next call of this operation: for a person who acts between a read and the
+    /// write that follows.
     pub fn before(&self, service: &str, operation: &str, happens: impl FnOnce() + Send + 'static) {
         let when = HookMoment::Operation(service.to_owned(), operation.to_owned());
         self.lock().hooks.push(BeforeCall { when, happens: Box::new(happens) });
     }
 
-    /// The same, just before the call with this number.
+    /// Runs `happens` once, just before the call with this number.
     pub fn before_call(&self, number: u64, happens: impl FnOnce() + Send + 'static) {
         self.lock().hooks.push(BeforeCall { when: HookMoment::Number(number), happens: Box::new(happens) });
     }
 
-    /// Takes back all faults that have not struck, and the death.
+    /// Takes back all faults that have not struck, and [`Self::die_after`].
     pub fn clear_faults(&self) {
         let mut state = self.lock();
         state.faults.clear();
         state.die_after = None;
     }
 
-    /// Lets the process of the caller end right after the effect of the call with this number: that call and all later
-    /// ones never answer, and the later ones have no effect, until [`Self::revive`].
+    /// Ends the caller's process right after the call with this number took effect. That call and all later ones get no
+    /// answer, and the later ones have no effect, until [`Self::revive`].
     pub fn die_after(&self, number: u64) {
         self.lock().die_after = Some(number);
     }
 
     /// Waits until the process has died.
     pub async fn died(&self) {
-        // The sender lives as long as the fake, so waiting cannot end otherwise.
+        // The sender lives as long as the fake, so the wait cannot end in an error.
         let _ = self.0.died.subscribe().wait_for(|died| *died).await;
     }
 
@@ -213,8 +211,8 @@ impl FakeAws {
         self.0.died.send_replace(false);
     }
 
-    /// Runs a process to its end, or to its death by [`Self::die_after`]: then it is dropped, calls are answered again,
-    /// and there is no result.
+    /// Runs a process until it ends, or until it dies by [`Self::die_after`]. If it dies, the process is dropped, calls
+    /// are answered again, and the result is `None`.
     pub async fn run<F: Future>(&self, process: F) -> Option<F::Output> {
         let result = tokio::select! {
             biased;
@@ -240,13 +238,13 @@ impl FakeAws {
         self.lock().calls.iter().filter(|call| call.operation == operation).count()
     }
 
-    /// The calls that ask for a change to something of the user's, successful or not. What goes to pullsafe's own
-    /// table, queue, topic and bus is not among them.
+    /// The calls that ask for a change to something of the user, successful or not. Calls to pullsafe's own table,
+    /// queue, topic and bus are not among them.
     pub fn writes(&self) -> Vec<Call> {
         self.lock().calls.iter().filter(|call| call.is_write()).cloned().collect()
     }
 
-    /// The IAM actions that the calls so far need.
+    /// The IAM actions that all calls so far need.
     pub fn actions(&self) -> BTreeSet<String> {
         self.lock()
             .calls
@@ -260,7 +258,7 @@ impl FakeAws {
         self.lock().calls.clear();
     }
 
-    /// Takes one request through fault, service and log.
+    /// Takes one request through hooks, faults, service and log.
     pub(super) fn handle(&self, service: &str, operation: &str, request: Value) -> FakeReply {
         record::call(service, operation, &request);
         for hook in self.due_hooks(service, operation) {
@@ -350,7 +348,7 @@ impl fmt::Debug for FakeAws {
     }
 }
 
-/// What the caller sees of a fault.
+/// What the caller gets for a fault.
 fn broken(kind: FaultKind, service: &str, operation: &str) -> FakeReply {
     match (kind.error(service, operation), kind) {
         (Some(error), _) => FakeReply::Answer(Err(AwsError::into(error))),

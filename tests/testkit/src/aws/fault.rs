@@ -6,7 +6,7 @@ use super::service::AwsError;
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultKind {
-    /// The service asks for patience; nothing happened.
+    /// The service says that requests come too fast; nothing happened.
     Throttle,
     /// HTTP 500; nothing happened.
     InternalError,
@@ -36,7 +36,7 @@ impl FaultKind {
         Self::AccessDenied,
     ];
 
-    /// The error that the service answers with; `None` where there is no answer at all.
+    /// The error that the service answers with; `None` where there is no answer.
     pub(super) fn error(self, service: &str, operation: &str) -> Option<AwsError> {
         let query = matches!(service, "sns" | "iam" | "cloudformation");
         match self {
@@ -73,7 +73,7 @@ impl FaultKind {
     }
 }
 
-/// Which of the calls that a fault applies to it strikes.
+/// Which of the matching calls a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     /// The n-th matching call after the fault was injected, from 1.
@@ -84,23 +84,21 @@ pub enum Which {
     Any,
 }
 
-/// A fault to come.
+/// A fault that waits for its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsFault {
-    /// The service it applies to; `None` is every one.
+    /// The service that it applies to; `None` means every service.
     pub service: Option<String>,
-    /// The operation it applies to; `None` is every one.
+    /// The operation that it applies to; `None` means every operation.
     pub operation: Option<String>,
-    /// Which of those calls.
     pub which: Which,
-    /// How many matching calls in a row it strikes, from there on. Has no meaning with [`Which::Any`].
+    /// How many matching calls in a row the fault strikes, from that one on. Has no meaning with [`Which::Any`].
     pub times: u64,
-    /// How they fail.
     pub kind: FaultKind,
 }
 
 impl AwsFault {
-    /// The first call of an operation fails once.
+    /// A fault that makes the first call of an operation fail once.
     pub fn on(service: &str, operation: &str, kind: FaultKind) -> Self {
         Self {
             service: Some(service.to_owned()),
@@ -111,7 +109,7 @@ impl AwsFault {
         }
     }
 
-    /// The call with this number fails.
+    /// A fault that makes the call with this number fail.
     pub fn at_call(number: u64, kind: FaultKind) -> Self {
         Self {
             service: None,
@@ -122,21 +120,21 @@ impl AwsFault {
         }
     }
 
-    /// Moves it to the n-th matching call.
+    /// Moves the fault to the n-th matching call.
     #[must_use]
     pub fn nth(mut self, nth: u64) -> Self {
         self.which = Which::Nth(nth);
         self
     }
 
-    /// Makes it strike this many matching calls in a row.
+    /// Makes the fault strike this many matching calls in a row.
     #[must_use]
     pub fn times(mut self, times: u64) -> Self {
         self.times = times;
         self
     }
 
-    /// Makes it strike every matching call, for good.
+    /// Makes the fault strike every matching call.
     #[must_use]
     pub fn always(mut self) -> Self {
         self.which = Which::Any;
@@ -144,24 +142,22 @@ impl AwsFault {
     }
 }
 
-/// The faults that are waiting.
+/// The faults that wait for their calls.
 #[derive(Debug, Default)]
 pub(super) struct FaultQueue {
     waiting: Vec<(AwsFault, u64)>,
 }
 
 impl FaultQueue {
-    /// Adds a fault.
     pub(super) fn push(&mut self, fault: AwsFault) {
         self.waiting.push((fault, 0));
     }
 
-    /// Forgets all faults.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
     }
 
-    /// The fault that strikes this call, if one does. Every fault counts the call, also behind one that strikes.
+    /// The fault that strikes this call, if any. Every fault counts the call, even if another fault strikes it.
     pub(super) fn strike(&mut self, number: u64, service: &str, operation: &str) -> Option<FaultKind> {
         let mut struck = None;
         for (fault, seen) in &mut self.waiting {

@@ -1,4 +1,4 @@
-//! AWS Lambda, as far as a function can be invoked and answers: what it does is the test's.
+//! AWS Lambda, as far as a function can be invoked and answer. The test says what the function does.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::service::{AwsError, FakeService};
 
-/// A function of this name or ARN.
+/// One function, found by this name or its ARN.
 #[derive(Clone)]
 pub struct FakeFunction {
     name: String,
@@ -14,7 +14,7 @@ pub struct FakeFunction {
 }
 
 impl FakeFunction {
-    /// One that answers an event with this.
+    /// A function that answers each event with what `handler` returns.
     pub fn new(name: &str, handler: impl Fn(&Value) -> Value + Send + Sync + 'static) -> Self {
         Self { name: name.to_owned(), handler: Arc::new(handler) }
     }

@@ -1,4 +1,4 @@
-//! IAM: `SimulatePrincipalPolicy` over what the test says that each role may do.
+//! IAM: `SimulatePrincipalPolicy`, over the policies that the test gives each role.
 //!
 //! Not modelled: conditions, permission boundaries, resource policies. Like the real simulation it knows nothing of
 //! service control policies.
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::ACCOUNT;
 use super::service::{AwsError, FakeService};
 
-/// Roles. Clones are the same roles.
+/// Roles. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Iam(Arc<Mutex<BTreeMap<String, Vec<Statement>>>>);
 
@@ -23,7 +23,7 @@ struct Statement {
 }
 
 impl Iam {
-    /// No roles yet.
+    /// Starts without roles.
     pub fn new() -> Self {
         Self::default()
     }
@@ -40,13 +40,13 @@ impl Iam {
         self
     }
 
-    /// Creates a role that may do this; both patterns may have `*` and `?`.
+    /// Allows a role this action on this resource, and creates the role if needed. Both patterns may have `*` and `?`.
     #[must_use]
     pub fn allow(self, role: &str, action: &str, resource: &str) -> Self {
         self.state(true, role, action, resource)
     }
 
-    /// Creates a role that is denied this, whatever it is allowed.
+    /// Denies a role this action on this resource, whatever it is allowed, and creates the role if needed.
     #[must_use]
     pub fn deny(self, role: &str, action: &str, resource: &str) -> Self {
         self.state(false, role, action, resource)
@@ -79,7 +79,7 @@ impl FakeService for Iam {
 fn simulate(roles: &BTreeMap<String, Vec<Statement>>, request: &Value) -> Result<Value, AwsError> {
     let principal = request["PolicySourceArn"].as_str().unwrap_or_default();
     if !principal.starts_with("arn:aws:iam::") {
-        // Among others the ARN of an assumed role, which is easily taken for that of the role.
+        // Among others this refuses the ARN of an assumed role, which is easily mistaken for the ARN of the role.
         return Err(AwsError::client(
             "InvalidInput",
             format!("Invalid Entity Arn: {principal} does not clearly define entity type and name."),
@@ -103,17 +103,17 @@ fn simulate(roles: &BTreeMap<String, Vec<Statement>>, request: &Value) -> Result
     Ok(json!({"IsTruncated": false, "EvaluationResults": results}))
 }
 
-/// The result of one action: the most restrictive decision over all resources, and the decision of each where there are
-/// several.
+/// The result for one action: the most restrictive decision over all resources, and the decision for each resource
+/// where there are several.
 ///
-/// Until 2026 there was one result per action and resource, with the decision over all of them in each; so only what
-/// reads the decisions of the resources, or asks for one resource at a time, is right on both.
+/// Until 2026 there was one result per action and resource, and each had the decision over all of them. Only a caller
+/// that reads the decisions per resource, or asks for one resource at a time, is right on both.
 fn evaluate(statements: &[Statement], action: &str, resources: &[&str]) -> Value {
     let decisions: Vec<IamDecision> = resources.iter().map(|resource| decide(statements, action, resource)).collect();
     let worst = decisions.iter().max().copied().unwrap_or(IamDecision::ImplicitDeny);
     let mut result = json!({
         "EvalActionName": action,
-        // No longer the resource asked for, but the form of its ARN, or `*`.
+        // The form of the resource's ARN, or `*`. Until 2026 it was the resource that was asked for.
         "EvalResourceName": "*",
         "EvalDecision": worst.name(),
         "MatchedStatements": [],
@@ -128,7 +128,7 @@ fn evaluate(statements: &[Statement], action: &str, resources: &[&str]) -> Value
     result
 }
 
-/// A decision; the more restrictive is the greater.
+/// A decision. The more restrictive one is the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum IamDecision {
     Allowed,

@@ -1,4 +1,4 @@
-//! Identifiers that look like those of AWS and are the same in every run.
+//! Identifiers that look like those of AWS but are the same in every run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +10,7 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// A source whose identifiers start with this number, so that those of two services never meet.
+    /// A source whose identifiers start with this number, so that those of two services never collide.
     pub(super) const fn of_kind(kind: u16) -> Self {
         Self { kind, next: AtomicU64::new(1) }
     }

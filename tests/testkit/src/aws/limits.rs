@@ -1,8 +1,8 @@
 //! The request rates of an account: token buckets on the virtual clock, as AWS documents them, and the time that calls
 //! take.
 //!
-//! Off until [`super::FakeAws::limit`] turns them on. DynamoDB's limits are those of its partitions and stand with the
-//! tables; the number of messages in flight is the queue's.
+//! The limits are off until [`super::FakeAws::limit`] turns them on. DynamoDB's limits apply to partitions and are kept
+//! with the tables. The limit on messages in flight is kept by the queue.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use pullsafe::timestamp::Timestamp;
 
 use super::service::AwsError;
 
-/// A bucket that some operations share.
+/// A token bucket that some operations share.
 #[derive(Debug)]
 struct BucketRate {
     service: &'static str,
     operations: &'static [&'static str],
-    /// How many calls at once.
+    /// How many calls it allows at once.
     burst: i64,
-    /// How many a second in the long run.
+    /// How many calls it allows a second in the long run.
     refill: i64,
 }
 
@@ -25,9 +25,9 @@ const fn rate(service: &'static str, operations: &'static [&'static str], burst:
     BucketRate { service, operations, burst, refill }
 }
 
-/// ECS's are those of "Request throttling for the Amazon ECS API" in its API reference (November 2026). IAM publishes
-/// none: people were refused after some 180 simulations in a row, and a bucket of 100 with 10 a second is on the safe
-/// side of that. ECR's are of "Amazon ECR service quotas".
+/// ECS's rates are from "Request throttling for the Amazon ECS API" in its API reference (November 2026). IAM publishes
+/// none: people were refused after about 180 simulations in a row, and a bucket of 100 with 10 a second is on the safe
+/// side of that. ECR's rates are from "Amazon ECR service quotas".
 const RATES: &[BucketRate] = &[
     rate("ecs", &["DescribeClusters", "ListClusters"], 50, 20),
     rate("ecs", &["RegisterTaskDefinition", "DeregisterTaskDefinition"], 20, 1),
@@ -41,7 +41,7 @@ const RATES: &[BucketRate] = &[
     rate("ecr", &["GetAuthorizationToken"], 500, 500),
 ];
 
-/// How far a bucket is, in thousandths of a call.
+/// How full a bucket was at a moment, in thousandths of a call.
 #[derive(Debug, Clone, Copy)]
 struct BucketLevel {
     tokens: i64,
@@ -55,17 +55,16 @@ pub(super) struct Limits {
     refused: Vec<TooSoon>,
 }
 
-/// A call that came too soon.
+/// A call that was refused because calls came too fast.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TooSoon {
     /// The call, as `ecs:DescribeServices`.
     pub call: String,
-    /// When.
     pub at: Timestamp,
 }
 
 impl Limits {
-    /// Takes a token for a call, or says what AWS answers where there is none.
+    /// Takes a token for a call. Without a token, returns the error that AWS answers.
     pub(super) fn take(&mut self, service: &str, operation: &str, now: Timestamp) -> Option<AwsError> {
         let place = RATES.iter().position(|rate| rate.service == service && rate.operations.contains(&operation))?;
         let rate = RATES.get(place)?;
@@ -85,7 +84,7 @@ impl Limits {
         None
     }
 
-    /// Notes a refusal, also one of a service that counts for itself.
+    /// Notes a refusal, also for a service that keeps its own limits.
     pub(super) fn refuse(&mut self, service: &str, operation: &str, at: Timestamp) {
         self.refused.push(TooSoon { call: format!("{service}:{operation}"), at });
     }

@@ -1,4 +1,4 @@
-//! Elastic Load Balancing: the health of targets, as a test sets it.
+//! Elastic Load Balancing: the health of targets, as the test sets it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 use super::service::{AwsError, FakeService};
 
-/// Target groups. Clones are the same groups.
+/// Target groups. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct FakeTargetGroups(Arc<Mutex<BTreeMap<String, Vec<Value>>>>);
 
 impl FakeTargetGroups {
-    /// No groups yet.
+    /// Starts without groups.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Registers a target in a group, with its state and the reason's code and words (empty where there is none).
+    /// Registers a target in a group, with its state and the code and text of the reason. An empty reason is left out.
     pub fn register(&self, group: &str, state: &str, reason: &str, description: &str) {
         let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let targets = groups.entry(group.to_owned()).or_default();

@@ -1,4 +1,4 @@
-//! CloudWatch Logs: reading of streams. As in the real one, a page may be empty and still have a successor.
+//! CloudWatch Logs: reading streams. As with the real service, a page may be empty and still have a successor.
 //!
 //! Filter patterns are terms: `word` (all of them), `?word` (any of them), `-word` (none of them), `"a phrase"`.
 
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use super::service::{AwsError, FakeService};
 use crate::clock::VirtualClock;
 
-/// As many events as a page holds at most.
+/// The most events on a page.
 const PAGE: usize = 10_000;
-/// As many streams as a page holds at most.
+/// The most streams on a page.
 const STREAMS_PAGE: usize = 50;
 
-/// Log groups. Clones are the same groups.
+/// Log groups. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct FakeLogs(Arc<Mutex<LogsState>>);
 
@@ -35,7 +35,7 @@ struct LogEvent {
 }
 
 impl FakeLogs {
-    /// No groups yet.
+    /// Starts without groups.
     pub fn new(clock: VirtualClock) -> Self {
         Self(Arc::new(Mutex::new(LogsState { clock, groups: BTreeMap::new() })))
     }
@@ -47,13 +47,13 @@ impl FakeLogs {
         self
     }
 
-    /// Writes lines to a stream, at the time of the clock; creates what is missing.
+    /// Writes lines to a stream at the current time of the clock. Creates the group and the stream if they are missing.
     pub fn write(&self, group: &str, stream: &str, lines: &[&str]) {
         let at = self.lock().clock.now();
         lines.iter().for_each(|line| self.write_at(group, stream, at, line));
     }
 
-    /// Writes one line to a stream, stamped with this moment; creates what is missing.
+    /// Writes one line to a stream, stamped with this moment. Creates the group and the stream if they are missing.
     pub fn write_at(&self, group: &str, stream: &str, at: Timestamp, line: &str) {
         let mut state = self.lock();
         let events = state.groups.entry(group.to_owned()).or_default().entry(stream.to_owned()).or_default();
@@ -96,7 +96,7 @@ fn invalid(message: &str) -> AwsError {
     AwsError::client("InvalidParameterException", message)
 }
 
-/// Whether an event lies in the time asked for: from the start, up to but not including the end.
+/// Whether an event lies in the time that is asked for: from the start up to, but not including, the end.
 fn in_time(event: &LogEvent, request: &Value) -> bool {
     request["startTime"].as_i64().is_none_or(|start| event.at >= start)
         && request["endTime"].as_i64().is_none_or(|end| event.at < end)
@@ -134,7 +134,7 @@ fn get(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
             }
         }
     };
-    // At the end, the token that came is the token that goes: that is how a reader knows.
+    // At the end of the stream the token is the same as in the request: that tells a reader to stop.
     Ok(json!({
         "events": events[from..to].iter().map(|event| wire(event)).collect::<Vec<_>>(),
         "nextForwardToken": format!("f/{to}"),
@@ -165,7 +165,7 @@ fn filter(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
         None => 0,
         Some(token) => token.parse().map_err(|_| invalid("The specified nextToken is invalid."))?,
     };
-    // The limit counts what is searched, so a page can come without events.
+    // The limit counts the events that are searched, so a page can be empty.
     let page = events
         .iter()
         .enumerate()

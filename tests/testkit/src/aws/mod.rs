@@ -1,17 +1,18 @@
 //! A fake AWS behind the real SDK clients, without a socket.
 //!
 //! [`FakeAws`] is the HTTP client of an SDK configuration. It reads what a client wrote for the wire (awsJson or
-//! awsQuery), hands operation and JSON to the [`service::Service`] of that name and renders the answer, or the error,
-//! in the protocol of the request: the typed exception arrives as it does from AWS. Every call is numbered and logged,
-//! and any call can be made to fail in the ways a network and a busy service fail, or to be the last act of a process.
+//! awsQuery) and hands operation and JSON to the [`service::FakeService`] of that name. It renders the answer or the
+//! error in the protocol of the request, so the caller gets the same typed exception as from AWS. Every call is
+//! numbered and logged. Any call can fail in the ways in which a network and a busy service fail, or be the last call
+//! of a process.
 //!
-//! No time passes in here unless [`FakeAws::share_among`] says so: the services read a [`crate::clock::VirtualClock`],
-//! and the SDK's pauses between attempts end at once.
+//! No time passes here unless [`FakeAws::share_among`] says so: the services read a [`crate::clock::VirtualClock`], and
+//! the SDK's pauses between attempts end at once.
 //!
-//! Why these fakes are our own: the published in-process mocks lose most fields of a task definition and ignore
-//! immutable tags, and those that are right about DynamoDB, SQS and logs bring the default features of the SDK crates
-//! with them, a second TLS stack and a rebuild of every client. What is here is the subset that pullsafe calls, with
-//! the refusals of the real services that it could run into.
+//! Why we wrote our own fakes: the published in-process mocks lose most fields of a task definition and ignore
+//! immutable tags. Those that are right about DynamoDB, SQS and logs bring the default features of the SDK crates with
+//! them: a second TLS stack and a rebuild of every client. These fakes cover the subset that pullsafe calls, with the
+//! refusals of the real services that it could run into.
 
 pub mod autoscaling;
 pub mod call;
@@ -47,9 +48,9 @@ pub use fake::FakeAws;
 pub use fault::{AwsFault, FaultKind, Which};
 pub use server::Served;
 
-/// The region that everything pretends to be in.
+/// The region of everything in the fake.
 pub const REGION: &str = "eu-west-1";
-/// The account that everything pretends to belong to.
+/// The account of everything in the fake.
 pub const ACCOUNT: &str = "123456789012";
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the services are called on the wire and in IAM, and what their operations do. Data only.
 //!
-//! A service goes by its IAM prefix everywhere in this fake: `ecs`, `events`, `application-autoscaling`.
+//! A service is known by its IAM prefix everywhere in this fake: `ecs`, `events`, `application-autoscaling`.
 
 use serde_json::Value;
 
@@ -29,14 +29,14 @@ const QUERY_VERSIONS: &[(&str, &str)] = &[
     ("2011-06-15", "sts"),
 ];
 
-/// The first words of operations that read only.
+/// The first words of operations that only read.
 const READING: &[&str] = &["Describe", "List", "Get", "BatchGet", "BatchCheck", "Simulate", "Filter", "Query", "Scan"];
 
-/// Services that hold pullsafe's own table, functions, queue, topic and bus: a call to them changes nothing of the
-/// user's.
+/// Services that hold pullsafe's own table, functions, queue, topic and bus. A call to them changes nothing of the
+/// user.
 const OWN: &[&str] = &["dynamodb", "lambda", "sqs", "sns", "events"];
 
-/// Operations that IAM knows by another action.
+/// Operations whose IAM action has another name.
 const OTHER_ACTIONS: &[(&str, &str, &str)] = &[
     ("sqs", "SendMessageBatch", "SendMessage"),
     ("sqs", "DeleteMessageBatch", "DeleteMessage"),
@@ -45,7 +45,7 @@ const OTHER_ACTIONS: &[(&str, &str, &str)] = &[
     ("lambda", "Invoke", "InvokeFunction"),
 ];
 
-/// Parts of a DynamoDB transaction and the action that each needs; the transaction itself has none.
+/// The parts of a DynamoDB transaction and the action that each needs. The transaction itself needs none.
 const TRANSACTION_PARTS: &[(&str, &str)] = &[
     ("Put", "PutItem"),
     ("Update", "UpdateItem"),
@@ -53,18 +53,18 @@ const TRANSACTION_PARTS: &[(&str, &str)] = &[
     ("ConditionCheck", "ConditionCheckItem"),
 ];
 
-/// What the path of an invocation of Lambda begins with, and ends with; the function's name is between.
+/// What the path of a Lambda invocation begins and ends with. The function's name is in between.
 const INVOCATION: (&str, &str) = ("/2015-03-31/functions/", "/invocations");
 
-/// The function that a path invokes.
+/// The function that a path invokes, if it is the path of an invocation.
 pub(super) fn invoked(path: &str) -> Option<&str> {
     path.strip_prefix(INVOCATION.0)?.strip_suffix(INVOCATION.1)
 }
 
-/// What every path of EventBridge Scheduler begins with that is read here.
+/// What every path of EventBridge Scheduler that is served here begins with.
 const SCHEDULES: &str = "/schedules";
 
-/// The operation of EventBridge Scheduler that a method and a path stand for, and the schedule's name in it.
+/// The operation of EventBridge Scheduler that a method and a path mean, and the name of the schedule in the path.
 pub(super) fn of_schedules<'a>(method: &str, path: &'a str) -> Option<(&'static str, Option<&'a str>)> {
     let rest = path.strip_prefix(SCHEDULES).filter(|_| method == "GET")?;
     match rest.strip_prefix('/') {
@@ -73,12 +73,12 @@ pub(super) fn of_schedules<'a>(method: &str, path: &'a str) -> Option<(&'static 
     }
 }
 
-/// The service that a target prefix belongs to.
+/// The service with this target prefix.
 pub(super) fn service_of_target(prefix: &str) -> Option<&'static str> {
     TARGETS.iter().find(|(target, _)| *target == prefix).map(|(_, service)| *service)
 }
 
-/// The service that a version of the awsQuery protocol belongs to.
+/// The service with this version of the awsQuery protocol.
 pub(super) fn service_of_version(version: &str) -> Option<&'static str> {
     QUERY_VERSIONS.iter().find(|(known, _)| *known == version).map(|(_, service)| *service)
 }
@@ -88,7 +88,7 @@ pub(super) fn is_service(name: &str) -> bool {
     ["lambda", "scheduler"].contains(&name) || TARGETS.iter().chain(QUERY_VERSIONS).any(|(_, service)| *service == name)
 }
 
-/// Whether an operation changes resources of the user. An operation nobody has heard of does.
+/// Whether an operation changes resources of the user. An unknown operation counts as one that does.
 pub fn changes_user_resources(service: &str, operation: &str) -> bool {
     !OWN.contains(&service) && !READING.iter().any(|word| operation.starts_with(word))
 }
@@ -108,11 +108,11 @@ pub fn actions(service: &str, operation: &str, request: &Value) -> Vec<String> {
         .map_or(operation, |(_, _, other)| other);
     let mut actions = vec![format!("{service}:{action}")];
     if (service, operation) == ("cloudformation", "DescribeStacks") && request.get("StackName").is_none() {
-        // All stacks at once are authorised on no stack, and are a list besides.
+        // A call for all stacks is not authorised on any one stack, and needs the permission to list.
         actions.push("cloudformation:ListStacks".to_owned());
     }
     if (service, operation) == ("ecs", "RegisterTaskDefinition") {
-        // Handing roles to a task and tagging at birth are permissions of their own.
+        // Passing roles to a task and tagging on creation need permissions of their own.
         if ["taskRoleArn", "executionRoleArn"].iter().any(|role| request.get(role).is_some()) {
             actions.push("iam:PassRole".to_owned());
         }

@@ -10,7 +10,7 @@ use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
-/// Parameters by name. Clones are the same parameters.
+/// Parameters by name. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct Parameters(Arc<Mutex<ParametersState>>);
 
@@ -29,7 +29,7 @@ struct Parameter {
 }
 
 impl Parameters {
-    /// No parameters yet.
+    /// Starts without parameters.
     pub fn new(clock: VirtualClock) -> Self {
         Self(Arc::new(Mutex::new(ParametersState { clock, parameters: BTreeMap::new() })))
     }

@@ -39,8 +39,8 @@ struct ParameterLevel {
     members: BTreeMap<String, ParameterLevel>,
 }
 
-/// The parameters as JSON: `A.member.1` becomes a list, `A.entry.1.Name` and `.Value` a map, the rest objects. All
-/// values are strings, because the form does not say their types.
+/// The parameters as JSON: `A.member.1` becomes a list, `A.entry.1.Name` and `.Value` become a map, everything else
+/// becomes objects. All values are strings, because a form does not say their types.
 pub(super) fn to_json(parameters: Vec<(String, String)>) -> Value {
     let mut root = ParameterLevel::default();
     for (name, value) in parameters {
@@ -78,8 +78,8 @@ impl ParameterLevel {
     }
 }
 
-/// An answer as XML. Lists become `<member>`s; objects become nested tags. Maps, which need other tags, occur in no
-/// answer of the operations served here.
+/// An answer as XML. Lists become `<member>` tags, objects become nested tags. Maps would need other tags, but no
+/// answer of the operations served here has one.
 pub(super) fn answer_xml(operation: &str, answer: &Value) -> String {
     let mut xml = format!("<{operation}Response><{operation}Result>");
     write_value(&mut xml, answer);
@@ -111,7 +111,7 @@ fn write_value(xml: &mut String, value: &Value) {
 }
 
 fn write_members(xml: &mut String, members: &Map<String, Value>) {
-    // An absent member is left out; an empty tag would be an empty string.
+    // An absent member is left out, because an empty tag would mean an empty string.
     members
         .iter()
         .filter(|(_, value)| !value.is_null())

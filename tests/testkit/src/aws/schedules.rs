@@ -1,5 +1,5 @@
-//! EventBridge Scheduler, as far as schedules start something: `ListSchedules`, page by page and without the parameters
-//! of the target, and `GetSchedule`, which has them.
+//! EventBridge Scheduler, as far as schedules start tasks: `ListSchedules`, page by page and without the parameters of
+//! the target, and `GetSchedule`, which has them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,19 +9,19 @@ use serde_json::{Value, json};
 use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 
-/// The most that a page has, and what it has where nothing is said.
+/// The most schedules on a page, and the default.
 const PAGE: usize = 100;
-/// The group of whoever names none.
+/// The group of a schedule that names none.
 const DEFAULT: &str = "default";
-/// What a token begins with: the real ones have characters that an address has to escape, too.
+/// What a token begins with. Real tokens also have characters that have to be escaped in a URL.
 const TOKEN: &str = "+/=";
 
-/// Schedules by group and name. Clones are the same schedules.
+/// Schedules by group and name. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct FakeSchedules(Arc<Mutex<BTreeMap<(String, String), Value>>>);
 
 impl FakeSchedules {
-    /// No schedules yet.
+    /// Starts without schedules.
     pub fn new() -> Self {
         Self::default()
     }
@@ -33,7 +33,7 @@ impl FakeSchedules {
         self.put(name, json!({ "Target": target }));
     }
 
-    /// Makes a schedule of the default group, or changes one; `members` are those of `GetSchedule`.
+    /// Makes or changes a schedule of the default group. `members` are those of `GetSchedule`.
     pub fn put(&self, name: &str, members: Value) {
         let mut schedule = json!({
             "Arn": format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{DEFAULT}/{name}"),
@@ -98,7 +98,7 @@ impl FakeSchedules {
     }
 }
 
-/// What a list says of a schedule.
+/// What `ListSchedules` shows of a schedule.
 fn summary(schedule: &Value) -> Value {
     let mut summary = json!({ "Target": { "Arn": schedule["Target"]["Arn"] } });
     for name in ["Arn", "Name", "GroupName", "State"] {

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 
-/// Secrets by name. Clones are the same secrets.
+/// Secrets by name. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl Secrets {
-    /// No secrets yet.
+    /// Starts without secrets.
     pub fn new() -> Self {
         Self::default()
     }
@@ -30,7 +30,7 @@ impl Secrets {
         self.lock().insert(name.to_owned(), value.to_owned());
     }
 
-    /// The ARN of a secret with this name; the real ones end in six random characters too.
+    /// The ARN of a secret with this name. Real ARNs end in six random characters too.
     pub fn arn(name: &str) -> String {
         format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf")
     }
@@ -50,7 +50,7 @@ impl FakeService for Secrets {
         }
         let wanted = request["SecretId"].as_str().unwrap_or_default();
         let secrets = self.lock();
-        // By name, by ARN, or by the ARN without its random end.
+        // A secret is found by name, by ARN, or by the ARN without its random end.
         let fits = |name: &str| {
             wanted == name || Self::arn(name) == wanted || Self::arn(name).strip_suffix("-AbCdEf") == Some(wanted)
         };

@@ -1,4 +1,4 @@
-//! The fake over a real socket, for programs that cannot be given an HTTP client: they find it by `AWS_ENDPOINT_URL`.
+//! The fake on a real socket, for programs that cannot be given an HTTP client. They find it by `AWS_ENDPOINT_URL`.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::FakeAws;
 use super::fake::FakeReply;
 use super::wire::WireRequest;
 
-/// A listening fake. It stops when it is dropped.
+/// A fake that listens until this is dropped.
 #[derive(Debug)]
 pub struct Served {
     url: String,
@@ -28,12 +28,12 @@ pub struct Served {
 }
 
 impl Served {
-    /// How many connections it has taken so far.
+    /// How many connections have been accepted so far.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// What belongs into `AWS_ENDPOINT_URL`.
+    /// The value for `AWS_ENDPOINT_URL`.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -46,8 +46,8 @@ impl Drop for Served {
 }
 
 impl FakeAws {
-    /// Answers on a port of the loopback interface, in both protocols, with the same log and the same faults. A fault
-    /// that loses the answer is a 502 here; a death is an answer that never comes.
+    /// Serves this AWS on a port of the loopback interface, in both protocols, with the same log and the same faults. A
+    /// fault that loses the answer becomes a 502 here. A death becomes an answer that never comes.
     ///
     /// # Errors
     /// If no port can be had.
@@ -58,13 +58,13 @@ impl FakeAws {
         let counter = Arc::clone(&connections);
         let listener = listener.tap_io(move |stream| {
             counter.fetch_add(1, Ordering::Relaxed);
-            // Without this, an answer in two packets would wait for the acknowledgement of its first. A stream that
-            // refuses is slower.
+            // Without this, an answer in two packets would wait until its first packet is acknowledged. If the option
+            // cannot be set, the stream is only slower.
             stream.set_nodelay(true).ok();
         });
         let routes = Router::new().fallback(answer).with_state(self.clone());
         let task = tokio::spawn(async move {
-            // An end by an error shows as an AWS that cannot be reached.
+            // If the server ends with an error, clients see an AWS that cannot be reached.
             axum::serve(listener, routes).await.ok();
         });
         Ok(Served { url, connections, task })
@@ -110,7 +110,7 @@ mod tests {
     use crate::aws::{FakeAws, REGION};
     use crate::clock::VirtualClock;
 
-    /// Real clients, with their own HTTP client, in both protocols: an answer, and a typed error.
+    /// Real clients with their own HTTP client, in both protocols: one gets an answer, one a typed error.
     #[tokio::test]
     async fn real_clients_are_answered_over_the_socket() {
         let clock = VirtualClock::at(Timestamp::from_millis(0));

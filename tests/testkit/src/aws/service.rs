@@ -1,11 +1,10 @@
-//! What one pretended AWS service is to the rest of the fake.
+//! What a fake AWS service looks like to the rest of the fake.
 
 use serde_json::Value;
 
 /// An error as an AWS service returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsError {
-    /// The HTTP status.
     pub status: u16,
     /// The error's code, such as `ServiceNotFoundException`.
     pub code: String,

@@ -14,24 +14,22 @@ use crate::clock::VirtualClock;
 /// The largest message with its attributes, in bytes.
 const LARGEST_MESSAGE: usize = 256 * 1024;
 
-/// A message that a topic got.
+/// A message that was published to a topic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishedMessage {
     /// The topic's ARN.
     pub topic: String,
     /// The subject, if it had one.
     pub subject: Option<String>,
-    /// The text.
     pub message: String,
     /// String attributes by name.
     pub attributes: BTreeMap<String, String>,
-    /// When.
     pub at: Timestamp,
-    /// The identifier it got.
+    /// The identifier that SNS gave the message.
     pub id: String,
 }
 
-/// Topics. Clones are the same topics.
+/// Topics. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct Sns(Arc<Mutex<SnsState>>);
 
@@ -44,7 +42,7 @@ struct SnsState {
 }
 
 impl Sns {
-    /// No topics yet.
+    /// Starts without topics.
     pub fn new(clock: VirtualClock) -> Self {
         Self(Arc::new(Mutex::new(SnsState {
             clock,
@@ -141,8 +139,8 @@ impl SnsState {
     }
 }
 
-/// ASCII without control characters, at most 100 characters, and not empty. Newer documentation says UTF-8; ASCII
-/// passes by both.
+/// Whether a subject is valid: ASCII without control characters, at most 100 characters, not empty. Newer documentation
+/// allows UTF-8; ASCII is valid under both.
 fn is_subject(subject: &str) -> bool {
     (1..=100).contains(&subject.len())
         && subject.bytes().all(|byte| (0x20..0x7f).contains(&byte))

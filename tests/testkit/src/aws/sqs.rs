@@ -1,7 +1,7 @@
 //! SQS: standard queues with delays, visibility timeouts and dead-letter queues, and the batches that Lambda would make
-//! of them.
+//! of their messages.
 //!
-//! Standard queues promise no order; this one keeps it, and never delivers twice by itself.
+//! Standard queues promise no order. This one keeps the order, and never delivers a message twice by itself.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +14,12 @@ use super::service::{AwsError, FakeService};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
-/// The largest message, in bytes (1 MiB since 2025; the older limit is the safe one to hold to).
+/// The largest message, in bytes. SQS accepts 1 MiB since 2025; the older limit is the safe one.
 const LARGEST_MESSAGE: usize = 256 * 1024;
-/// How many messages of a queue may be in flight, which are received and not deleted yet.
+/// How many messages of a queue may be in flight: received and not yet deleted.
 const MOST_IN_FLIGHT: usize = 120_000;
 
-/// Queues. Clones are the same queues.
+/// Queues. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct Sqs(Arc<Mutex<SqsState>>);
 
@@ -47,12 +47,12 @@ struct QueuedMessage {
     first_received: Option<Timestamp>,
     visible: Timestamp,
     receives: u32,
-    // Each receive has a handle of its own; only the last one counts.
+    // Each receive gives a new handle. Only the last one is valid.
     handle: String,
 }
 
 impl Sqs {
-    /// No queues yet.
+    /// Starts without queues.
     pub fn new(clock: VirtualClock) -> Self {
         Self(Arc::new(Mutex::new(SqsState { clock, ids: Ids::of_kind(0x5905), queues: BTreeMap::new() })))
     }
@@ -72,7 +72,7 @@ impl Sqs {
         self
     }
 
-    /// Lets fewer messages of a queue be in flight than SQS does.
+    /// Lowers the limit on messages in flight of a queue.
     #[must_use]
     pub fn with_in_flight(self, name: &str, most: usize) -> Self {
         if let Some(queue) = self.lock().queues.get_mut(name) {
@@ -81,7 +81,8 @@ impl Sqs {
         self
     }
 
-    /// Gives a queue a dead-letter queue, which messages move to instead of being received once more.
+    /// Gives a queue a dead-letter queue. A message moves there instead of being received more than `max_receive_count`
+    /// times.
     #[must_use]
     pub fn with_redrive(self, name: &str, dead_letters: &str, max_receive_count: u32) -> Self {
         if let Some(queue) = self.lock().queues.get_mut(name) {
@@ -108,7 +109,7 @@ impl Sqs {
         }
     }
 
-    /// The bodies of all messages in a queue, visible or not, read as JSON where they are.
+    /// The bodies of all messages in a queue, visible or not. Bodies that are JSON are read as JSON.
     pub fn bodies(&self, queue: &str) -> Vec<Value> {
         let state = self.lock();
         let messages = state.queues.get(queue).map(|queue| queue.messages.as_slice()).unwrap_or_default();
@@ -118,7 +119,7 @@ impl Sqs {
             .collect()
     }
 
-    /// When the next message of a queue can be received that cannot be yet.
+    /// When the next message that is still invisible in a queue can be received.
     pub fn next_visible(&self, queue: &str) -> Option<Timestamp> {
         let state = self.lock();
         let now = state.clock.now();
@@ -132,7 +133,7 @@ impl Sqs {
             .min()
     }
 
-    /// Takes all visible messages out of a queue: the events that Lambda would be invoked with, ten records each.
+    /// Takes all visible messages out of a queue, as the events that Lambda would be invoked with, ten records each.
     pub fn drain(&self, queue: &str) -> Vec<Value> {
         std::iter::from_fn(|| {
             let event = self.deliver(queue, 10)?;
@@ -142,8 +143,8 @@ impl Sqs {
         .collect()
     }
 
-    /// Receives up to `batch` messages: the event that Lambda would be invoked with, if there is one. Its messages stay
-    /// in flight until [`Self::settle`], or until their visibility timeout ends.
+    /// Receives up to `batch` messages, as the event that Lambda would be invoked with; `None` if none is visible. The
+    /// messages stay in flight until [`Self::settle`], or until their visibility timeout ends.
     pub fn deliver(&self, queue: &str, batch: usize) -> Option<Value> {
         let messages = self.lock().receive(queue, batch, None).ok()?;
         let record = |message: &QueuedMessage| {
@@ -166,8 +167,8 @@ impl Sqs {
         }
     }
 
-    /// Does what Lambda does with a batch when the function has returned: deletes it, but for the messages reported as
-    /// failed.
+    /// Does what Lambda does when the function has returned: deletes the messages of the batch, except those reported
+    /// as failed.
     pub fn settle(&self, queue: &str, event: &Value, failed: &[String]) {
         let mut state = self.lock();
         let Some(queue) = state.queues.get_mut(queue) else {
@@ -209,7 +210,7 @@ impl FakeService for Sqs {
             }
             "DeleteMessage" => {
                 let handle = request["ReceiptHandle"].clone();
-                // Deleting what is gone, or was received again since, is no error.
+                // It is not an error to delete a message that is gone, or that has been received again since.
                 state.queue(request)?.messages.retain(|message| handle != message.handle.as_str());
                 Ok(json!({}))
             }

@@ -1,5 +1,5 @@
-//! AWS STS: who signed a request, by the access key in its signature. It holds a signature for good if it covers what
-//! it should and is the one that this fake was told of; it does not compute any.
+//! AWS STS: says who signed a request. It computes no signatures: one is valid if it covers what it should cover and
+//! was made by [`Sts::signs`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::ACCOUNT;
 use super::service::{AwsError, FakeService};
 
-/// STS. Clones are the same.
+/// STS. Clones share one state.
 #[derive(Clone, Default)]
 pub struct Sts(Arc<Mutex<BTreeMap<(String, String), String>>>);
 
 impl Sts {
-    /// Whoever has this ARN signs a statement: the `Authorization` header of the request.
+    /// Signs a statement as the owner of this ARN. Returns the `Authorization` header of the request.
     pub fn signs(&self, arn: &str, statement: &str) -> String {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let signature = format!("{:064x}", known.len() + 1);
@@ -34,7 +34,7 @@ impl FakeService for Sts {
         let header = |name: &str| request["headers"][name].as_str().unwrap_or_default().to_owned();
         let signature = header("authorization").rsplit("Signature=").next().unwrap_or_default().to_owned();
         if header("x-pullsafe-answer").is_empty() {
-            // Whoever asks for themselves, with the SDK's signature, which is not looked at here.
+            // A client that asks who it is itself, with the SDK's signature. That signature is not checked here.
             return Ok(
                 json!({ "Arn": format!("arn:aws:iam::{ACCOUNT}:user/me"), "UserId": "AIDAME", "Account": ACCOUNT }),
             );
@@ -42,7 +42,7 @@ impl FakeService for Sts {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(&(signature, header("x-pullsafe-answer"))) {
             Some(arn) => Ok(json!({ "Arn": arn, "UserId": "AIDAEXAMPLE", "Account": "123456789012" })),
-            // As STS does, it repeats what was signed.
+            // STS repeats in this error what was signed, and so does the fake.
             None => Err(AwsError {
                 status: 403,
                 code: "SignatureDoesNotMatch".to_owned(),

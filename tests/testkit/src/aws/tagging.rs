@@ -1,16 +1,16 @@
-//! The Resource Groups Tagging API: the services of ECS by a tag of theirs, page by page.
+//! The Resource Groups Tagging API: finds ECS services by a tag, page by page.
 
 use serde_json::{Value, json};
 
 use super::service::{AwsError, FakeService};
 use crate::ecs::EcsApi;
 
-/// A search over what ECS has.
+/// A search over the services of an ECS.
 #[derive(Clone)]
 pub struct FakeTagging(EcsApi);
 
 impl FakeTagging {
-    /// Over this ECS.
+    /// Searches this ECS.
     pub fn new(ecs: EcsApi) -> Self {
         Self(ecs)
     }

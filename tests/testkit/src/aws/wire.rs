@@ -1,5 +1,5 @@
-//! The protocols on the wire, in and out: awsJson (operation in `x-amz-target`), awsQuery (form in, XML out), and
-//! restJson, where method and path say it: an invocation of Lambda, and what is read of EventBridge Scheduler.
+//! The wire protocols, in and out: awsJson (operation in `x-amz-target`), awsQuery (form in, XML out), and restJson,
+//! where the method and the path name the operation: an invocation of Lambda, and the reads of EventBridge Scheduler.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -10,13 +10,12 @@ use serde_json::{Map, Value, json};
 use super::service::AwsError;
 use super::{names, query};
 
-/// What a service says: an answer, or an error with what else its body carries.
+/// What a service says: an answer, or an error with the further members of its body.
 pub(super) type Said = Result<Value, ErrorAnswer>;
 
-/// An error and the members of its body beside code and message.
+/// An error, and the members of its body besides code and message.
 #[derive(Debug, Clone)]
 pub(super) struct ErrorAnswer {
-    /// Code, message and status.
     pub(super) error: AwsError,
     /// Further members, such as `CancellationReasons`.
     pub(super) fields: Box<Map<String, Value>>,
@@ -41,15 +40,14 @@ pub(super) struct WireRequest {
     protocol: Protocol,
     /// The service's IAM prefix.
     pub(super) service: String,
-    /// The operation.
     pub(super) operation: String,
-    /// Its input.
+    /// The operation's input.
     pub(super) request: Value,
 }
 
 impl WireRequest {
-    /// Reads a request, by its method, its path with what follows the question mark, its target and its body; the error
-    /// says what a test has to add here.
+    /// Reads a request from its method, its path with query, its target and its body. The error says what has to be
+    /// added to the testkit.
     pub(super) fn read(method: &str, address: &str, target: Option<&str>, body: &[u8]) -> Result<Self, String> {
         let (path, parameters) = address.split_once('?').unwrap_or((address, ""));
         if let Some((operation, name)) = names::of_schedules(method, path) {
@@ -139,11 +137,12 @@ impl WireRequest {
         if let (Ok(answer), "lambda") = (&said, self.service.as_str())
             && answer.get("errorMessage").is_some()
         {
-            // The call went well, and the function failed.
+            // The call succeeded, but the function failed.
             response.headers_mut().insert("x-amz-function-error", "Unhandled");
         }
         if let (Err(failure), "sqs") = (&said, self.service.as_str()) {
-            // SQS moved from awsQuery to awsJson and still tells its old error codes, by which the SDK recognises them.
+            // SQS moved from awsQuery to awsJson but still sends its old error codes, by which the SDK recognises the
+            // errors.
             let fault = if failure.error.status < 500 { "Sender" } else { "Receiver" };
             response.headers_mut().insert("x-amzn-query-error", format!("{};{fault}", failure.error.code));
         }

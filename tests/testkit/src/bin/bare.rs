@@ -1,5 +1,5 @@
-//! The least that can be a function in Rust: the yardstick for the start of our own, and the subject of the tests of
-//! the local Runtime API. It returns its event, fails for `{"fail": "..."}`, and ends for `{"exit": n}`.
+//! The smallest possible function in Rust: the yardstick for the start of our own, and the subject of the tests of the
+//! local Runtime API. It returns its event, fails for `{"fail": "..."}`, and exits for `{"exit": n}`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;

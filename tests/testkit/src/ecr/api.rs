@@ -13,11 +13,11 @@ use super::{ACCOUNT, REGION};
 use crate::aws::service::{AwsError, FakeService};
 use crate::registry::{ImageStore, RegistryServer};
 
-/// The ECR API of one account in one region, over the images of one store. Clones are the same service.
+/// The ECR API of one account in one region, over the images of one store. Clones share one state.
 ///
-/// Pushes, pulls and layers go straight to the store, which a [`RegistryServer`] may serve at the same time.
-/// Not played: conversion of manifests to one of `acceptedMediaTypes` (the stored manifest is returned as it is),
-/// scans, encryption, uploads of layers through this API.
+/// Pushes, pulls and layers go straight to the store, which a [`RegistryServer`] may serve at the same time. Not
+/// modelled: conversion of manifests to one of `acceptedMediaTypes` (the stored manifest is returned unchanged), scans,
+/// encryption, uploads of layers through this API.
 #[derive(Debug, Clone)]
 pub struct EcrApi {
     pub(super) store: ImageStore,
@@ -29,7 +29,7 @@ pub struct EcrApi {
 
 #[derive(Debug, Default)]
 pub(super) struct EcrState {
-    /// What `CreateRepository` and the calls after it said, as it came.
+    /// What `CreateRepository` and later calls set, by repository, unchanged.
     pub(super) settings: BTreeMap<String, Value>,
     pub(super) account_settings: BTreeMap<String, String>,
     /// The prefixes of the pull-through cache.
@@ -48,20 +48,19 @@ impl EcrApi {
         }
     }
 
-    /// The same service for another account and region.
+    /// Moves the service to another account and region.
     pub fn located(mut self, account: &str, region: &str) -> Self {
         self.account = account.to_owned();
         self.region = region.to_owned();
         self
     }
 
-    /// The same service, whose download links lead to this server's other host.
+    /// Makes download links lead to this server's other host.
     pub fn downloads_from(mut self, server: &RegistryServer) -> Self {
         self.server = Some(server.clone());
         self
     }
 
-    /// The images behind it.
     pub fn store(&self) -> &ImageStore {
         &self.store
     }
@@ -71,7 +70,7 @@ impl EcrApi {
         format!("{}.dkr.ecr.{}.amazonaws.com", self.account, self.region)
     }
 
-    /// What was set on a repository, field by field as the requests said it (`imageScanningConfiguration`, `tags`,
+    /// What was set on a repository, field by field, unchanged from the requests (`imageScanningConfiguration`, `tags`,
     /// `lifecyclePolicyText`, ...).
     pub fn settings(&self, repository: &str) -> Value {
         self.state().settings.get(repository).cloned().unwrap_or(Value::Null)

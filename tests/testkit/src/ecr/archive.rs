@@ -1,4 +1,4 @@
-//! The archive, and rules of the pull-through cache.
+//! The archive of images, and rules of the pull-through cache.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,8 @@ impl EcrApi {
         json!({"pullThroughCacheRules": rules.collect::<Vec<_>>()})
     }
 
-    /// An image that leaves the archive is on its way until the test says that it is back.
+    /// `UpdateImageStorageClass`. An image that leaves the archive stays `ACTIVATING` until the test says that it is
+    /// back.
     pub(super) fn update_image_storage_class(&self, request: &Value) -> Result<Value, AwsError> {
         let name = self.repository(request)?;
         let id = &request["imageId"];

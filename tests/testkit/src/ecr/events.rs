@@ -1,7 +1,7 @@
 //! Events of ECR as EventBridge delivers them.
 //!
-//! Shapes: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>. Account and region are the
-//! usual ones; a test that wants others writes them over.
+//! Shapes: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>. The events have the usual
+//! account and region; a test that needs others replaces them.
 
 use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
@@ -71,9 +71,9 @@ pub fn ecr_pull_through_event(repository: &str, tag: Option<&str>, digest: &Dige
     event("ECR Pull Through Cache Action", time, detail)
 }
 
-/// The envelope. Its id depends on nothing but the content, so that the same happening has the same id.
+/// Wraps a detail in its envelope. The id depends only on the content, so the same event always has the same id.
 fn event(detail_type: &str, time: Timestamp, detail: Value) -> Value {
-    // EventBridge gives whole seconds.
+    // EventBridge sends whole seconds.
     let time = Timestamp::from_millis(time.seconds() * 1000);
     let hash = Digest::of(format!("{detail_type} {time} {detail}").as_bytes());
     let hex = &hash.as_str()["sha256:".len()..];

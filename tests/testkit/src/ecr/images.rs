@@ -9,11 +9,11 @@ use crate::aws::service::AwsError;
 use crate::registry::repository::{ImageStatus, StoredManifest, StoredRepository};
 
 impl EcrApi {
-    /// With identifiers: all of them or `ImageNotFoundException`. Without: pages of 100 unless `maxResults` says
-    /// otherwise.
+    /// `DescribeImages`. With identifiers, finds all of them or answers `ImageNotFoundException`. Without, answers
+    /// pages of 100 unless `maxResults` says otherwise.
     ///
-    /// An image in the archive is found only by a filter that asks for its status; ECR's documentation says so for
-    /// lists, and here it holds for identifiers too, which is the harder case for a client.
+    /// An image in the archive is found only with a filter that asks for its status. ECR's documentation says so for
+    /// lists. Here it holds for identifiers too, which is the harder case for a client.
     pub(super) fn describe_images(&self, request: &Value) -> Result<Value, AwsError> {
         let name = self.repository(request)?;
         let filter = &request["filter"];
@@ -62,8 +62,8 @@ impl EcrApi {
         page(request, "imageIds", self.store.read(name, read).unwrap_or_default(), 100)
     }
 
-    /// `acceptedMediaTypes` is read by nobody: the manifest comes as it is stored, where ECR would convert between
-    /// OCI and Docker when asked by tag.
+    /// `BatchGetImage`. `acceptedMediaTypes` is ignored: the manifest is returned as it is stored, where ECR would
+    /// convert between OCI and Docker when asked by tag.
     pub(super) fn batch_get_image(&self, request: &Value) -> Result<Value, AwsError> {
         let name = self.repository(request)?;
         let (mut images, mut failures, mut pulled) = (Vec::new(), Vec::new(), Vec::new());
@@ -89,7 +89,8 @@ impl EcrApi {
         Ok(json!({"images": images, "failures": failures}))
     }
 
-    /// A tag goes, and with the last tag the image; a digest goes with all its tags. What an index names stays.
+    /// `BatchDeleteImage`. Deleting the last tag of an image deletes the image. Deleting a digest deletes its tags too.
+    /// What an index names stays.
     pub(super) fn batch_delete_image(&self, request: &Value) -> Result<Value, AwsError> {
         let name = self.repository(request)?;
         let (mut deleted, mut failures) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Layers: which are there, and where to get them.
+//! Layers: which exist, and where to download them.
 
 use pullsafe::reference::Digest;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ impl EcrApi {
     }
 }
 
-/// `ARCHIVED` where every image that names the layer is in the archive.
+/// What ECR says of a layer: `ARCHIVED` where every image that names the layer is in the archive.
 fn availability(repository: &StoredRepository, digest: &Digest) -> Value {
     let Some(blob) = repository.blob(digest) else {
         return json!({"layerDigest": digest, "layerAvailability": "UNAVAILABLE"});

@@ -1,4 +1,4 @@
-//! What ECR does once a day: every repository's lifecycle policy is carried out.
+//! What ECR does once a day: it carries out every repository's lifecycle policy.
 
 use pullsafe::reference::Digest;
 use pullsafe_lifecycle::{Action, Image, Policy, StorageClass, evaluate};
@@ -7,11 +7,11 @@ use super::EcrApi;
 use crate::registry::repository::{ImageStatus, StoredRepository};
 
 impl EcrApi {
-    /// Carries out the lifecycle policies of all repositories until nothing is due any more; what was deleted or
+    /// Carries out the lifecycle policies of all repositories until nothing more is due. Returns what was deleted or
     /// archived, by repository.
     ///
     /// # Panics
-    /// If a policy is none: ECR would not have taken it.
+    /// If a policy is invalid: ECR would not have accepted it.
     pub fn run_lifecycle_policies(&self) -> Vec<(String, Digest)> {
         let mut done = Vec::new();
         for name in self.store.repositories() {

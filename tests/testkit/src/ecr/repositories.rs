@@ -63,7 +63,7 @@ impl EcrApi {
         self.keep(request, &["imageTagMutability", "imageTagMutabilityExclusionFilters"])
     }
 
-    /// Keeps fields of a request as they came.
+    /// Stores fields of a request, unchanged.
     pub(super) fn keep(&self, request: &Value, fields: &[&str]) -> Result<Value, AwsError> {
         let name = self.repository(request)?;
         let mut answer = json!({"registryId": self.account, "repositoryName": name});
@@ -78,7 +78,7 @@ impl EcrApi {
         Ok(answer)
     }
 
-    /// Gives back a field that [`EcrApi::keep`] kept.
+    /// Returns a field that [`EcrApi::keep`] stored.
     pub(super) fn kept(&self, request: &Value, field: &str, code: &str, what: &str) -> Result<Value, AwsError> {
         let name = self.repository(request)?;
         match self.settings(name).get(field) {
@@ -155,7 +155,7 @@ fn mutability(request: &Value) -> Result<Mutability, AwsError> {
     Mutability::from_name(name, filters).ok_or_else(|| invalid("imageTagMutability"))
 }
 
-/// `(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*`, 2 to 256 characters.
+/// Whether a name fits `(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*` and has 2 to 256 characters.
 fn is_repository_name(name: &str) -> bool {
     let word =
         |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use crate::aws::service::AwsError;
 use crate::registry::repository::{ImageStatus, StoredManifest, StoredRepository};
 
-/// A request that breaks a constraint of the API.
+/// The error for a request that breaks a constraint of the API.
 pub(super) fn invalid(what: &str) -> AwsError {
     AwsError::client("InvalidParameterException", format!("Invalid parameter at '{what}'"))
 }
 
-/// A field that has to be there.
+/// A text field that is required.
 pub(super) fn text<'a>(request: &'a Value, field: &str) -> Result<&'a str, AwsError> {
     request[field].as_str().filter(|text| !text.is_empty()).ok_or_else(|| invalid(field))
 }
@@ -21,7 +21,7 @@ pub(super) fn up_to_a_hundred<'a>(request: &'a Value, field: &str) -> Result<&'a
     if (1..=100).contains(&list.len()) { Ok(list) } else { Err(invalid(field)) }
 }
 
-/// One page of a list, under this name, with `nextToken` where there is more.
+/// One page of a list under this name, with `nextToken` if there is more.
 pub(super) fn page(request: &Value, name: &str, all: Vec<Value>, default: u64) -> Result<Value, AwsError> {
     let size = request["maxResults"].as_u64().unwrap_or(default);
     if !(1..=1000).contains(&size) {
@@ -70,7 +70,7 @@ pub(super) fn find<'a>(repository: &'a StoredRepository, id: &Value) -> Result<&
     }
 }
 
-/// Whether a filter lets an image through. Without a word about the status, only active images pass.
+/// Whether a filter lets an image through. A filter without a status lets only active images through.
 pub(super) fn passes(filter: &Value, image: &StoredManifest, tagged: bool) -> bool {
     let by_tags = match filter["tagStatus"].as_str() {
         Some("TAGGED") => tagged,

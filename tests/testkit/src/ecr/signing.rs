@@ -1,4 +1,4 @@
-//! Managed signing: what each profile has come to with an image.
+//! Managed signing: the status of each signing profile for an image.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::request::{find, invalid};
 use crate::aws::service::AwsError;
 
 impl EcrApi {
-    /// Says what the signing profiles have come to with every image of a repository: entries of `signingStatuses`.
+    /// Sets the status of the signing profiles for every image of a repository: the entries of `signingStatuses`.
     pub fn set_signing(&self, repository: &str, statuses: Value) {
         let mut state = self.state();
         let settings = state.settings.entry(repository.to_owned()).or_insert_with(|| json!({}));

@@ -1,4 +1,4 @@
-//! The answers as the AWS SDK reads them: a wrong name or type of a field would be lost on the tests of the JSON.
+//! The answers as the AWS SDK reads them. The tests on plain JSON would not notice a wrong name or type of a field.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::{BehaviorVersion, Credentials, Region};

@@ -10,7 +10,7 @@ use super::{ACCOUNT, REGION};
 use crate::aws::service::{AwsError, FakeService};
 use crate::clock::VirtualClock;
 
-/// The most bytes of a request to ECS.
+/// The most bytes that a request to ECS may have.
 const MAX_REQUEST: usize = 64 * 1024;
 
 /// The ECS control plane of one account and region. Clones share one state.
@@ -32,12 +32,12 @@ impl EcsApi {
         }
     }
 
-    /// The state. A panic elsewhere cannot leave it half written in a way that a test would care about.
+    /// Locks the state. A panic elsewhere cannot leave it half written in a way that a test would notice.
     pub(super) fn lock(&self) -> MutexGuard<'_, EcsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What DescribeServices would say of one service, or null; for tests that look on.
+    /// What DescribeServices says of one service, or null. For assertions.
     pub fn service(&self, cluster: &str, service: &str) -> Value {
         let answer =
             self.call("DescribeServices", &json!({"cluster": cluster, "services": [service], "include": ["TAGS"]}));

@@ -1,27 +1,27 @@
-//! Reading a request's JSON, and the errors that many operations share.
+//! Reads the JSON of requests, and makes the errors that many operations share.
 
 use serde_json::Value;
 
 use crate::aws::service::AwsError;
 
-/// A member of a request that is a text.
+/// A text member of a request.
 pub(super) fn text<'a>(request: &'a Value, key: &str) -> Option<&'a str> {
     request.get(key).and_then(Value::as_str)
 }
 
-/// A member that is a text and has to be there.
+/// A text member that is required.
 pub(super) fn required<'a>(request: &'a Value, key: &str) -> Result<&'a str, AwsError> {
     text(request, key)
         .filter(|value| !value.is_empty())
         .ok_or_else(|| invalid(format!("{key} can not be blank.")))
 }
 
-/// The texts of a member that is a list; none if it is absent.
+/// The texts of a list member; empty if it is absent.
 pub(super) fn texts(request: &Value, key: &str) -> Vec<String> {
     list(request, key).iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The values of a member that is a list; none if it is absent.
+/// The values of a list member; empty if it is absent.
 pub(super) fn list<'a>(request: &'a Value, key: &str) -> &'a [Value] {
     request.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

@@ -1,22 +1,22 @@
-//! What a failed task does to its deployment: version consistency gives up, the start throttle grows, the circuit
-//! breaker trips.
+//! What a failed task does to its deployment: ECS may give up on digests, the start throttle grows, the circuit breaker
+//! may trip.
 
 use super::deployment::{FakeDeployment, Rollout};
 use super::services::{ServiceRecord, Throttle};
 use super::state::{EcsState, ScheduledWork};
 use super::task::TaskRecord;
 
-/// Failures to resolve a tag after which ECS goes on without a digest.
+/// How many failures to resolve a tag it takes until ECS goes on without a digest.
 const MOST_RESOLUTIONS: u32 = 3;
 
 impl EcsState {
-    /// The deployment that a task belongs to, if it is still there.
+    /// The deployment that a task belongs to, if it still exists.
     pub(super) fn deployment_of(&self, task: &TaskRecord) -> Option<&FakeDeployment> {
         let service = self.services.get(task.service.as_ref()?)?;
         service.deployments.iter().find(|deployment| deployment.id == task.started_by)
     }
 
-    /// Counts a failure. To be called once, when the task begins to stop.
+    /// Counts a failed task. Has to be called once per task, when it begins to stop.
     pub(super) fn task_failed(&mut self, arn: &str) {
         let Some(task) = self.tasks.get(arn) else { return };
         let Some(service) = task.service.clone() else { return };
@@ -41,7 +41,7 @@ impl EcsState {
                     deployment.unpinned = deployment.failed_resolutions >= MOST_RESOLUTIONS;
                 }
                 let in_progress = primary && deployment.rollout == Rollout::InProgress;
-                // Unresolved tags fail a deployment at once where there is a breaker.
+                // Where there is a breaker, tags that cannot be resolved fail the deployment at once.
                 trips = breaker.is_some()
                     && in_progress
                     && (deployment.failed_tasks >= threshold(desired) || deployment.unpinned);
@@ -57,7 +57,7 @@ impl EcsState {
         self.after(0, ScheduledWork::Reconcile(service));
     }
 
-    /// One more round of launches came to nothing. Tasks of one round count once.
+    /// Lengthens the pause after a round of launches that failed. Tasks of one round count once.
     fn slow_down(&mut self, service: &str, round: u32) {
         let now = self.now();
         let Some(record) = self.services.get_mut(service).filter(|record| record.throttle.round == round) else {
@@ -81,8 +81,8 @@ impl EcsState {
         self.fail_deployment(service, "ECS deployment circuit breaker: tasks failed to start.", rolls_back);
     }
 
-    /// Fails the PRIMARY deployment; with rollback, the last one that completed takes its place. A deployment that
-    /// failed launches nothing.
+    /// Fails the PRIMARY deployment. With rollback, the last completed deployment takes its place. A failed deployment
+    /// launches nothing.
     pub(super) fn fail_deployment(&mut self, service: &str, reason: &str, rolls_back: bool) {
         let now = self.now();
         let Some(record) = self.services.get_mut(service) else {
@@ -100,7 +100,7 @@ impl EcsState {
         }
         primary.move_to(Rollout::Failed, reason, now);
         self.say(service, format!("(deployment {failed}) deployment failed: tasks failed to start."));
-        // The event's words differ from the deployment's by a letter.
+        // The event's text differs from the deployment's by one letter.
         self.emit_deployment(
             service,
             &failed,
@@ -139,7 +139,7 @@ enum OnTrip {
     RollsBack,
 }
 
-/// Only ECS's own controller has a breaker.
+/// What the breaker of a service does, if it has one. Only ECS's own controller has a breaker.
 fn breaker(service: &ServiceRecord) -> Option<OnTrip> {
     let configuration = service.record.get("deploymentConfiguration")?.get("deploymentCircuitBreaker")?;
     let enabled = configuration["enable"] == true && service.controller() == "ECS";
@@ -150,7 +150,7 @@ fn breaker(service: &ServiceRecord) -> Option<OnTrip> {
     })
 }
 
-/// Half of the desired count, at least 3, at most 200.
+/// How many failed tasks trip the breaker: half of the desired count, at least 3, at most 200.
 fn threshold(desired: usize) -> u32 {
     u32::try_from(desired.div_ceil(2)).unwrap_or(u32::MAX).clamp(3, 200)
 }

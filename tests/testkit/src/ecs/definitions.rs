@@ -1,4 +1,4 @@
-//! Task definitions: registered once, never changed.
+//! Task definitions: registered once and never changed.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::arguments::{client, epoch, list, required, text, texts, wants_tags};
 use super::state::EcsState;
 use crate::aws::service::AwsError;
 
-/// What ECS puts into a container that leaves it out.
+/// The defaults that ECS fills into a container definition.
 const CONTAINER_DEFAULTS: [(&str, &str); 7] = [
     ("cpu", "0"),
     ("portMappings", "[]"),
@@ -47,7 +47,7 @@ impl EcsState {
         Ok(answer)
     }
 
-    /// The request with what ECS adds to it. Every member of the request is kept, known or not.
+    /// The request with what ECS adds to it. Every member of the request is kept, known or unknown.
     fn registered(&self, request: &Value, arn: &str, revision: usize) -> Value {
         let mut definition: Map<String, Value> = request.as_object().cloned().unwrap_or_default();
         definition.remove("tags");
@@ -109,7 +109,7 @@ impl EcsState {
 
 fn fill_in(container: &mut Map<String, Value>) {
     for (member, value) in CONTAINER_DEFAULTS {
-        // The constants above are JSON.
+        // The constants above are valid JSON.
         container.entry(member).or_insert_with(|| value.parse().unwrap_or_default());
     }
     if let Some(Value::Array(ports)) = container.get_mut("portMappings") {

@@ -1,4 +1,4 @@
-//! One deployment of a service: what it is to run, how far it has come, which digests it has pinned.
+//! One deployment of a service: what it runs, how far it has come, and which digests it has pinned.
 
 use std::collections::BTreeMap;
 
@@ -28,24 +28,24 @@ impl Rollout {
     }
 }
 
-/// A deployment. The first of a service is its PRIMARY one.
+/// A deployment. The first one in a service's list is PRIMARY.
 #[derive(Debug, Clone)]
 pub(super) struct FakeDeployment {
     pub(super) id: String,
     pub(super) definition: String,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
-    /// Failures in a row; a task that proves healthy sets it back.
+    /// Failures in a row. A task that becomes healthy resets the count.
     pub(super) failed_tasks: u32,
     pub(super) rollout: Rollout,
     pub(super) reason: String,
-    /// By container: the digest that the first task resolved its tag to. Later tasks pull that.
+    /// The digest that the first task resolved each container's tag to. Later tasks pull that digest.
     pub(super) pinned: BTreeMap<String, String>,
-    /// Tasks that failed before every tag was resolved.
+    /// How many tasks failed on an unresolved tag while no tag was pinned.
     pub(super) failed_resolutions: u32,
     /// Whether ECS has given up on digests for this deployment.
     pub(super) unpinned: bool,
-    /// The hooks that it has been stopped at.
+    /// The hooks that the deployment has been stopped at.
     pub(super) hooks: Vec<StoppedAtHook>,
 }
 
@@ -66,7 +66,7 @@ impl FakeDeployment {
         }
     }
 
-    /// Moves on, with the words for it.
+    /// Changes the state of the rollout, with its reason.
     pub(super) fn move_to(&mut self, rollout: Rollout, reason: String, now: Timestamp) {
         self.rollout = rollout;
         self.reason = reason;

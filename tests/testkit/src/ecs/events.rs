@@ -58,7 +58,7 @@ impl EcsState {
     }
 }
 
-/// Envelopes carry whole seconds.
+/// Cuts a moment to whole seconds, as envelopes have them.
 fn whole(moment: Timestamp) -> Timestamp {
     Timestamp::from_millis(moment.seconds() * 1000)
 }

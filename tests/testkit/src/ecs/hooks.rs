@@ -1,7 +1,7 @@
-//! Pause hooks before the first task, deployments and revisions of services as ECS shows them.
+//! Pause hooks before the first task, and deployments and revisions of services as ECS shows them.
 //!
-//! Not modelled: hooks of other stages and Lambda hooks. What UpdateService does while a deployment is paused is not
-//! documented: here it is refused, so that whoever tries is seen.
+//! Not modelled: hooks at other stages, and Lambda hooks. It is not documented what UpdateService does while a
+//! deployment is paused. Here it is refused, so that a test notices the attempt.
 
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::aws::service::AwsError;
 
 const STAGE: &str = "PRE_SCALE_UP";
 
-/// A hook that has stopped a deployment.
+/// A hook at which a deployment has been stopped.
 #[derive(Debug, Clone)]
 pub(super) struct StoppedAtHook {
     id: String,
@@ -37,14 +37,14 @@ impl StoppedAtHook {
 }
 
 impl FakeDeployment {
-    /// Whether a hook keeps it from launching anything.
+    /// Whether a hook keeps the deployment from launching tasks.
     pub(super) fn is_held(&self) -> bool {
         self.hooks.iter().any(StoppedAtHook::waits)
     }
 }
 
 impl EcsState {
-    /// Stops a deployment that has just begun at the hooks of its service.
+    /// Stops a new deployment at the hooks of its service.
     pub(super) fn stop_at_hooks(&mut self, service: &str, deployment: &str) {
         let now = self.now();
         let Some(record) = self.services.get(service).filter(|record| record.controller() == "ECS") else {
@@ -95,7 +95,7 @@ impl EcsState {
         self.emit("ECS Hook State Change", &arn, detail);
     }
 
-    /// The time of a hook is over.
+    /// Ends a hook that has timed out.
     pub(super) fn hook_expires(&mut self, service: &str, hook: &str) {
         self.end_hook(service, hook, None);
     }
@@ -124,7 +124,7 @@ impl EcsState {
         Ok(json!({"serviceDeploymentArn": arn}))
     }
 
-    /// Ends a hook: by an answer, or because its time is over.
+    /// Ends a hook: by an answer, or (with `None`) because its time is over.
     fn end_hook(&mut self, service: &str, id: &str, answer: Option<bool>) {
         let Some(record) = self.services.get_mut(service) else {
             return;

@@ -1,4 +1,4 @@
-//! GET requests of a task's host: through a NAT gateway, to registries that live at other addresses here.
+//! GET requests of a task's host, through a NAT gateway, to registries that are mapped to other addresses here.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,20 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-/// What a registry accepts of manifests.
+/// The media types of manifests that a container host accepts.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
      application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
-/// A redirect chain longer than this is a loop.
+/// A longer chain of redirects is taken for a loop.
 const MOST_REDIRECTS: usize = 4;
 
-/// A whole answer.
 pub(super) struct WholeAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
-/// Where registries are, and where requests seem to come from.
+/// Sends requests: knows where each registry really is, and the address that requests seem to come from.
 pub(super) struct HttpClient {
     client: Client<HttpConnector, Empty<Bytes>>,
     nat_address: String,
@@ -45,7 +44,7 @@ impl HttpClient {
         self.endpoints.insert(host.to_owned(), base.trim_end_matches('/').to_owned());
     }
 
-    /// Gets a URL, following redirects without the credentials. `Err` says in Go's words why there is no answer.
+    /// Gets a URL and follows redirects, without the credentials. `Err` says in Go's words why there is no answer.
     pub(super) async fn get(&self, url: &str, authorization: Option<&str>) -> Result<WholeAnswer, String> {
         let mut answer = self.get_once(url, authorization).await?;
         let mut from = url.to_owned();
@@ -80,7 +79,7 @@ impl HttpClient {
         Ok(WholeAnswer { status: head.status, headers: head.headers, body })
     }
 
-    /// The address behind a URL. Nothing but what is mapped, and this machine, can be reached.
+    /// The real address behind a URL. Only mapped hosts and this machine can be reached.
     fn target(&self, url: &str) -> Result<String, String> {
         let host = authority(url);
         let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
@@ -95,7 +94,7 @@ impl HttpClient {
     }
 }
 
-/// `Basic` credentials.
+/// The value of a `Basic` authorization header.
 pub(super) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}")))
 }
@@ -105,7 +104,7 @@ pub(super) fn challenge(headers: &HeaderMap) -> Option<(String, BTreeMap<String,
     let text = headers.get(header::WWW_AUTHENTICATE)?.to_str().ok()?;
     let (scheme, mut rest) = text.split_once(' ').unwrap_or((text, ""));
     let mut parameters = BTreeMap::new();
-    // Values may hold commas (`pull,push`), so the quotes decide.
+    // Values may contain commas (`pull,push`), so the quotes delimit them.
     while let Some((name, quoted)) = rest.split_once("=\"") {
         let Some((value, after)) = quoted.split_once('"') else {
             break;

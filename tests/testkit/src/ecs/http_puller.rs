@@ -1,7 +1,7 @@
-//! Pulls over HTTP as a container host does: the manifest, the one for the platform, the configuration.
+//! Pulls over HTTP as a container host does: the manifest, the manifest of the platform, the configuration.
 //!
-//! The manifest request by tag or digest is what a registry counts. Layers are left out: a pull that gets the
-//! configuration, byte for byte, counts as done. One call makes no second try.
+//! A registry counts the request for a manifest, by tag or by digest. Layers are left out: a pull is complete once it
+//! has the configuration, byte for byte. One call makes no second attempt.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub struct HttpPuller {
 }
 
 impl HttpPuller {
-    /// A puller whose requests seem to come from this address, without any credentials.
+    /// A puller whose requests seem to come from this address, without credentials.
     pub fn new(nat_address: &str) -> Self {
         Self {
             http: HttpClient::new(nat_address),
@@ -32,7 +32,7 @@ impl HttpPuller {
         }
     }
 
-    /// Says where a host of image references (`docker.io`), of a token service or of a redirect really is.
+    /// Maps a host of image references (`docker.io`), of a token service or of a redirect to its real address.
     pub fn endpoint(mut self, host: &str, base: &str) -> Self {
         self.http.map(host, base);
         if host == pullsafe::reference::DOCKER_HUB {
@@ -41,7 +41,6 @@ impl HttpPuller {
         self
     }
 
-    /// Gives it credentials.
     pub fn login(mut self, login: RegistryLogin) -> Self {
         self.login = login;
         self
@@ -71,18 +70,17 @@ impl Puller for HttpPuller {
     }
 }
 
-/// One attempt under way.
 struct PullAttempt<'a> {
     http: &'a HttpClient,
     reference: Reference,
-    /// The full reference, as messages name it.
+    /// The full reference as it appears in messages.
     full: String,
     login: Option<(String, String)>,
     authorization: Option<String>,
 }
 
 impl PullAttempt<'_> {
-    /// The digest that the reference resolved to, once everything is there.
+    /// Pulls the image. Returns the digest that the reference resolved to.
     async fn run(&mut self, platform: &str) -> Result<String, String> {
         let wanted = self.reference.tag_or_digest().to_owned();
         let (digest, mut manifest) = self.manifest(&wanted).await?;
@@ -148,7 +146,7 @@ impl PullAttempt<'_> {
         }
     }
 
-    /// Gets a URL with what authorizes this pull, asking for that when the registry challenges.
+    /// Gets a URL with this pull's authorization. Asks for a token or credentials when the registry challenges.
     async fn authorized(&mut self, url: &str) -> Result<WholeAnswer, PullFailure> {
         let answer = self.http.get(url, self.authorization.as_deref()).await.map_err(PullFailure::Unreachable)?;
         if answer.status != StatusCode::UNAUTHORIZED {
@@ -195,13 +193,13 @@ impl PullAttempt<'_> {
     }
 }
 
-/// Why there is no answer to judge.
+/// Why there is no answer to look at.
 enum PullFailure {
     Unreachable(String),
     NoToken(String),
 }
 
-/// Where the API of a reference's registry answers.
+/// The host of the registry's API, for the registry of a reference.
 fn api_host(registry: &str) -> &str {
     if registry == pullsafe::reference::DOCKER_HUB {
         "registry-1.docker.io"
@@ -215,14 +213,14 @@ fn is_for(platform: &Value, wanted: &str) -> bool {
     platform["os"].as_str() == parts.next() && platform["architecture"].as_str() == parts.next()
 }
 
-/// `toomanyrequests: You have reached ...`, from the registry's own error.
+/// The registry's own error as containerd shows it: `toomanyrequests: You have reached ...`.
 fn server_message(answer: &WholeAnswer) -> Option<String> {
     let body: Value = serde_json::from_slice(&answer.body).ok()?;
     let error = &body["errors"][0];
     Some(format!("{}: {}", error["code"].as_str()?.to_ascii_lowercase(), error["message"].as_str()?))
 }
 
-/// `502 Bad Gateway`.
+/// The status as containerd shows it: `502 Bad Gateway`.
 fn words(status: StatusCode) -> String {
     format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default())
 }

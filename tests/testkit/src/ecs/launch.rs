@@ -1,5 +1,5 @@
-//! One task's life: PROVISIONING, PENDING, pull, RUNNING or STOPPED. The pull itself happens in the scheduler, because
-//! it is asynchronous; here are the steps around it.
+//! One task's life: PROVISIONING, PENDING, pull, RUNNING or STOPPED. The pull itself is asynchronous and happens in the
+//! scheduler; the steps around it are here.
 
 use super::pull_texts;
 use super::puller::PullOutcome;
@@ -7,7 +7,7 @@ use super::scheduler::{Behaviour, LogLine};
 use super::state::{EcsState, ScheduledWork};
 use super::task::TaskRecord;
 
-/// What a puller is asked for one attempt.
+/// What one attempt asks the puller for.
 pub(super) struct PullRequest {
     pub(super) image: String,
     pub(super) platform: String,
@@ -15,7 +15,7 @@ pub(super) struct PullRequest {
 }
 
 impl EcsState {
-    /// PROVISIONING to PENDING.
+    /// Moves a task from PROVISIONING to PENDING.
     pub(super) fn provisioned(&mut self, arn: &str) {
         let now = self.now();
         if self.change(arn, |task| {
@@ -29,7 +29,7 @@ impl EcsState {
         }
     }
 
-    /// What the next attempt asks for: the image of the task definition, by its pinned digest where there is one.
+    /// What the next attempt asks for: the image of the task definition, by its pinned digest if there is one.
     pub(super) fn pull_request(&mut self, arn: &str, container: usize) -> Option<PullRequest> {
         let now = self.now();
         let task = self.tasks.get_mut(arn).filter(|task| !task.is_stopping())?;
@@ -50,7 +50,7 @@ impl EcsState {
         })
     }
 
-    /// Goes on after one attempt.
+    /// Takes the next step after an attempt to pull.
     pub(super) fn pulled(&mut self, arn: &str, container: usize, attempt: u32, outcome: PullOutcome) {
         match outcome {
             PullOutcome::Pulled { digest } => {
@@ -83,7 +83,7 @@ impl EcsState {
         }
     }
 
-    /// The first task that resolves a tag fixes its digest for the deployment.
+    /// Pins the digest of a tag for the deployment when its first task resolves the tag.
     fn pin(&mut self, arn: &str, container: usize, digest: &str) {
         let Some(task) = self.tasks.get(arn) else { return };
         let Some(container) = task.containers.get(container).filter(|container| container.versioned).cloned() else {
@@ -99,7 +99,7 @@ impl EcsState {
         }
     }
 
-    /// Fargate puts the reason into the task; on EC2 it is the container's.
+    /// Stops a task whose image cannot be pulled. On Fargate the reason is the task's, on EC2 the container's.
     fn cannot_pull(&mut self, arn: &str, container: usize, reason: String) {
         let Some(task) = self.tasks.get_mut(arn) else { return };
         let stopped_reason = if task.launch_type == "FARGATE" {
@@ -114,7 +114,7 @@ impl EcsState {
         self.task_failed(arn);
     }
 
-    /// Every image is there.
+    /// Schedules the start of a task whose images are all there.
     pub(super) fn pull_ended(&mut self, arn: &str) {
         let now = self.now();
         if let Some(task) = self.tasks.get_mut(arn).filter(|task| !task.is_stopping()) {
@@ -123,7 +123,7 @@ impl EcsState {
         }
     }
 
-    /// PENDING to RUNNING; what comes of it is its containers' behaviour.
+    /// Moves a task from PENDING to RUNNING. The behaviour of its containers says what follows.
     pub(super) fn run(&mut self, arn: &str, behaviour: &Behaviour) {
         let now = self.now();
         let ids: Vec<String> =
@@ -139,7 +139,7 @@ impl EcsState {
         if !ran {
             return;
         }
-        // A task that runs ends the throttle, however it ends.
+        // A task that reaches RUNNING ends the throttle, however the task ends.
         if let Some(service) = self.tasks[arn].service.clone() {
             if let Some(service) = self.services.get_mut(&service) {
                 service.throttle = super::services::Throttle::default();
@@ -156,7 +156,7 @@ impl EcsState {
         }
     }
 
-    /// A running task counts for its deployment.
+    /// Marks a running task as healthy, which counts for its deployment.
     pub(super) fn healthy(&mut self, arn: &str) {
         let Some(task) = self.tasks.get_mut(arn).filter(|task| !task.is_stopping()) else {
             return;
@@ -171,7 +171,7 @@ impl EcsState {
         self.after(0, ScheduledWork::Reconcile(service));
     }
 
-    /// An essential container exits by itself.
+    /// Stops a task because an essential container exits by itself.
     pub(super) fn crash(&mut self, arn: &str, container: usize, exit_code: i64) {
         let running = self.tasks.get(arn).is_some_and(|task| !task.is_stopping());
         if !running {
@@ -185,7 +185,7 @@ impl EcsState {
         self.task_failed(arn);
     }
 
-    /// The load balancer has given the task up, and the scheduler stops it.
+    /// Stops a task because its health checks at the load balancer have failed.
     pub(super) fn fail_checks(&mut self, arn: &str, target_group: &str) {
         let Some(task) = self.tasks.get(arn).filter(|task| !task.is_stopping()) else {
             return;
@@ -206,7 +206,7 @@ impl EcsState {
         self.task_failed(arn);
     }
 
-    /// Starts to stop a task. Containers that run get the exit code of their signal.
+    /// Begins to stop a task. Its running containers get this exit code.
     pub(super) fn begin_stop(&mut self, arn: &str, code: &'static str, reason: String, killed_with: Option<i64>) {
         let now = self.now();
         let changed = self.change(arn, |task| {
@@ -223,7 +223,7 @@ impl EcsState {
         }
     }
 
-    /// The end.
+    /// Moves a stopping task to STOPPED.
     pub(super) fn stopped(&mut self, arn: &str) {
         let now = self.now();
         let Some(task) = self.tasks.get_mut(arn) else { return };
@@ -242,7 +242,7 @@ impl EcsState {
         }
     }
 
-    /// Log lines of a container, where its task definition says that they go to CloudWatch Logs.
+    /// The log lines of a container, if its task definition sends them to CloudWatch Logs.
     pub(super) fn log_lines(&self, arn: &str, container: usize, lines: &[String]) -> Vec<LogLine> {
         let Some(task) = self.tasks.get(arn) else {
             return Vec::new();
@@ -259,7 +259,7 @@ impl EcsState {
         };
         let stream = match logging["options"]["awslogs-stream-prefix"].as_str() {
             Some(prefix) => format!("{prefix}/{}/{}", container.name, task.id()),
-            // Docker names the stream by the container's id.
+            // Without a prefix, Docker names the stream by the container's id.
             None => container.runtime_id.clone().unwrap_or_default(),
         };
         let line = |message: &String| LogLine {
@@ -271,7 +271,7 @@ impl EcsState {
         lines.iter().map(line).collect()
     }
 
-    /// Changes a task that is not stopping, and says so in an event. Whether there was one.
+    /// Changes a task that is not stopping and emits an event. Returns whether there was such a task.
     fn change(&mut self, arn: &str, change: impl FnOnce(&mut TaskRecord)) -> bool {
         let now = self.now();
         let Some(task) = self.tasks.get_mut(arn).filter(|task| !task.is_stopping()) else {
@@ -285,7 +285,7 @@ impl EcsState {
     }
 }
 
-/// A digest is written behind a tag, `latest` where none was given.
+/// The image with its tag, or with `latest` if it has none: a digest is appended to this.
 fn with_tag(image: &str) -> String {
     let name = image.rsplit('/').next().unwrap_or_default();
     if name.contains(':') { image.to_owned() } else { format!("{image}:latest") }

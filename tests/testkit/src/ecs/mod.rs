@@ -1,13 +1,13 @@
-//! ECS, pretended: its control plane on JSON ([`EcsApi`]) and its scheduler on a virtual clock ([`Scheduler`]).
+//! A model of ECS: its control plane as JSON ([`EcsApi`]) and its scheduler on a virtual clock ([`Scheduler`]).
 //!
-//! The two share one state. A request is stored as it came, so that fields which no SDK knows survive; the scheduler
+//! The two share one state. A request is stored unchanged, so that fields which no SDK knows survive. The scheduler
 //! launches, pulls, stops and replaces tasks as the five cases describe, and emits the events that EventBridge would
-//! deliver. What it guarantees: the same calls at the same virtual times give the same events, ids included. Nothing
-//! here reads a real clock or waits.
+//! deliver. The same calls at the same virtual times always give the same events, ids included. Nothing here reads a
+//! real clock or waits.
 //!
-//! What it leaves out: replacing tasks of a deployment that another has followed; hosts, placement and capacity; staged
+//! Not modelled: replacing tasks of a deployment that another has followed; hosts, placement and capacity; staged
 //! deployments (they run as rolling ones); the health of single targets (a container's [`Behaviour`] says how its
-//! checks end).
+//! health checks end).
 
 mod api;
 mod arguments;
@@ -45,7 +45,7 @@ pub use scheduler::{Behaviour, LogLine, Scheduler};
 pub use scripted::{PullRecord, ScriptedPuller, ScriptedQuota};
 pub use stack::{StackOutcome, StackWatch};
 
-/// The account that everything belongs to, unless told otherwise.
+/// The account of everything here, unless told otherwise.
 pub const ACCOUNT: &str = "123456789012";
-/// The region that everything is in, unless told otherwise.
+/// The region of everything here, unless told otherwise.
 pub const REGION: &str = "eu-west-1";

@@ -1,30 +1,30 @@
-//! How long things take, and how often they are tried: the knobs of the model.
+//! How long things take, and how often they are tried: the settings of the model.
 
 /// The times and counts of the scheduler. The defaults are plausible for Fargate: a launch whose pulls fail takes a
-/// good two minutes. [`Pacing::case_a`] has the rhythm of case A.
+/// little over two minutes. [`Pacing::case_a`] has the rhythm of case A.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pacing {
-    /// PROVISIONING to PENDING: the network interface.
+    /// From PROVISIONING to PENDING, while the network interface is created.
     pub provisioning_seconds: i64,
-    /// PENDING to the first attempt to pull.
+    /// From PENDING to the first attempt to pull.
     pub before_pull_seconds: i64,
-    /// Between the launches of one batch.
+    /// Between two launches of one batch.
     pub launch_stagger_seconds: i64,
-    /// Attempts to pull one image before the task is given up.
+    /// How often one image is tried before the task fails.
     pub pull_attempts: u32,
-    /// What a failing attempt takes, the wait before the next included.
+    /// How long a failing attempt takes, including the wait before the next.
     pub failing_attempt_seconds: i64,
-    /// What pulling one image takes.
+    /// How long pulling one image takes.
     pub pull_seconds: i64,
     /// From the last image to RUNNING.
     pub start_seconds: i64,
-    /// From RUNNING to healthy, where nothing is wrong.
+    /// From RUNNING to healthy, if nothing is wrong.
     pub healthy_seconds: i64,
     /// From the decision to stop a task to STOPPED.
     pub stopping_seconds: i64,
-    /// Rounds of failing launches that are replaced at once, before the pauses begin.
+    /// How many failing rounds of launches are replaced at once, before the pauses begin.
     pub immediate_rounds: u32,
-    /// The first pause of the start throttle; each further one is twice as long.
+    /// The first pause of the start throttle. Each further pause is twice as long.
     pub first_pause_seconds: i64,
     /// The longest pause (27 minutes on AWS).
     pub longest_pause_seconds: i64,
@@ -50,8 +50,8 @@ impl Default for Pacing {
 }
 
 impl Pacing {
-    /// The pauses with which six tasks are over, and the seventh has begun, thirty minutes after a deployment of two
-    /// tasks started.
+    /// A pacing with which, thirty minutes after a deployment of two tasks started, six tasks are over and the seventh
+    /// has begun.
     pub fn case_a() -> Self {
         Self {
             immediate_rounds: 0,
@@ -60,7 +60,7 @@ impl Pacing {
         }
     }
 
-    /// The pause after this many rounds of launches of which none reached RUNNING.
+    /// The pause after this many rounds of launches in which no task reached RUNNING.
     pub fn pause_after(&self, failed_rounds: u32) -> i64 {
         let Some(doublings) = failed_rounds.checked_sub(self.immediate_rounds + 1) else {
             return 0;
@@ -69,8 +69,8 @@ impl Pacing {
         self.first_pause_seconds.saturating_mul(factor).min(self.longest_pause_seconds)
     }
 
-    /// How often a pull that fails with this message is tried. An answer that is final (the registry knows the caller
-    /// and refuses) is not tried again.
+    /// How often a pull that fails with this message is tried. A final answer (the registry knows the caller and
+    /// refuses) is not tried again.
     pub fn attempts_for(&self, message: &str) -> u32 {
         const FINAL: [&str; 3] = ["403 Forbidden", "pull access denied", "401 Unauthorized"];
         if FINAL.iter().any(|answer| message.contains(answer)) {

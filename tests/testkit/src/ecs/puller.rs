@@ -1,4 +1,4 @@
-//! What a task's host asks to fetch an image.
+//! What a task's host needs to pull an image.
 
 use futures_util::future::BoxFuture;
 use pullsafe::reference::Reference;
@@ -6,19 +6,19 @@ use pullsafe::reference::Reference;
 /// How one attempt to pull an image ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PullOutcome {
-    /// The image is there.
+    /// The pull succeeded.
     Pulled {
         /// The digest that the reference resolved to (of the image index, where there is one).
         digest: String,
     },
-    /// It is not.
+    /// The pull failed.
     Failed {
-        /// Why, as containerd puts it. ECS puts its own words in front.
+        /// Why, in containerd's words. ECS puts its own words in front.
         message: String,
     },
 }
 
-/// The full reference, with the tag that a pull would ask for; that is how messages name it.
+/// The full reference, with the tag that a pull would ask for, as messages name it.
 pub(super) fn full_name(reference: &Reference) -> String {
     match (reference.tag(), reference.digest()) {
         (None, None) => format!("{reference}:latest"),
@@ -28,6 +28,6 @@ pub(super) fn full_name(reference: &Reference) -> String {
 
 /// Fetches images. One call is one attempt.
 pub trait Puller: Send + Sync {
-    /// Tries once to pull an image for a platform (`linux/amd64`), with the task's execution role where it has one.
+    /// Tries once to pull an image for a platform (`linux/amd64`), with the task's execution role if it has one.
     fn pull<'a>(&'a self, image: &'a str, platform: &'a str, role: Option<&'a str>) -> BoxFuture<'a, PullOutcome>;
 }

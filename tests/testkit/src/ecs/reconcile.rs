@@ -1,4 +1,4 @@
-//! Compares what a service should run with what runs, and stops, launches or declares it done.
+//! Compares what a service should run with what it runs; then stops or launches tasks, or completes the deployment.
 
 use super::deployment::{FakeDeployment, Rollout};
 use super::state::{EcsState, ScheduledWork};
@@ -6,7 +6,7 @@ use super::state::{EcsState, ScheduledWork};
 impl EcsState {
     pub(super) fn reconcile(&mut self, service: &str) {
         self.stop_excess(service);
-        // A hook keeps the new deployment from beginning, and the old one as it is.
+        // While a hook holds the new deployment, nothing is launched for it and the old one stays as it is.
         if self
             .services
             .get(service)
@@ -20,7 +20,8 @@ impl EcsState {
         self.complete(service);
     }
 
-    /// Tasks of the PRIMARY deployment beyond the desired count: those not yet running first, then the newest.
+    /// Stops tasks of the PRIMARY deployment beyond the desired count: first those that do not run yet, then the
+    /// newest.
     fn stop_excess(&mut self, service: &str) {
         let Some(record) = self.services.get(service) else {
             return;
@@ -40,7 +41,7 @@ impl EcsState {
         self.scale_in(service, &id, &excess);
     }
 
-    /// Tasks of older deployments that the new one has made superfluous.
+    /// Stops tasks of older deployments that the new deployment has replaced.
     fn stop_replaced(&mut self, service: &str) {
         let Some(record) = self.services.get(service) else {
             return;
@@ -50,7 +51,7 @@ impl EcsState {
         };
         let healthy = self.wanted_tasks(&primary.id).iter().filter(|task| task.healthy).count();
         let least = (record.desired * record.percent("minimumHealthyPercent", 100)).div_ceil(100);
-        // A deployment that stalled leaves its predecessor alone, up to the desired count.
+        // A deployment that stalled leaves the tasks of its predecessor running, up to the desired count.
         let mut keep = if primary.rollout == Rollout::Failed {
             record.desired
         } else {
@@ -86,7 +87,7 @@ impl EcsState {
         self.say(service, format!("has stopped {} running tasks: {}.", tasks.len(), named(tasks)));
     }
 
-    /// Older deployments without tasks are gone, except one that failed: it shows until the next completes.
+    /// Forgets older deployments without tasks. A failed one is kept until the next one completes.
     fn forget_empty(&mut self, service: &str) {
         let Some(record) = self.services.get(service) else {
             return;
@@ -106,7 +107,7 @@ impl EcsState {
         }
     }
 
-    /// Launches what is missing, as far as the throttle and the maximum percentage let it.
+    /// Launches the missing tasks, as far as the throttle and the maximum percentage allow.
     fn launch_missing(&mut self, service: &str) {
         let now = self.now();
         let Some(record) = self.services.get(service) else {
@@ -151,7 +152,7 @@ impl EcsState {
         }
     }
 
-    /// Every task that is wanted is healthy and nothing older runs: the deployment is complete, the service steady.
+    /// Completes the deployment and makes the service steady, once every wanted task is healthy and nothing older runs.
     fn complete(&mut self, service: &str) {
         let now = self.now();
         let Some(record) = self.services.get(service).filter(|record| record.active && !record.steady) else {
@@ -186,7 +187,7 @@ impl EcsState {
     }
 }
 
-/// `(task a) (task b)`.
+/// Names tasks as messages do: `(task a) (task b)`.
 fn named(tasks: &[String]) -> String {
     let names: Vec<String> =
         tasks.iter().map(|arn| format!("(task {})", arn.rsplit('/').next().unwrap_or_default())).collect();

@@ -1,5 +1,5 @@
-//! The scheduler: takes what is due, moves the virtual clock there, does it, and keeps the events for the test to
-//! drain.
+//! The scheduler: takes the next work that is due, moves the virtual clock to its time, does it, and keeps the events
+//! for the test.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,27 +13,26 @@ use super::puller::Puller;
 use super::state::{EcsState, ScheduledWork};
 use crate::clock::VirtualClock;
 
-/// What a container does once it runs.
+/// What a container does once it is running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Behaviour {
-    /// Runs, and is healthy.
+    /// Runs and is healthy.
     Healthy,
-    /// Writes these lines and exits.
+    /// Writes these lines, then exits.
     Exits {
         /// How long it runs.
         after_seconds: i64,
-        /// What it exits with.
         exit_code: i64,
-        /// What it writes at its start.
+        /// What it writes when it starts.
         log: Vec<String>,
     },
-    /// Writes these lines and runs on, but its load balancer gives it up, and the scheduler stops it.
+    /// Writes these lines and keeps running, but its health checks fail, and the scheduler stops the task.
     FailsHealthChecks {
         /// From RUNNING to the stop: the grace period and the failing checks.
         after_seconds: i64,
         /// The ARN of the target group.
         target_group: String,
-        /// What it writes at its start.
+        /// What it writes when it starts.
         log: Vec<String>,
     },
 }
@@ -50,17 +49,15 @@ impl Behaviour {
 /// A line of a container's log, and where it goes in CloudWatch Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// `awslogs-group`.
+    /// The option `awslogs-group`.
     pub group: String,
-    /// `awslogs-stream-prefix/container/task-id`.
+    /// The stream: `awslogs-stream-prefix/container/task-id`.
     pub stream: String,
-    /// When it was written.
     pub at: Timestamp,
-    /// The line.
     pub message: String,
 }
 
-/// The ECS scheduler of one [`EcsApi`]. Clones are the same scheduler.
+/// The ECS scheduler of one [`EcsApi`]. Clones share one state.
 #[derive(Clone)]
 pub struct Scheduler {
     api: EcsApi,
@@ -71,15 +68,15 @@ pub struct Scheduler {
 
 #[derive(Default)]
 struct Inside {
-    /// By family and container.
+    /// What a container does, by family and container.
     behaviours: BTreeMap<(String, String), Behaviour>,
-    /// What a container writes beside that, by family and container.
+    /// What a container writes besides that, by family and container.
     chatter: BTreeMap<(String, String), Vec<String>>,
     logs: Vec<LogLine>,
 }
 
 impl Scheduler {
-    /// A scheduler for what is created through this API, on the API's clock.
+    /// A scheduler for everything that is created through this API. It uses the API's clock.
     pub fn new(api: &EcsApi, pacing: Pacing, puller: Arc<dyn Puller>) -> Self {
         let clock = {
             let mut state = api.lock();
@@ -89,12 +86,12 @@ impl Scheduler {
         Self { api: api.clone(), clock, puller, inside: Arc::default() }
     }
 
-    /// What the tasks of a family whose containers start from now on do with one container. Without it: healthy.
+    /// Says what one container of a family does, from the next start of a task on. By default it is healthy.
     pub fn set_behaviour(&self, family: &str, container: &str, behaviour: Behaviour) {
         self.inside().behaviours.insert((family.to_owned(), container.to_owned()), behaviour);
     }
 
-    /// What one container of a family writes when it starts, whatever its task does.
+    /// Says what one container of a family writes when it starts, whatever else it does.
     pub fn set_log(&self, family: &str, container: &str, lines: Vec<String>) {
         self.inside().chatter.insert((family.to_owned(), container.to_owned()), lines);
     }
@@ -104,19 +101,19 @@ impl Scheduler {
         self.api.lock().next_due()
     }
 
-    /// Goes to the next thing that is due and does it. `false` if there is none.
+    /// Moves to the next work that is due and does it. Returns `false` if there is none.
     pub async fn step(&self) -> bool {
         self.step_until(Timestamp::from_millis(i64::MAX)).await
     }
 
-    /// Does everything that is due up to a moment, and leaves the clock there.
+    /// Does everything that is due up to a moment, and moves the clock there.
     pub async fn run_until(&self, moment: Timestamp) {
         while self.step_until(moment).await {}
         self.clock.advance_to(moment);
     }
 
-    /// Goes on until something emits events, and gives them; none if nothing did up to the moment, where the clock is
-    /// then.
+    /// Goes on until there are events, and returns them. If nothing emits any up to the moment, returns none, with the
+    /// clock at that moment.
     pub async fn next_events(&self, until: Timestamp) -> Vec<Value> {
         loop {
             let events = self.drain_events();
@@ -130,12 +127,12 @@ impl Scheduler {
         }
     }
 
-    /// Takes the events emitted since the last time, oldest first.
+    /// Takes the events since the last call, oldest first.
     pub fn drain_events(&self) -> Vec<Value> {
         self.api.lock().events.drain(..).collect()
     }
 
-    /// Takes the log lines written since the last time, oldest first.
+    /// Takes the log lines since the last call, oldest first.
     pub fn drain_logs(&self) -> Vec<LogLine> {
         std::mem::take(&mut self.inside().logs)
     }
@@ -163,7 +160,7 @@ impl Scheduler {
         true
     }
 
-    /// One attempt. The state is not locked while the registry answers.
+    /// Makes one attempt to pull. The state is not locked while the registry answers.
     async fn pull(&self, task: &str, container: usize, attempt: u32) {
         let Some(request) = self.api.lock().pull_request(task, container) else {
             return;
@@ -197,13 +194,13 @@ impl Scheduler {
         match self.decisive(&state, task) {
             Some((container, Behaviour::Exits { exit_code, .. })) => state.crash(task, container, exit_code),
             Some((_, Behaviour::FailsHealthChecks { target_group, .. })) => state.fail_checks(task, &target_group),
-            // It was healed while it ran.
+            // The behaviour was changed to healthy while the task ran.
             Some((_, Behaviour::Healthy)) => state.healthy(task),
             None => {}
         }
     }
 
-    /// The first essential container that does anything but run, and what it does.
+    /// The first essential container that is not healthy, and its behaviour.
     fn decisive(&self, state: &EcsState, task: &str) -> Option<(usize, Behaviour)> {
         let task = state.tasks.get(task)?;
         let inside = self.inside();

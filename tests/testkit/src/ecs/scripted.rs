@@ -1,5 +1,5 @@
-//! A registry that is only a table: which tag means which digest, and how a pull of it goes. With a quota for Docker
-//! Hub in virtual time, shared by every task behind one NAT gateway.
+//! A registry that is only a table: which digest each tag has, and how a pull of it ends. It has a quota for Docker Hub
+//! in virtual time, which all tasks behind one NAT gateway share.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,51 +12,47 @@ use super::pull_texts;
 use super::puller::{PullOutcome, Puller, full_name};
 use crate::clock::VirtualClock;
 
-/// A limit of manifest requests to Docker Hub from one address, over a rolling window.
+/// A limit on manifest requests to Docker Hub from one address, over a rolling window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScriptedQuota {
-    /// The requests allowed within the window.
     pub limit: usize,
-    /// The length of the window.
     pub window_seconds: i64,
 }
 
 impl ScriptedQuota {
-    /// What Docker Hub gives to anonymous callers: 100 in 6 hours.
+    /// Docker Hub's quota for anonymous callers: 100 requests in 6 hours.
     pub const ANONYMOUS: Self = Self { limit: 100, window_seconds: 6 * 60 * 60 };
 }
 
-/// One attempt, as the registry saw it.
+/// One attempt, as the registry sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullRecord {
-    /// When.
     pub at: Timestamp,
-    /// The image as it was asked for.
+    /// The image as the attempt named it.
     pub image: String,
     /// The role that asked.
     pub role: Option<String>,
-    /// Whether it was served a manifest, and so counted against a quota.
+    /// Whether a manifest was served, so that the attempt counted against a quota.
     pub counted: bool,
-    /// How it ended.
     pub outcome: PullOutcome,
 }
 
 #[derive(Default)]
 struct ScriptedTable {
-    /// By full reference with its tag: the digest.
+    /// The digest of each tag, by full reference with its tag.
     tags: BTreeMap<String, String>,
-    /// Repository and digest of every manifest that is there.
+    /// Repository and digest of every manifest in the table.
     digests: BTreeSet<(String, String)>,
-    /// By full reference without digest: what goes wrong after the manifest was served.
+    /// What goes wrong after the manifest was served, by full reference without digest.
     broken: BTreeMap<String, String>,
-    /// Full names of repositories that refuse everybody.
+    /// Full names of repositories that refuse everyone.
     forbidden: BTreeSet<String>,
     quota: Option<ScriptedQuota>,
     spent: VecDeque<Timestamp>,
     records: Vec<PullRecord>,
 }
 
-/// A puller with a script that can be changed while it runs. Clones share it.
+/// A puller with a script that can be changed while tasks run. Clones share it.
 #[derive(Clone)]
 pub struct ScriptedPuller {
     clock: VirtualClock,
@@ -69,7 +65,7 @@ impl ScriptedPuller {
         Self { clock, table: Arc::default() }
     }
 
-    /// Pushes: the tag means this digest from now on; what it meant before stays reachable by digest.
+    /// Pushes an image: the tag has this digest from now on. Its old image stays reachable by digest.
     ///
     /// # Panics
     /// If `image` is not a reference.
@@ -80,7 +76,7 @@ impl ScriptedPuller {
         table.tags.insert(tagged(&reference), digest.to_owned());
     }
 
-    /// Takes a tag away.
+    /// Removes a tag.
     ///
     /// # Panics
     /// If `image` is not a reference.
@@ -88,7 +84,7 @@ impl ScriptedPuller {
         self.table().tags.remove(&tagged(&parse(image)));
     }
 
-    /// Deletes a manifest, as a lifecycle policy does with one that has lost its tag.
+    /// Deletes a manifest, as a lifecycle policy deletes one that has lost its tag.
     ///
     /// # Panics
     /// If `image` is not a reference.
@@ -96,7 +92,7 @@ impl ScriptedPuller {
         self.table().digests.remove(&(repository(&parse(image)), digest.to_owned()));
     }
 
-    /// From now on the manifest is served, and so counted, but the pull fails with this message; `None` mends it.
+    /// From now on the manifest is served, and so counts, but the pull fails with this message. `None` repairs it.
     ///
     /// # Panics
     /// If `image` is not a reference.
@@ -109,7 +105,7 @@ impl ScriptedPuller {
         };
     }
 
-    /// From now on the repository of `image` answers 403, or no longer.
+    /// Makes the repository of `image` answer 403 from now on, or no longer.
     ///
     /// # Panics
     /// If `image` is not a reference.
@@ -128,14 +124,14 @@ impl ScriptedPuller {
         self.table().quota = quota;
     }
 
-    /// Counts requests that others behind the same address made at a moment.
+    /// Counts requests that other clients behind the same address made at a moment.
     pub fn spend(&self, count: usize, at: Timestamp) {
         let mut table = self.table();
         table.spent.extend(std::iter::repeat_n(at, count));
         table.spent.make_contiguous().sort();
     }
 
-    /// Requests that count against the quota now.
+    /// How many requests count against the quota now.
     pub fn spent(&self) -> usize {
         let now = self.clock.now();
         let mut table = self.table();
@@ -173,14 +169,14 @@ impl ScriptedPuller {
 
 impl Puller for ScriptedPuller {
     fn pull<'a>(&'a self, image: &'a str, _platform: &'a str, role: Option<&'a str>) -> BoxFuture<'a, PullOutcome> {
-        // What the table holds is there for every platform.
+        // Every image in the table exists for every platform.
         let outcome = self.attempt(image, role);
         Box::pin(async move { outcome })
     }
 }
 
 impl ScriptedTable {
-    /// The outcome, and whether a manifest was served.
+    /// The outcome of a pull, and whether a manifest was served.
     fn answer(&mut self, reference: &Reference, now: Timestamp) -> (PullOutcome, bool) {
         let failed = |message: String| (PullOutcome::Failed { message }, false);
         let full = full_name(reference);
@@ -224,7 +220,7 @@ fn repository(reference: &Reference) -> String {
     format!("{}/{}", reference.registry(), reference.repository())
 }
 
-/// The full reference by tag, also of one that names a digest too.
+/// The full reference by tag, even if it names a digest too.
 fn tagged(reference: &Reference) -> String {
     format!("{}:{}", repository(reference), reference.tag().unwrap_or("latest"))
 }

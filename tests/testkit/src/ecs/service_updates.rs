@@ -1,4 +1,4 @@
-//! UpdateService: what starts a deployment, what only changes a number, what is refused.
+//! UpdateService: what starts a deployment, what only changes the count, what is refused.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,10 @@ use super::services::{Throttle, count, daemon_count};
 use super::state::{EcsState, ScheduledWork};
 use crate::aws::service::AwsError;
 
-/// Members of a request that say which service, or that are kept elsewhere.
+/// Members of a request that name the service, or that are stored elsewhere.
 const NOT_KEPT: [&str; 6] =
     ["cluster", "service", "desiredCount", "taskDefinition", "forceNewDeployment", "clientToken"];
-/// Members that change what tasks are like, so that a change of them is a new deployment.
+/// Members that change how tasks run, so that changing one starts a deployment.
 const DEPLOYS: [&str; 6] = [
     "networkConfiguration",
     "loadBalancers",
@@ -58,7 +58,7 @@ impl EcsState {
                 service.desired = desired;
             }
         }
-        // A count alone is no deployment; neither is the task definition that is there already.
+        // A new count alone starts no deployment, and neither does the task definition that the service already has.
         if let Some(definition) = asked.or(current).filter(|_| definition_changed || forced || settings_changed) {
             self.start_deployment(&arn, definition);
         }
@@ -66,7 +66,7 @@ impl EcsState {
         Ok(json!({"service": self.service_json(&arn, true)}))
     }
 
-    /// Makes a new PRIMARY deployment. A new task definition ends the start throttle; the same one keeps it.
+    /// Starts a new PRIMARY deployment. A new task definition ends the start throttle; with the same one it stays.
     pub(super) fn start_deployment(&mut self, service: &str, definition: String) {
         let (id, now) = (self.next_deployment_id(), self.now());
         let Some(record) = self.services.get_mut(service) else {
@@ -86,7 +86,8 @@ impl EcsState {
     }
 }
 
-/// Only ECS's own controller deploys by UpdateService. The words for EXTERNAL are not known from an observation.
+/// Refuses a deployment by UpdateService under any controller but ECS's own. The text for EXTERNAL is a guess: none has
+/// been observed.
 fn refuse_deployment(controller: &str, definition: bool, forced: bool) -> Result<(), AwsError> {
     let then = match controller {
         "CODE_DEPLOY" => "a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.",

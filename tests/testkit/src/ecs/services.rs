@@ -10,21 +10,21 @@ use super::deployment::FakeDeployment;
 use super::state::{EcsState, ScheduledWork};
 use crate::aws::service::AwsError;
 
-/// The events that DescribeServices keeps.
+/// How many events DescribeServices shows at most.
 const MOST_EVENTS: usize = 100;
-/// The same message is not repeated within this time.
+/// Within this time the same message is not repeated.
 const REPEAT_SECONDS: i64 = 6 * 60 * 60;
 
-/// The start throttle of a service, which holds for one task definition.
+/// The start throttle of a service. It applies to one task definition.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Throttle {
-    /// The round that launches now belong to.
+    /// The current round of launches.
     pub(super) round: u32,
-    /// Nothing is launched before this.
+    /// Nothing is launched before this moment.
     pub(super) not_before: Option<Timestamp>,
 }
 
-/// A message of a service for people.
+/// A message of a service for people: an entry of `events`.
 #[derive(Debug, Clone)]
 pub(super) struct ServiceMessage {
     id: String,
@@ -32,7 +32,7 @@ pub(super) struct ServiceMessage {
     text: String,
 }
 
-/// A service. `record` is what its creator and updaters said, as they said it.
+/// A service. `record` holds the members of the requests that created and updated it, unchanged.
 #[derive(Debug, Clone)]
 pub(super) struct ServiceRecord {
     pub(super) arn: String,
@@ -42,11 +42,11 @@ pub(super) struct ServiceRecord {
     pub(super) active: bool,
     pub(super) desired: usize,
     pub(super) created_at: Timestamp,
-    /// The PRIMARY deployment first.
+    /// The deployments that DescribeServices shows, the PRIMARY one first.
     pub(super) deployments: Vec<FakeDeployment>,
-    /// Those that no longer show in DescribeServices, and still do as service deployments.
+    /// Deployments that DescribeServices no longer shows, but ListServiceDeployments does.
     pub(super) past: Vec<FakeDeployment>,
-    /// The last deployment that completed: its id and task definition.
+    /// The id and the task definition of the last deployment that completed.
     pub(super) last_completed: Option<(String, String)>,
     pub(super) throttle: Throttle,
     /// When the next task of a batch may be launched.
@@ -56,7 +56,7 @@ pub(super) struct ServiceRecord {
 }
 
 impl ServiceRecord {
-    /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
+    /// The deployment controller: `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
     pub(super) fn controller(&self) -> &str {
         self.record
             .get("deploymentController")
@@ -64,7 +64,7 @@ impl ServiceRecord {
             .unwrap_or("ECS")
     }
 
-    /// `REPLICA` or `DAEMON`.
+    /// The scheduling strategy: `REPLICA` or `DAEMON`.
     pub(super) fn strategy(&self) -> &str {
         self.record.get("schedulingStrategy").and_then(Value::as_str).unwrap_or("REPLICA")
     }
@@ -73,7 +73,7 @@ impl ServiceRecord {
         self.record.get("launchType").and_then(Value::as_str).unwrap_or("FARGATE")
     }
 
-    /// Every deployment that there has been.
+    /// Every deployment so far.
     pub(super) fn all_deployments(&self) -> impl Iterator<Item = &FakeDeployment> {
         self.deployments.iter().chain(&self.past)
     }
@@ -112,7 +112,7 @@ impl EcsState {
         for member in ["tags", "clientToken", "cluster", "desiredCount", "taskDefinition", "serviceName"] {
             record.remove(member);
         }
-        // A daemon runs once on every container instance; the model has one.
+        // A daemon runs once on every container instance, and the model has one instance.
         let desired = if daemon { 1 } else { count(request)?.unwrap_or(1) };
         let service = ServiceRecord {
             arn: arn.clone(),
@@ -176,7 +176,7 @@ impl EcsState {
         Ok(json!({"service": self.service_json(&arn, false)}))
     }
 
-    /// The ARN of the service that a request names; it exists.
+    /// The ARN of the service that a request names. Fails if the service does not exist.
     pub(super) fn service_arn(&self, request: &Value, member: &str) -> Result<String, AwsError> {
         let given = required(request, member)?;
         let arn = if given.starts_with("arn:") {
@@ -201,7 +201,7 @@ impl EcsState {
         }
     }
 
-    /// Adds a message for people, unless the same was said within six hours.
+    /// Adds a message for people, unless the same message came within six hours.
     pub(super) fn say_once(&mut self, service: &str, text: String) {
         let now = self.now();
         let said = self.services.get(service).is_some_and(|service| {
@@ -247,7 +247,7 @@ impl EcsState {
             .map(|message| json!({"id": message.id, "createdAt": epoch(message.at), "message": message.text}))
             .collect();
         set("events", json!(events));
-        // Other controllers deploy by task sets.
+        // With other controllers, `taskSets` shows the deployments.
         if service.controller() == "ECS" {
             set("deployments", json!(deployments));
         } else {
@@ -266,7 +266,7 @@ impl EcsState {
     }
 }
 
-/// The count that a request asks for.
+/// The desired count that a request gives.
 pub(super) fn count(request: &Value) -> Result<Option<usize>, AwsError> {
     match request.get("desiredCount") {
         None | Some(Value::Null) => Ok(None),
@@ -277,7 +277,7 @@ pub(super) fn count(request: &Value) -> Result<Option<usize>, AwsError> {
     }
 }
 
-/// A daemon's count is not its owner's to set.
+/// The refusal of a desired count for a daemon service.
 pub(super) fn daemon_count() -> AwsError {
     invalid(
         "The daemon scheduling strategy does not support a desired count for services. Remove the desired count value \

@@ -1,21 +1,21 @@
-//! How CloudFormation waits for a service: until it is steady, until the breaker fails it, or for too long.
+//! How CloudFormation waits for a service: until it is steady, the breaker fails it, or the time is over.
 
 use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
 
-/// What has become of a stack that waits.
+/// The state of a stack that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StackOutcome {
-    /// Still CREATE_IN_PROGRESS or UPDATE_IN_PROGRESS, for this long.
+    /// Still CREATE_IN_PROGRESS or UPDATE_IN_PROGRESS.
     Waiting {
         /// Since the stack began to wait.
         seconds: i64,
     },
-    /// The service is steady. With a desired count of 0 that is so with nothing running.
+    /// The service is steady. With a desired count of 0 it is steady while nothing runs.
     Complete,
     /// The circuit breaker failed the deployment that the stack started.
     Failed,
-    /// The stack gave up.
+    /// The time limit was reached.
     TimedOut,
 }
 
@@ -28,17 +28,17 @@ pub struct StackWatch {
 }
 
 impl StackWatch {
-    /// How long CloudFormation waits for a service by itself.
+    /// How long CloudFormation waits for a service if nobody intervenes.
     pub const LIMIT_SECONDS: i64 = 3 * 60 * 60;
 
-    /// Begins to wait for the PRIMARY deployment of a service, as DescribeServices shows it, for a limited time:
-    /// [`Self::LIMIT_SECONDS`], or when a person will lose patience.
+    /// Begins to wait for the PRIMARY deployment of a service, as DescribeServices shows it. The limit is
+    /// [`Self::LIMIT_SECONDS`], or the time after which a person loses patience.
     pub fn begin(service: &Value, now: Timestamp, limit_seconds: i64) -> Self {
         let deployment = service["deployments"][0]["id"].as_str().unwrap_or_default().to_owned();
         Self { since: now, limit_seconds, deployment }
     }
 
-    /// Looks again.
+    /// Looks at the service again.
     pub fn look(&self, service: &Value, now: Timestamp) -> StackOutcome {
         let deployments = service["deployments"].as_array().map(Vec::as_slice).unwrap_or_default();
         let failed =

@@ -1,4 +1,4 @@
-//! What the control plane and the scheduler know in common, and the queue of what is due.
+//! The state that the control plane and the scheduler share, and the queue of due work.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,48 +13,46 @@ use super::task::TaskRecord;
 use crate::aws::service::AwsError;
 use crate::clock::VirtualClock;
 
-/// Something that the scheduler does at a moment.
+/// Work that the scheduler does at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ScheduledWork {
-    /// Compare a service with what runs of it.
+    /// Compare a service with its tasks.
     Reconcile(String),
-    /// A task's network interface is there.
+    /// The network interface of a task is ready.
     Provisioned(String),
-    /// One attempt to pull one container's image.
+    /// Make one attempt to pull one container's image.
     Pull { task: String, container: usize, attempt: u32 },
-    /// The last image is there.
+    /// All images of a task are there.
     PullEnded(String),
-    /// The containers begin to run.
+    /// The containers of a task start to run.
     Run(String),
-    /// A running task proves healthy.
+    /// A running task becomes healthy.
     Healthy(String),
     /// A running container exits.
     Crash(String),
-    /// The load balancer gives a running task up.
+    /// The health checks of a running task fail.
     FailChecks(String),
-    /// The time of a hook is over.
+    /// A hook times out.
     HookExpires { service: String, hook: String },
     /// A stopping task has stopped.
     Stopped(String),
 }
 
-/// Everything that ECS knows in one account and region.
+/// The whole state of ECS in one account and region.
 pub(super) struct EcsState {
     pub(super) clock: VirtualClock,
     pub(super) account: String,
     pub(super) region: String,
     pub(super) pacing: Pacing,
-    /// By name: the request that created it.
+    /// The request that created each cluster, by name.
     pub(super) clusters: BTreeMap<String, Value>,
-    /// By family: every revision, the first at index 0.
+    /// Every revision of each family; the first revision is at index 0.
     pub(super) definitions: BTreeMap<String, Vec<Value>>,
-    /// By ARN.
     pub(super) services: BTreeMap<String, ServiceRecord>,
-    /// By ARN.
     pub(super) tasks: BTreeMap<String, TaskRecord>,
-    /// By ARN, in the order they were set.
+    /// By the ARN of the resource, in the order in which they were set.
     pub(super) tags: BTreeMap<String, Vec<(String, String)>>,
-    /// What EventBridge would have been given, oldest first.
+    /// The events for EventBridge, oldest first.
     pub(super) events: VecDeque<Value>,
     timers: BTreeMap<(i64, u64), ScheduledWork>,
     counter: u64,
@@ -82,12 +80,12 @@ impl EcsState {
         self.clock.now()
     }
 
-    /// Puts work into the queue. Work of one moment is done in the order it came.
+    /// Puts work into the queue. Work for the same moment is done in the order in which it was added.
     pub(super) fn after(&mut self, seconds: i64, work: ScheduledWork) {
         self.at(self.now().plus_seconds(seconds), work);
     }
 
-    /// Looking at a service twice in one moment is looking once.
+    /// Puts work into the queue for a moment. A service needs to be compared only once per moment.
     pub(super) fn at(&mut self, moment: Timestamp, work: ScheduledWork) {
         let millis = moment.millis();
         let queued =
@@ -116,20 +114,20 @@ impl EcsState {
         format!("arn:aws:ecs:{}:{}:{resource}", self.region, self.account)
     }
 
-    /// Thirty-two hexadecimal digits, the next of a fixed series.
+    /// The next id of a fixed series: thirty-two hexadecimal digits.
     pub(super) fn next_id(&mut self) -> String {
         self.counter += 1;
         let digest = Sha256::digest(self.counter.to_be_bytes());
         digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The same digits grouped as in a UUID.
+    /// The next id, grouped like a UUID.
     pub(super) fn next_uuid(&mut self) -> String {
         let id = self.next_id();
         format!("{}-{}-{}-{}-{}", &id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..])
     }
 
-    /// `ecs-svc/` and nineteen digits.
+    /// The next id of a deployment: `ecs-svc/` and nineteen digits.
     pub(super) fn next_deployment_id(&mut self) -> String {
         self.counter += 1;
         let digest = Sha256::digest(self.counter.to_be_bytes());
@@ -137,7 +135,7 @@ impl EcsState {
         format!("ecs-svc/{digits}")
     }
 
-    /// The name of the cluster that a request means: by name, by ARN, or `default`.
+    /// The name of the cluster of a request, given by name, by ARN, or as `default` if the request names none.
     pub(super) fn cluster_name(&self, request: &Value) -> Result<String, AwsError> {
         let given = text(request, "cluster").unwrap_or("default");
         let name = given.rsplit('/').next().unwrap_or_default();
@@ -152,7 +150,7 @@ impl EcsState {
         self.arn(&format!("cluster/{name}"))
     }
 
-    /// The revision that an ARN, `family:revision` or `family` (its latest ACTIVE one) names.
+    /// The task definition that an ARN, `family:revision` or `family` (its latest ACTIVE revision) names.
     pub(super) fn definition(&self, name: &str) -> Option<&Value> {
         let short = match name.strip_prefix(&self.arn("task-definition/")) {
             Some(short) => short,
@@ -168,7 +166,7 @@ impl EcsState {
         }
     }
 
-    /// The ARN of a revision that a service or a task may be started from.
+    /// The ARN of a revision that services and tasks may be started from.
     pub(super) fn usable_definition(&self, name: &str) -> Result<String, AwsError> {
         let found = self.definition(name).ok_or_else(|| client("TaskDefinition not found."))?;
         if found["status"] != "ACTIVE" {
@@ -177,7 +175,7 @@ impl EcsState {
         Ok(text(found, "taskDefinitionArn").unwrap_or_default().to_owned())
     }
 
-    /// The tasks of one deployment that ECS still wants to run, in the order they were created.
+    /// The tasks of one deployment that are not stopping, in the order of their creation.
     pub(super) fn wanted_tasks(&self, deployment: &str) -> Vec<&TaskRecord> {
         let mut tasks: Vec<&TaskRecord> = self
             .tasks
@@ -188,7 +186,7 @@ impl EcsState {
         tasks
     }
 
-    /// A number that grows, to keep the order of creation.
+    /// A growing number, to keep the order of creation.
     pub(super) fn next_number(&mut self) -> u64 {
         self.counter += 1;
         self.counter

@@ -1,4 +1,4 @@
-//! Tags, with the limits that AWS sets.
+//! Tags, with AWS's limits.
 
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ impl EcsState {
             .collect()
     }
 
-    /// Sets tags as a caller may: all of them or, on any fault, none.
+    /// Sets the tags that a caller may set: all of them, or none if one is invalid.
     pub(super) fn set_tags(&mut self, arn: &str, tags: &[Value]) -> Result<(), AwsError> {
         let mut all = self.tags.get(arn).cloned().unwrap_or_default();
         for tag in tags {
@@ -52,7 +52,7 @@ impl EcsState {
                 None => all.push((key.to_owned(), value.to_owned())),
             }
         }
-        // Tags of AWS do not count.
+        // Tags that AWS sets do not count.
         if all.iter().filter(|(key, _)| !is_reserved(key)).count() > MOST_TAGS {
             return Err(invalid(format!("The resource can not have more than {MOST_TAGS} tags.")));
         }

@@ -1,4 +1,4 @@
-//! A task, and its JSON as DescribeTasks and as EventBridge show it.
+//! A task, and its JSON as DescribeTasks and EventBridge show it.
 
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
@@ -19,11 +19,11 @@ pub(super) struct TaskContainer {
     pub(super) cpu: String,
     pub(super) memory: Option<String>,
     pub(super) essential: bool,
-    /// Whether ECS may pin this container's tag to a digest.
+    /// Whether ECS may pin the tag of this container to a digest.
     pub(super) versioned: bool,
 }
 
-/// The moments of a task's life.
+/// The timestamps of a task.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TaskTimes {
     pub(super) connectivity: Option<Timestamp>,
@@ -35,7 +35,6 @@ pub(super) struct TaskTimes {
     pub(super) stopped: Option<Timestamp>,
 }
 
-/// A task.
 #[derive(Debug, Clone)]
 pub(super) struct TaskRecord {
     pub(super) number: u64,
@@ -53,7 +52,7 @@ pub(super) struct TaskRecord {
     pub(super) cpu: String,
     pub(super) memory: String,
     pub(super) last_status: &'static str,
-    /// Stop code and reason, once it is to stop.
+    /// The stop code and the reason, once the task is stopping.
     pub(super) stop: Option<(&'static str, String)>,
     pub(super) healthy: bool,
     pub(super) version: u64,
@@ -61,16 +60,16 @@ pub(super) struct TaskRecord {
     pub(super) updated_at: Timestamp,
     pub(super) times: TaskTimes,
     pub(super) containers: Vec<TaskContainer>,
-    /// The round of the start throttle that it was launched in.
+    /// The round of the start throttle in which the task was launched.
     pub(super) round: u32,
 }
 
-/// How moments are written.
+/// How timestamps are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Times {
-    /// Numbers, as the API gives them.
+    /// As numbers, as in the API.
     Epoch,
-    /// Texts, as events give them.
+    /// As text, as in events.
     Text,
 }
 
@@ -87,7 +86,7 @@ impl TaskRecord {
         if self.is_stopping() { "STOPPED" } else { "RUNNING" }
     }
 
-    /// The last part of the ARN.
+    /// The id: the last part of the ARN.
     pub(super) fn id(&self) -> &str {
         self.arn.rsplit('/').next().unwrap_or_default()
     }
@@ -97,7 +96,7 @@ impl TaskRecord {
         self.definition.rsplit('/').next().and_then(|name| name.split(':').next()).unwrap_or_default()
     }
 
-    /// The task, with every moment written one way.
+    /// The task as JSON, with all timestamps in one style.
     pub(super) fn json(&self, style: Times) -> Value {
         let moment = |moment: Timestamp| match style {
             Times::Epoch => epoch(moment),
@@ -129,7 +128,7 @@ impl TaskRecord {
             json["platformFamily"] = json!("Linux");
             json["ephemeralStorage"] = json!({"sizeInGiB": 20});
         }
-        // Only events say when; only the API knows the health.
+        // `updatedAt` is only in events, `healthStatus` only in the API.
         match style {
             Times::Text => json["updatedAt"] = moment(self.updated_at),
             Times::Epoch => json["healthStatus"] = json!("UNKNOWN"),

@@ -1,4 +1,4 @@
-//! Tasks as the control plane handles them: run, described, stopped, and their making from a task definition.
+//! Tasks in the control plane: created from a task definition, run, described, stopped.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::state::{EcsState, ScheduledWork};
 use super::task::{TaskContainer, TaskRecord, TaskTimes, Times};
 use crate::aws::service::AwsError;
 
-/// A stopped task is shown for this long.
+/// How long a stopped task is still shown.
 const VISIBLE_SECONDS: i64 = 60 * 60;
 
 impl EcsState {
@@ -82,7 +82,7 @@ impl EcsState {
         }
     }
 
-    /// Makes a task in PROVISIONING and puts its next step into the queue.
+    /// Creates a task in PROVISIONING and queues its next step.
     pub(super) fn new_task(
         &mut self,
         cluster: &str,

@@ -1,6 +1,6 @@
-//! Blob content that may be large: held in pieces as it arrived, or generated when it is read.
+//! The content of blobs, which may be large: held in the pieces in which it arrived, or generated when it is read.
 //!
-//! No operation here joins the pieces of a blob except [`Blob::bytes`].
+//! Only [`Blob::bytes`] joins the pieces of a blob.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use bytes::Bytes;
 use pullsafe::reference::Digest;
 use sha2::{Digest as _, Sha256};
 
-/// How much of a generated blob comes from one piece of memory.
+/// A generated blob consists of blocks of this many bytes.
 const BLOCK: u64 = 256 * 1024;
-/// The number of a block, written at its start so that no two blocks of a blob are the same.
+/// How many bytes the number of a block takes. It stands at the block's start, so no two blocks of a blob are equal.
 const BLOCK_NUMBER: u64 = 8;
 
 /// The content behind one digest. Clones share the content.
@@ -24,7 +24,7 @@ pub struct Blob {
 #[derive(Debug, Clone)]
 enum BlobContent {
     Held(Arc<[Bytes]>),
-    /// Every block is its number and then the same pattern.
+    /// Every block is its number, followed by the same pattern.
     Generated(Bytes),
     Discarded,
 }
@@ -37,7 +37,7 @@ impl Blob {
         writer.finish()
     }
 
-    /// A blob of `size` bytes that depends on nothing but `seed` and size, and takes next to no memory.
+    /// A blob of `size` bytes that depends only on `seed` and `size`, and takes almost no memory.
     pub fn generated(seed: u64, size: u64) -> Self {
         let pattern = pattern(seed, BLOCK.min(size.max(BLOCK_NUMBER)));
         let nameless = Self {
@@ -58,17 +58,18 @@ impl Blob {
         &self.digest
     }
 
-    /// How many bytes it has.
+    /// The size in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Whether the content can be read: false where only its digest and size were kept.
+    /// Whether the content can be read. It cannot if only its digest and size were kept.
     pub fn is_readable(&self) -> bool {
         !matches!(self.content, BlobContent::Discarded)
     }
 
-    /// The content from byte `start` up to, not including, byte `end`, in pieces. Nothing if it was discarded.
+    /// The content from byte `start` up to, but not including, byte `end`, in pieces. Empty if the content was
+    /// discarded.
     pub fn pieces(&self, start: u64, end: u64) -> Pieces {
         Pieces {
             content: self.content.clone(),
@@ -79,7 +80,7 @@ impl Blob {
         }
     }
 
-    /// The whole content as one piece of memory.
+    /// The whole content in one piece.
     pub fn bytes(&self) -> Bytes {
         let mut all = Vec::new();
         self.pieces(0, self.size).for_each(|piece| all.extend_from_slice(&piece));
@@ -130,7 +131,7 @@ impl Iterator for Pieces {
     }
 }
 
-/// A blob that is still arriving. The digest is computed as the bytes come in.
+/// A blob that is still arriving. Its digest is computed as the bytes come in.
 #[derive(Debug)]
 pub struct BlobWriter {
     pieces: Vec<Bytes>,
@@ -161,7 +162,7 @@ impl BlobWriter {
         self.size
     }
 
-    /// The blob, complete.
+    /// Completes the blob.
     pub fn finish(self) -> Blob {
         let content = if self.size > self.keep_up_to {
             BlobContent::Discarded
@@ -176,7 +177,7 @@ impl BlobWriter {
     }
 }
 
-/// Bytes that do not compress and depend only on the seed (SplitMix64).
+/// Incompressible bytes that depend only on the seed (SplitMix64).
 fn pattern(seed: u64, length: u64) -> Bytes {
     let mut state = seed;
     let mut bytes = Vec::with_capacity(length as usize + 8);

@@ -7,23 +7,23 @@ use pullsafe::timestamp::Timestamp;
 /// How long an authorization token of ECR is valid.
 pub const TOKEN_SECONDS: i64 = 12 * 60 * 60;
 
-/// The passwords in circulation. Clones share them.
+/// The passwords that were issued. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct KnownPasswords(Arc<Mutex<Vec<Timestamp>>>);
 
-/// What a password is worth.
+/// Whether a password is accepted, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It was issued here and is in its time.
+    /// It was issued here and has not expired.
     Valid,
-    /// It was issued here, too long ago.
+    /// It was issued here but has expired.
     Expired,
     /// It was never issued here.
     Unknown,
 }
 
 impl KnownPasswords {
-    /// A new password and the moment at which it ends.
+    /// Issues a password. Returns it with the time at which it expires.
     pub fn issue(&self, now: Timestamp) -> (String, Timestamp) {
         let expires_at = now.plus_seconds(TOKEN_SECONDS);
         let mut issued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,7 +31,7 @@ impl KnownPasswords {
         (format!("ecr-password-{}", issued.len() - 1), expires_at)
     }
 
-    /// Whether a password opens the registry now.
+    /// Checks a password as of now.
     pub fn check(&self, password: &str, now: Timestamp) -> Verdict {
         let number = password.strip_prefix("ecr-password-").and_then(|number| number.parse::<usize>().ok());
         let issued = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,19 +28,16 @@ pub mod media_type {
 /// A reference from one manifest to a blob or to another manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDescriptor {
-    /// The media type it names.
     pub media_type: String,
-    /// What it refers to.
     pub digest: Digest,
-    /// The size it names.
     pub size: u64,
-    /// The platform it names, as JSON.
+    /// The platform, as JSON.
     pub platform: Option<Value>,
-    /// Whether the content is somewhere else (`urls`), so that the registry need not have it.
+    /// Whether the content is stored elsewhere (`urls`), so that the registry need not have it.
     pub foreign: bool,
 }
 
-/// What a manifest is and refers to.
+/// What a manifest is and what it refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestLinks {
     /// The manifest's own media type.
@@ -51,14 +48,13 @@ pub struct ManifestLinks {
     pub config: Option<StoredDescriptor>,
     /// The layers of an image manifest.
     pub layers: Vec<StoredDescriptor>,
-    /// The manifest that this one is about.
+    /// The manifest that this one is attached to.
     pub subject: Option<Digest>,
-    /// The `artifactType` field.
     pub artifact_type: Option<String>,
 }
 
 impl ManifestLinks {
-    /// Reads a manifest. The content type that came with it wins over its own `mediaType` field.
+    /// Reads a manifest. A content type from the request wins over the manifest's own `mediaType` field.
     ///
     /// # Errors
     /// Why the bytes are not a manifest of a kind in use.
@@ -81,12 +77,12 @@ impl ManifestLinks {
         })
     }
 
-    /// Every blob the registry must have before it takes the manifest.
+    /// Every blob that the registry must have before it accepts the manifest.
     pub fn blobs(&self) -> impl Iterator<Item = &StoredDescriptor> {
         self.config.iter().chain(&self.layers).filter(|descriptor| !descriptor.foreign)
     }
 
-    /// Whether it is an index rather than an image manifest.
+    /// Whether this is an index rather than an image manifest.
     pub fn is_index(&self) -> bool {
         self.config.is_none()
     }

@@ -1,8 +1,8 @@
-//! Registries in this process: a store of images, sample images to put into it, and servers that play Docker
-//! Hub, Amazon ECR and open registries over it.
+//! Registries in this process: a store of images, sample images for it, and servers that act as Docker Hub, Amazon ECR
+//! and open registries over it.
 //!
-//! One [`ImageStore`] is one registry. [`RegistryServer`] serves it over HTTP, [`crate::ecr::EcrApi`] serves the
-//! same store as the ECR API, so that an image pushed on one side is seen on the other at once. All time is the
+//! One [`ImageStore`] is one registry. [`RegistryServer`] serves it over HTTP and [`crate::ecr::EcrApi`] serves the
+//! same store as the ECR API, so an image pushed on one side is visible on the other at once. All times come from the
 //! store's [`crate::clock::VirtualClock`]; nothing here reads a real clock.
 
 pub mod blob;

@@ -1,6 +1,6 @@
 //! Whether a tag of a repository may be moved to another image.
 
-/// The tag mutability of a repository, as ECR knows it.
+/// The tag mutability of a repository, with ECR's settings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Mutability {
     /// Every tag may be moved.
@@ -8,14 +8,14 @@ pub enum Mutability {
     Mutable,
     /// No tag may be moved.
     Immutable,
-    /// Every tag may be moved but those that match one of these patterns.
+    /// Every tag may be moved, except those that match one of these patterns.
     MutableExcept(Vec<String>),
-    /// No tag may be moved but those that match one of these patterns.
+    /// No tag may be moved, except those that match one of these patterns.
     ImmutableExcept(Vec<String>),
 }
 
 impl Mutability {
-    /// Whether a tag that exists must stay where it is.
+    /// Whether a tag that exists must not be moved.
     pub fn locks(&self, tag: &str) -> bool {
         let matches = |patterns: &[String]| patterns.iter().any(|pattern| wildcard_matches(pattern, tag));
         match self {
@@ -26,7 +26,7 @@ impl Mutability {
         }
     }
 
-    /// What ECR calls it.
+    /// ECR's name for the setting.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Mutable => "MUTABLE",
@@ -36,7 +36,7 @@ impl Mutability {
         }
     }
 
-    /// The setting with this name of ECR's and these exclusions; `None` for a name that ECR does not have.
+    /// The setting with this ECR name and these exclusions; `None` if ECR has no such name.
     pub fn from_name(name: &str, exclusions: Vec<String>) -> Option<Self> {
         match name {
             "MUTABLE" => Some(Self::Mutable),

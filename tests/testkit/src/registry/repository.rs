@@ -10,14 +10,14 @@ use super::blob::Blob;
 use super::manifest::ManifestLinks;
 use super::mutability::Mutability;
 
-/// A manifest in a repository, with what the registry knows about it.
+/// A manifest in a repository, with what the registry records about it.
 #[derive(Debug, Clone)]
 pub struct StoredManifest {
     /// The digest of the bytes.
     pub digest: Digest,
     /// The manifest, byte for byte as it was pushed.
     pub manifest: Bytes,
-    /// What it is and refers to.
+    /// What the manifest is and what it refers to.
     pub links: ManifestLinks,
     /// When it was pushed last.
     pub pushed_at: Timestamp,
@@ -37,16 +37,16 @@ impl StoredManifest {
 /// Where ECR keeps an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageStatus {
-    /// It can be pulled.
+    /// The image can be pulled.
     Active,
-    /// It can be described, not pulled.
+    /// The image can be described, but not pulled.
     Archived,
-    /// It is on its way back from the archive.
+    /// The image is on its way back from the archive.
     Activating,
 }
 
 impl ImageStatus {
-    /// What ECR calls it.
+    /// ECR's name for the status.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "ACTIVE",
@@ -56,16 +56,15 @@ impl ImageStatus {
     }
 }
 
-/// Where a tag points, and since when.
+/// What a tag points to, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTag {
-    /// The manifest it points to.
     pub digest: Digest,
     /// When it was pushed last.
     pub pushed_at: Timestamp,
 }
 
-/// A repository. Its methods keep it consistent; nothing outside it is touched.
+/// A repository. Its methods keep it consistent and touch nothing outside it.
 #[derive(Debug)]
 pub struct StoredRepository {
     /// Whether tags may be moved.
@@ -101,7 +100,7 @@ impl StoredRepository {
         self.images.values()
     }
 
-    /// Every tag with where it points, in the order of their names.
+    /// Every tag and what it points to, in the order of their names.
     pub fn tags(&self) -> impl Iterator<Item = (&str, &StoredTag)> {
         self.tags.iter().map(|(name, tag)| (name.as_str(), tag))
     }
@@ -127,7 +126,7 @@ impl StoredRepository {
         self.images.values().filter(names_it).map(|image| image.digest.clone()).collect()
     }
 
-    /// The size of an image as ECR counts it: of a manifest its blobs, of an index its largest manifest.
+    /// The size of an image as ECR counts it: the blobs of a manifest, or the largest manifest of an index.
     pub fn size_of(&self, image: &StoredManifest) -> u64 {
         if image.links.is_index() {
             let children = image.links.children.iter().filter_map(|child| self.images.get(&child.digest));

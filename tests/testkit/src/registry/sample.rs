@@ -1,5 +1,5 @@
-//! Images for tests: small or large, of one or several platforms, with or without attestations, always the
-//! same for the same description.
+//! Images for tests: small or large, for one or several platforms, with or without attestations. The same description
+//! always gives the same image.
 
 use bytes::Bytes;
 use pullsafe::reference::Digest;
@@ -10,7 +10,7 @@ use super::manifest::media_type;
 use super::mutability::Mutability;
 use super::store::ImageStore;
 
-/// The description of an image, made step by step.
+/// The description of an image, built step by step.
 #[derive(Debug, Clone)]
 pub struct Sample {
     seed: u64,
@@ -22,29 +22,26 @@ pub struct Sample {
     attestations: bool,
 }
 
-/// An image, complete: everything that a registry needs to hold to serve it.
+/// A complete image: everything that a registry has to store to serve it.
 #[derive(Debug, Clone)]
 pub struct SampleImage {
-    /// The index, or the manifest of an image without one: what a tag points to.
+    /// What a tag points to: the index, or the manifest of an image without an index.
     pub top: SampleManifest,
     /// The manifests that the index names, in its order.
     pub children: Vec<SampleManifest>,
-    /// All blobs, each once.
+    /// All blobs, without duplicates.
     pub blobs: Vec<Blob>,
 }
 
 /// One manifest of a sample image.
 #[derive(Debug, Clone)]
 pub struct SampleManifest {
-    /// Its digest.
     pub digest: Digest,
-    /// Its media type.
     pub media_type: String,
-    /// Its bytes.
     pub bytes: Bytes,
-    /// `os/architecture[/variant]` as the index names it (`unknown/unknown` of an attestation); of an index nothing.
+    /// `os/architecture[/variant]` as the index names it; `unknown/unknown` for an attestation, `None` for an index.
     pub platform: Option<String>,
-    /// The blobs it names, configuration first.
+    /// The blobs that the manifest names, the configuration first.
     pub blobs: Vec<Digest>,
 }
 
@@ -62,7 +59,7 @@ impl Sample {
         }
     }
 
-    /// As [`Sample::new`], but an index of linux/amd64 and linux/arm64 with attestations, as BuildKit pushes it.
+    /// Like [`Sample::new`], but an index of linux/amd64 and linux/arm64 with attestations, as BuildKit pushes it.
     pub fn multi_arch(seed: u64) -> Self {
         Self::new(seed).platforms(&["linux/amd64", "linux/arm64/v8"]).attestations()
     }
@@ -74,32 +71,32 @@ impl Sample {
         self
     }
 
-    /// Layers of these sizes for each platform.
+    /// Gives each platform layers of these sizes.
     pub fn layers(mut self, sizes: &[u64]) -> Self {
         self.layer_sizes = sizes.to_vec();
         self
     }
 
-    /// A first layer of this size that all images with the same base seed share.
+    /// Adds a first layer of this size, which all images with the same base seed share.
     pub fn base(mut self, seed: u64, size: u64) -> Self {
         self.base = Some((seed, size));
         self
     }
 
-    /// The media types of Docker instead of OCI's.
+    /// Uses Docker's media types instead of OCI's.
     pub fn docker(mut self) -> Self {
         self.docker = true;
         self
     }
 
-    /// One attestation manifest for each platform, as BuildKit adds them.
+    /// Adds one attestation manifest for each platform, as BuildKit does.
     pub fn attestations(mut self) -> Self {
         self.attestations = true;
         self.index = true;
         self
     }
 
-    /// The image.
+    /// Builds the image.
     pub fn build(&self) -> SampleImage {
         let mut blobs = Vec::new();
         let manifests: Vec<_> =
@@ -175,7 +172,7 @@ impl Sample {
 
 impl SampleManifest {
     fn new(media_type: &str, json: &Value, platform: Option<&str>, blobs: Vec<Digest>) -> Self {
-        // Indented, as registries hold them: whoever parses and prints a manifest again changes its digest.
+        // Indented, as registries store them: a client that parses and prints a manifest again changes its digest.
         let bytes = Bytes::from(format!("{json:#}"));
         let digest = Digest::of(&bytes);
         Self {
@@ -204,10 +201,11 @@ impl SampleImage {
         self.children.iter().filter(|child| child.platform.as_deref() != Some("unknown/unknown"))
     }
 
-    /// Pushes the image under a tag, straight into the store, past any server. Makes the repository if there is none.
+    /// Pushes the image under a tag, straight into the store without a server. Creates the repository if it does not
+    /// exist.
     ///
     /// # Panics
-    /// If the store refuses it, which it does where the tag is immutable and exists.
+    /// If the store refuses the image, as it does if the tag is immutable and exists.
     pub fn push(&self, store: &ImageStore, repository: &str, tag: &str) {
         store.create_repository(repository, Mutability::Mutable);
         for blob in &self.blobs {
@@ -250,7 +248,7 @@ fn platform_json(platform: &str) -> Value {
     json
 }
 
-/// The fields of both, the first's first.
+/// The fields of both objects, those of the first one in front.
 fn merged(mut first: Value, second: Value) -> Value {
     if let (Value::Object(first), Value::Object(second)) = (&mut first, second) {
         first.extend(second);

@@ -1,8 +1,7 @@
 //! The images of one registry.
 //!
-//! Every write is checked against the rules that ECR states: what a manifest refers to is there before it, an
-//! immutable tag does not move, blobs belong to one repository. How a refusal is worded is the business of who
-//! serves the store.
+//! Every write is checked against the rules that ECR states: what a manifest refers to exists before it, an immutable
+//! tag does not move, blobs belong to one repository. The servers of the store word the refusals.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +17,7 @@ use super::mutability::Mutability;
 use super::repository::{ImageStatus, StoredManifest, StoredRepository, StoredTag};
 use crate::clock::VirtualClock;
 
-/// The images of one registry. Clones share everything.
+/// The images of one registry. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct ImageStore {
     clock: VirtualClock,
@@ -34,39 +33,38 @@ struct StoreState {
     keep_up_to: u64,
 }
 
-/// A manifest that was pushed, in the order of arrival: what ECR makes an event of.
+/// A pushed manifest. ECR sends an event for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
     /// The repository.
     pub repository: String,
-    /// The tag, if it was pushed under one.
+    /// The tag, if the manifest was pushed under one.
     pub tag: Option<String>,
     /// The manifest.
     pub digest: Digest,
     /// The media type of the manifest.
     pub media_type: String,
-    /// When.
     pub time: Timestamp,
 }
 
-/// Why a manifest is not taken.
+/// Why a manifest is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushError {
-    /// There is no repository of that name.
+    /// No repository has this name.
     RepositoryNotFound,
     /// The bytes are not a manifest.
     Invalid(String),
-    /// The bytes do not have the digest they were pushed under; this is theirs.
+    /// The bytes have this digest, not the one that they were pushed under.
     DigestMismatch(Digest),
     /// The repository lacks these blobs.
     BlobsMissing(Vec<Digest>),
     /// The repository lacks these manifests.
     ChildrenMissing(Vec<Digest>),
-    /// The tag exists and must not be moved, or pushed again.
+    /// The tag exists and must not be moved, nor pushed again.
     TagLocked {
         /// The tag.
         tag: String,
-        /// Where it points.
+        /// What it points to.
         digest: Digest,
     },
 }
@@ -87,17 +85,17 @@ impl ImageStore {
         }
     }
 
-    /// The clock that everything in this registry goes by.
+    /// The clock of everything in this registry.
     pub fn clock(&self) -> &VirtualClock {
         &self.clock
     }
 
-    /// The passwords that the ECR API hands out for this registry.
+    /// The passwords that the ECR API issues for this registry.
     pub fn credentials(&self) -> &KnownPasswords {
         &self.credentials
     }
 
-    /// Makes a repository; false if there is one of that name.
+    /// Creates a repository. Returns false if the name is taken.
     pub fn create_repository(&self, name: &str, mutability: Mutability) -> bool {
         let now = self.clock.now();
         let mut state = self.lock();
@@ -108,7 +106,7 @@ impl ImageStore {
         true
     }
 
-    /// Removes a repository with all it holds; false if there is none of that name.
+    /// Removes a repository with everything in it. Returns false if it does not exist.
     pub fn delete_repository(&self, name: &str) -> bool {
         self.lock().repositories.remove(name).is_some()
     }
@@ -118,12 +116,12 @@ impl ImageStore {
         self.lock().repositories.keys().cloned().collect()
     }
 
-    /// Reads a repository; `None` if there is none of that name.
+    /// Reads a repository; `None` if it does not exist.
     pub fn read<T>(&self, repository: &str, read: impl FnOnce(&StoredRepository) -> T) -> Option<T> {
         self.lock().repositories.get(repository).map(read)
     }
 
-    /// Changes whether the tags of a repository may be moved; false if there is none of that name.
+    /// Changes whether the tags of a repository may be moved. Returns false if it does not exist.
     pub fn set_mutability(&self, repository: &str, mutability: Mutability) -> bool {
         self.change(repository, |repository| repository.mutability = mutability).is_some()
     }
@@ -138,20 +136,20 @@ impl ImageStore {
         self.read(repository, |repository| repository.blob(digest).cloned()).flatten()
     }
 
-    /// Adds a blob to a repository; false if there is no such repository.
+    /// Adds a blob to a repository. Returns false if the repository does not exist.
     pub fn put_blob(&self, repository: &str, blob: Blob) -> bool {
         self.change(repository, |repository| repository.blobs.insert(blob.digest().clone(), blob)).is_some()
     }
 
-    /// Makes a blob of one repository one of another, if the first has it.
+    /// Adds a blob of one repository to another, if the first has it.
     pub fn mount_blob(&self, from: &str, to: &str, digest: &Digest) -> bool {
         self.blob(from, digest).is_some_and(|blob| self.put_blob(to, blob))
     }
 
-    /// Takes a manifest that is pushed under a tag or its digest (`reference`), or under neither.
+    /// Accepts a manifest that is pushed under a tag or its digest (`reference`), or under neither.
     ///
     /// # Errors
-    /// The rule it breaks.
+    /// The rule that the push breaks.
     pub fn push(
         &self,
         repository: &str,
@@ -204,12 +202,12 @@ impl ImageStore {
         self.pushes_after(0)
     }
 
-    /// The manifests pushed after so many of them.
+    /// The manifests pushed after the first `seen` ones.
     pub fn pushes_after(&self, seen: usize) -> Vec<Push> {
         self.lock().pushes.iter().skip(seen).cloned().collect()
     }
 
-    /// Removes a tag, and its image if that was the last one; gives the image's digest.
+    /// Removes a tag, and its image if that was the last tag. Returns the image's digest.
     pub fn untag(&self, repository: &str, tag: &str) -> Option<Digest> {
         self.change(repository, |repository| {
             let digest = repository.untag(tag)?;
@@ -226,7 +224,7 @@ impl ImageStore {
         self.change(repository, |repository| repository.remove_image(digest));
     }
 
-    /// Moves an image into or out of the archive; false if there is no such image.
+    /// Moves an image into or out of the archive. Returns false if the image does not exist.
     pub fn set_status(&self, repository: &str, digest: &Digest, status: ImageStatus) -> bool {
         let set = |repository: &mut StoredRepository| {
             repository.images.get_mut(digest).map(|image| image.status = status).is_some()
@@ -244,7 +242,7 @@ impl ImageStore {
         });
     }
 
-    /// Whether blobs may be mounted between repositories (ECR's account setting `BLOB_MOUNTING`; off at first).
+    /// Whether blobs may be mounted between repositories (ECR's account setting `BLOB_MOUNTING`, off by default).
     pub fn blob_mounting(&self) -> bool {
         self.lock().blob_mounting
     }
@@ -254,7 +252,7 @@ impl ImageStore {
         self.lock().blob_mounting = enabled;
     }
 
-    /// From now on keeps of uploaded blobs that are larger than this only digest and size. For benches that
+    /// From now on, of an uploaded blob larger than this only the digest and the size are kept. For benchmarks that
     /// move more bytes than the machine has memory.
     pub fn discard_uploads_above(&self, bytes: u64) {
         self.lock().keep_up_to = bytes;

@@ -1,9 +1,9 @@
-//! Lambda's Runtime API on this machine: runs a `bootstrap` binary as Lambda runs it, as a process that asks for
-//! events over HTTP.
+//! Lambda's Runtime API on this machine: runs a `bootstrap` binary as Lambda does, as a process that asks for events
+//! over HTTP.
 //!
-//! A [`Runtime`] is one execution environment: one process, one event at a time, in the order of the calls. It
-//! guarantees that the process sees nothing of the caller's environment, that it is gone when the runtime is dropped,
-//! and that a process that ends instead of answering is an error and never a wait.
+//! A [`Runtime`] is one execution environment: one process that takes one event at a time, in the order of the calls.
+//! The process sees nothing of the caller's environment and ends when the runtime is dropped. If it ends instead of
+//! answering, the caller gets an error and never waits for ever.
 //! Protocol: AWS Lambda Developer Guide, "Using the Lambda runtime API".
 
 mod server;
@@ -25,7 +25,7 @@ use server::RuntimeApiServer;
 pub enum FunctionOutcome {
     /// What the handler returned.
     Response(Value),
-    /// The error that the handler returned, or the panic that the runtime caught: `errorType` and `errorMessage`.
+    /// The error that the handler returned, or the panic that the runtime caught, as `errorType` and `errorMessage`.
     Error(Value),
 }
 
@@ -35,12 +35,11 @@ pub enum RuntimeError {
     /// The process could not be started, or the server could not listen.
     #[error("cannot run {}", bootstrap.display())]
     Start {
-        /// The binary.
         bootstrap: PathBuf,
-        /// What the system said.
+        /// What the operating system said.
         source: std::io::Error,
     },
-    /// The process reported that it cannot initialise itself.
+    /// The process reported that it cannot initialise.
     #[error("the function cannot start: {0}")]
     Init(Value),
     /// The process ended before it answered.
@@ -48,13 +47,13 @@ pub enum RuntimeError {
     Ended {
         /// How it ended.
         status: ExitStatus,
-        /// The end of what it wrote.
+        /// The last lines that it wrote.
         last_lines: Vec<String>,
     },
-    /// The process ran for longer than the function's timeout.
+    /// The process ran longer than the function's timeout.
     #[error("the function did not answer within {0:?}")]
     TimedOut(Duration),
-    /// The process could not be watched.
+    /// The operating system failed to report on the process.
     #[error("cannot watch the function's process")]
     Watch(#[source] std::io::Error),
 }
@@ -62,16 +61,15 @@ pub enum RuntimeError {
 /// How to run a function.
 #[derive(Debug, Clone)]
 pub struct FunctionConfig {
-    /// The binary.
     pub bootstrap: PathBuf,
-    /// Its environment, besides what Lambda sets itself.
+    /// Its environment, apart from what Lambda sets.
     pub environment: Vec<(String, String)>,
     /// How long the start and each event may take.
     pub timeout: Duration,
 }
 
 impl FunctionConfig {
-    /// A function with an empty environment and Lambda's longest timeout for an answer to be waited for.
+    /// A function with an empty environment and a timeout of 60 seconds.
     pub fn new(bootstrap: impl Into<PathBuf>) -> Self {
         Self {
             bootstrap: bootstrap.into(),
@@ -80,7 +78,7 @@ impl FunctionConfig {
         }
     }
 
-    /// Sets one variable.
+    /// Sets one environment variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
@@ -102,7 +100,7 @@ impl Runtime {
     /// Starts the function and waits until it asks for its first event.
     ///
     /// # Errors
-    /// If it cannot be started, reports an error of initialisation, ends, or takes longer than the timeout.
+    /// If it cannot be started, reports an error of its initialisation, ends, or takes longer than the timeout.
     pub async fn start(config: &FunctionConfig) -> Result<Self, RuntimeError> {
         let start_error = |source| RuntimeError::Start { bootstrap: config.bootstrap.clone(), source };
         let (server, ready) = RuntimeApiServer::start(config.timeout).await.map_err(start_error)?;
@@ -124,7 +122,7 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// From the start of the process to its first request for an event.
+    /// The time from the start of the process to its first request for an event.
     pub fn time_to_first_next(&self) -> Duration {
         self.time_to_first_next
     }
@@ -138,7 +136,7 @@ impl Runtime {
         self.answer(answer).await
     }
 
-    /// Sends bytes that need not be JSON, as nobody but a broken caller does.
+    /// Sends bytes that need not be JSON, as only a broken caller does.
     ///
     /// # Errors
     /// If the process ends, or takes longer than the timeout.
@@ -147,32 +145,32 @@ impl Runtime {
         self.answer(answer).await
     }
 
-    /// The process, as the system numbers it; `None` once it has ended.
+    /// The id of the process; `None` once it has ended.
     pub fn process_id(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// The most memory that the process has had resident so far, in bytes. Known on Linux only.
+    /// The most resident memory that the process has used so far, in bytes. Known on Linux only.
     pub fn peak_resident_bytes(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()?)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
     }
 
-    /// Everything that the process has written so far to its two outputs, line by line.
+    /// Every line that the process has written so far to standard output and standard error.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Ends the process. Dropping the runtime does so too, but does not wait for it.
+    /// Ends the process and waits for its end. Dropping the runtime ends it too, but does not wait.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// If the operating system refuses.
     pub async fn stop(mut self) -> Result<(), RuntimeError> {
         self.process.kill().await.map_err(RuntimeError::Watch)
     }
 
-    /// Waits for an answer, the end of the process, or the timeout, whichever comes first.
+    /// Waits for the answer, the end of the process, or the timeout, whichever comes first.
     async fn answer<T>(&mut self, answer: oneshot::Receiver<T>) -> Result<T, RuntimeError> {
         let mut answer = answer;
         tokio::select! {
@@ -180,7 +178,7 @@ impl Runtime {
             Ok(answer) = &mut answer => Ok(answer),
             status = self.process.wait() => {
                 let status = status.map_err(RuntimeError::Watch)?;
-                // What it sent just before it ended is an answer all the same.
+                // An answer that the process sent just before it ended still counts.
                 match answer.try_recv() {
                     Ok(answer) => Ok(answer),
                     Err(_) => Err(RuntimeError::Ended { status, last_lines: self.lines().into_iter().rev().take(5).rev().collect() }),
@@ -191,8 +189,8 @@ impl Runtime {
     }
 }
 
-/// The process with the environment that Lambda gives it. Credentials are made up: a function on this machine never
-/// talks to AWS.
+/// The process, with the environment that Lambda gives it. The credentials are made up: a function on this machine
+/// never talks to AWS.
 fn command(bootstrap: &Path, api: &str) -> Command {
     let mut command = Command::new(bootstrap);
     command

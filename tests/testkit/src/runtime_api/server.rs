@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::FunctionOutcome;
 
-/// When the function asked for its first event, or why it cannot.
+/// When the function asked for its first event, or the error of its initialisation.
 pub(super) type Ready = Result<Instant, Value>;
 
 /// A listening Runtime API. It stops when it is dropped.
@@ -36,7 +36,7 @@ pub(super) struct RuntimeApiServer {
 struct RuntimeApiShared {
     /// Events that wait for the function to ask for them.
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<(String, Bytes)>>,
-    /// Who waits for the answer to which event.
+    /// The receiver of each event's answer, by the event's id.
     waiting: Mutex<HashMap<String, oneshot::Sender<FunctionOutcome>>>,
     ready: Mutex<Option<oneshot::Sender<Ready>>>,
     timeout: Duration,
@@ -61,13 +61,13 @@ impl RuntimeApiServer {
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move {
-            // An end by an error shows as a function that cannot reach its API.
+            // If the server ends with an error, the function cannot reach its API and shows it.
             axum::serve(listener, routes).await.ok();
         });
         Ok((Self { address, events, shared, next_id: AtomicU64::new(1), task }, is_ready))
     }
 
-    /// What the function finds in `AWS_LAMBDA_RUNTIME_API`.
+    /// The value for `AWS_LAMBDA_RUNTIME_API`.
     pub(super) fn address(&self) -> String {
         self.address.to_string()
     }
@@ -77,7 +77,7 @@ impl RuntimeApiServer {
         let id = format!("00000000-0000-4000-8000-{:012}", self.next_id.fetch_add(1, Ordering::Relaxed));
         let (sender, receiver) = oneshot::channel();
         lock(&self.shared.waiting).insert(id.clone(), sender);
-        // The receiving end lives as long as `shared`, which this server holds.
+        // The receiver is in `shared`, which this server holds, so sending cannot fail.
         self.events.send((id, event)).ok();
         receiver
     }
@@ -124,7 +124,7 @@ async fn next(State(shared): State<Arc<RuntimeApiShared>>) -> Response {
 async fn response(State(shared): State<Arc<RuntimeApiShared>>, Path(id): Path<String>, body: Bytes) -> Response {
     match serde_json::from_slice(&body) {
         Ok(value) => settle(&shared, &id, FunctionOutcome::Response(value)),
-        // Lambda answers a body that is no JSON with this error, to the caller too.
+        // Lambda answers a body that is not JSON with this error, to the caller too.
         Err(error) => settle(
             &shared,
             &id,
@@ -144,7 +144,7 @@ async fn init_error(State(shared): State<Arc<RuntimeApiShared>>, body: Bytes) ->
     accepted()
 }
 
-/// The error as JSON, or its text if it is none.
+/// The error as JSON, or as text if it is not JSON.
 fn readable(body: &Bytes) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }

@@ -8,7 +8,7 @@ use scenarios::gate::stage::{GATE_QUEUE, MIRROR_QUEUE, TABLE};
 use serde_json::Value;
 use testkit::runtime_api::{FunctionConfig, FunctionOutcome, Runtime};
 
-/// The program, with the account of a stage around it.
+/// The program, with the account of a [`GateStage`] around it.
 pub(crate) struct Program {
     pub(crate) stage: GateStage,
     pub(crate) runtime: Runtime,
@@ -55,7 +55,7 @@ impl Program {
         }
     }
 
-    /// Ends the program and searches everything that it has written.
+    /// Ends the program and checks everything that it has written.
     pub(crate) async fn end(self) {
         let lines = self.runtime.lines();
         assert!(

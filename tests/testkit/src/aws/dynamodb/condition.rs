@@ -41,7 +41,6 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    /// Reads a condition.
     pub(super) fn parse(kind: &'static str, text: &str, scope: &mut Scope) -> Result<Self, String> {
         let mut parser = Parser::new(kind, text, scope)?;
         let condition = any_of(&mut parser)?;
@@ -49,7 +48,7 @@ impl Condition {
         Ok(condition)
     }
 
-    /// Whether it holds for an item; an absent item is an empty one.
+    /// Whether the condition holds for an item. An absent item is an empty one.
     pub(super) fn holds(&self, item: &TableItem) -> bool {
         match self {
             Self::Compare(left, comparison, right) => compare(left.of(item), *comparison, right.of(item)),
@@ -84,7 +83,7 @@ impl Condition {
         }
     }
 
-    /// The conditions that all have to hold.
+    /// The parts that are joined by `AND` and all have to hold.
     pub(super) fn conjuncts(&self) -> Vec<&Self> {
         match self {
             Self::And(left, right) => left.conjuncts().into_iter().chain(right.conjuncts()).collect(),
@@ -101,7 +100,7 @@ impl Condition {
         }
     }
 
-    /// Every path it looks at.
+    /// Every path that the condition reads.
     pub(super) fn paths(&self) -> Vec<&Path> {
         match self {
             Self::Compare(left, _, right) | Self::BeginsWith(left, right) | Self::Contains(left, right) => {
@@ -144,7 +143,7 @@ impl Operand {
 }
 
 fn compare(left: Option<Value>, comparison: ConditionOperator, right: Option<Value>) -> bool {
-    // What is not there compares with nothing, except that it differs from everything.
+    // A missing value compares with nothing, except that it differs from everything.
     let (Some(left), Some(right)) = (left, right) else {
         return comparison == ConditionOperator::NotEqual;
     };

@@ -1,4 +1,4 @@
-//! What all expressions share: tokens, the names and values that a request defines, and paths.
+//! What all expressions share: tokens, paths, and the names and values that a request defines.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::path::{Path, PathStep};
 use super::value::normal;
 
-/// Words that may not stand for an attribute (Reserved words in DynamoDB, developer guide).
+/// Words that may not be used as the name of an attribute ("Reserved words in DynamoDB" in the developer guide).
 const RESERVED: &str = include_str!("reserved.txt");
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,8 @@ pub(super) enum ExpressionToken {
 
 const SYMBOLS: &[&str] = &["<>", "<=", ">=", "<", ">", "=", "(", ")", ",", ".", "[", "]", "+", "-"];
 
-/// The names and values of a request, with a record of which were used: DynamoDB refuses a request that defines more.
+/// The names and values that a request defines, and which of them were used: DynamoDB refuses a request that defines
+/// more than it uses.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     names: Map<String, Value>,
@@ -30,7 +31,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// The definitions of a request.
+    /// The names and values of a request, the values in normal form.
     pub(super) fn of(request: &Value) -> Result<Self, String> {
         let take = |member: &str| request[member].as_object().cloned().unwrap_or_default();
         let values = take("ExpressionAttributeValues");
@@ -71,7 +72,7 @@ pub(super) struct Parser<'scope> {
 }
 
 impl<'scope> Parser<'scope> {
-    /// A reader at the beginning of an expression.
+    /// Starts at the beginning of an expression.
     pub(super) fn new(kind: &'static str, text: &str, scope: &'scope mut Scope) -> Result<Self, String> {
         let tokens = tokens(text).map_err(|why| format!("Invalid {kind}: Syntax error; {why}"))?;
         if tokens.is_empty() {
@@ -80,12 +81,12 @@ impl<'scope> Parser<'scope> {
         Ok(Self { kind, tokens, position: 0, scope })
     }
 
-    /// A refusal of the expression.
+    /// The refusal of the expression, with this reason.
     pub(super) fn refuse(&self, why: &str) -> String {
         format!("Invalid {}: {why}", self.kind)
     }
 
-    /// A refusal of the token at hand.
+    /// The refusal of the token at hand.
     pub(super) fn unexpected(&self) -> String {
         match self.peek() {
             Some(token) => self.refuse(&format!("Syntax error; unexpected {token:?} at token {}", self.position + 1)),
@@ -140,7 +141,7 @@ impl<'scope> Parser<'scope> {
         if self.peek().is_none() { Ok(()) } else { Err(self.unexpected()) }
     }
 
-    /// Takes a value that the request defines, if one comes next.
+    /// Takes a reference to a value of the request if one comes next.
     pub(super) fn value(&mut self) -> Result<Option<Value>, String> {
         let Some(ExpressionToken::Value(name)) = self.peek().cloned() else {
             return Ok(None);
@@ -155,7 +156,6 @@ impl<'scope> Parser<'scope> {
         }
     }
 
-    /// Takes a path.
     pub(super) fn path(&mut self) -> Result<Path, String> {
         let mut steps = vec![self.step()?];
         loop {

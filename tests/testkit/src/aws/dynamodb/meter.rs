@@ -1,6 +1,6 @@
-//! What the calls are charged, by DynamoDB's published rules: a write unit for each kilobyte of the larger of what was
-//! and what is, also in every index whose entry changes; half a read unit, or with a consistent read a whole one, for
-//! each four kilobytes.
+//! What the calls are charged, by DynamoDB's published rules. A write takes a write unit for each kilobyte of the old
+//! or the new item, whichever is larger. It takes as many again in every index whose entry changes. A read takes half a
+//! read unit for each four kilobytes, a consistent read a whole one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,7 +33,7 @@ pub(super) struct Charge {
     pub(super) half_units: u64,
 }
 
-/// What has been used.
+/// The units that calls have used.
 #[derive(Debug, Clone, Default)]
 pub struct Units {
     /// Write request units.
@@ -49,7 +49,7 @@ pub struct Units {
 }
 
 impl Units {
-    /// The most write units that one partition took within a second, and which; DynamoDB takes 1,000.
+    /// The most write units that one partition took within a second, and which partition. DynamoDB's limit is 1,000.
     pub fn busiest_partition(&self) -> Option<(&str, &str, u64)> {
         let busiest = self.by_partition.iter().max_by_key(|(_, units)| **units);
         busiest.map(|((place, partition, _), units)| (place.as_str(), partition.as_str(), *units))
@@ -75,7 +75,7 @@ impl Units {
     }
 }
 
-/// What a change of one item is charged, in the table and in its indexes.
+/// What the change of one item is charged, in the table and in its indexes.
 pub(super) fn write_charges(schema: &Schema, old: Option<&TableItem>, new: Option<&TableItem>) -> Vec<Charge> {
     let place = |index: Option<&str>| MeteredPlace { table: schema.name.clone(), index: index.map(str::to_owned) };
     let mut charges = vec![write_charge(place(None), &schema.key, old, new)];
@@ -88,7 +88,7 @@ pub(super) fn write_charges(schema: &Schema, old: Option<&TableItem>, new: Optio
         if before == after {
             continue;
         }
-        // An entry whose key changes is removed and put again.
+        // An entry whose key changes is removed and written anew.
         let key = |item: &Option<TableItem>| item.as_ref().and_then(|item| index.key.of(item));
         if before.is_some() && after.is_some() && key(&before) != key(&after) {
             charges.push(write_charge(place(Some(&index.name)), &index.key, before.as_ref(), None));
@@ -118,7 +118,7 @@ fn partition(key: &KeySchema, item: &TableItem) -> String {
         .unwrap_or_default()
 }
 
-/// What a call that read is charged; nothing for one that did not.
+/// What a call is charged for reading. A call that reads nothing is charged nothing.
 pub(super) fn read_charges(
     tables: &BTreeMap<String, FakeTable>,
     operation: &str,
@@ -148,7 +148,7 @@ pub(super) fn read_charges(
             let item = answer.get("Item").and_then(Value::as_object).or_else(|| request["Key"].as_object());
             vec![charge(table, item, answer.get("Item").and_then(Value::as_object).map_or(1, blocks))]
         }
-        // The items of a query are added up before they are rounded; those that are got by their keys are not.
+        // The items of a query are added up before rounding. Items that are read by their keys are rounded one by one.
         "Query" | "Scan" => {
             let items: Vec<&TableItem> =
                 answer["Items"].as_array().into_iter().flatten().filter_map(Value::as_object).collect();

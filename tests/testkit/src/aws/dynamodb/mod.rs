@@ -1,8 +1,8 @@
-//! DynamoDB: the operations and expressions that pullsafe uses, with the refusals it could run into: reserved words,
-//! unused names and values, keys that do not match, sets that are empty, items that are too large, conditions that fail
-//! with the item as it is.
+//! DynamoDB: the operations and expressions that pullsafe uses, with the refusals that it could run into: reserved
+//! words, unused names and values, keys that do not match, empty sets, items that are too large, and conditions that
+//! fail and show the item.
 //!
-//! Not modelled: TTL (housekeeping only: nothing may rely on it), parallel scans, `BatchWriteItem`, and the
+//! Not modelled: TTL (it only tidies up, and nothing may rely on it), parallel scans, `BatchWriteItem`, and the
 //! parameters that expressions replaced.
 
 mod condition;
@@ -38,7 +38,7 @@ pub use crate::aws::dynamodb::value::{TableItem, plain};
 /// How long DynamoDB remembers the token of a transaction.
 const TOKEN_SECONDS: i64 = 600;
 
-/// Parameters that expressions replaced; a request that uses them is not understood here.
+/// Parameters that expressions replaced. A request that uses one is refused.
 const REPLACED: &[&str] = &[
     "Expected",
     "AttributeUpdates",
@@ -49,7 +49,7 @@ const REPLACED: &[&str] = &[
     "AttributesToGet",
 ];
 
-/// Tables. Clones are the same tables, so that a test can look while the fake holds them.
+/// Tables. Clones share one state, so that a test can look at it while the fake holds them.
 #[derive(Debug, Clone)]
 pub struct DynamoDb(Arc<Mutex<DynamoDbState>>);
 
@@ -59,12 +59,12 @@ struct DynamoDbState {
     tables: BTreeMap<String, FakeTable>,
     tokens: HashMap<String, (Value, Timestamp)>,
     units: Units,
-    /// What the partitions took in the second at hand, where they are limited.
+    /// What the partitions took in the current second, where they are limited.
     throughput: Option<Throughput>,
 }
 
 impl DynamoDbState {
-    /// Makes changes, all or none: a partition that is written to too fast refuses them, also one of an index.
+    /// Makes all changes or none. They are refused if a partition of a table, or of an index, is written to too fast.
     fn commit(&mut self, changes: Vec<ItemChange>) -> Result<(), ErrorAnswer> {
         let now = self.clock.now();
         let mut charges = Vec::new();
@@ -85,7 +85,7 @@ impl DynamoDbState {
         Ok(())
     }
 
-    /// Charges what was read; a partition that is read from too fast refuses the answer.
+    /// Charges what was read. The answer is refused if a partition is read from too fast.
     fn read(&mut self, operation: &str, request: &Value, answer: &Value) -> Result<(), ErrorAnswer> {
         let charges = meter::read_charges(&self.tables, operation, request, answer);
         if let Some(throughput) = &mut self.throughput {
@@ -97,7 +97,7 @@ impl DynamoDbState {
 }
 
 impl DynamoDb {
-    /// No tables yet.
+    /// Starts without tables.
     pub fn new(clock: VirtualClock) -> Self {
         Self(Arc::new(Mutex::new(DynamoDbState {
             clock,
@@ -115,10 +115,10 @@ impl DynamoDb {
         self
     }
 
-    /// Puts an item (in the form of the wire) into a table, past the log.
+    /// Puts an item (in wire form) into a table without a call in the log.
     ///
     /// # Panics
-    /// If the table could not hold it.
+    /// If the table could not hold the item.
     pub fn put(&self, table: &str, item: Value) {
         let request = serde_json::json!({"TableName": table, "Item": item});
         if let Err(failure) = self.call("PutItem", &request) {
@@ -126,7 +126,7 @@ impl DynamoDb {
         }
     }
 
-    /// The items of a table, in the order of the keys, as the JSON a person would write.
+    /// The items of a table in the order of their keys, as the JSON that a person would write.
     pub fn items(&self, table: &str) -> Vec<Map<String, Value>> {
         self.wire_items(table)
             .iter()
@@ -134,17 +134,17 @@ impl DynamoDb {
             .collect()
     }
 
-    /// The items of a table, in the order of the keys, in the form of the wire.
+    /// The items of a table in the order of their keys, in wire form.
     pub fn wire_items(&self, table: &str) -> Vec<TableItem> {
         self.lock().tables.get(table).map(|table| table.items().cloned().collect()).unwrap_or_default()
     }
 
-    /// What has been used so far, or since it was last taken.
+    /// The units used since the last call of this function.
     pub fn take_units(&self) -> Units {
         std::mem::take(&mut self.lock().units)
     }
 
-    /// Limits every partition of a table or an index to what DynamoDB takes from one in a second.
+    /// Limits every partition of a table or an index to what DynamoDB accepts for one in a second.
     pub fn limit(&self) {
         self.lock().throughput = Some(Throughput::default());
     }
@@ -154,7 +154,6 @@ impl DynamoDb {
         self.lock().tables.values_mut().for_each(|table| table.hold_indexes(hold));
     }
 
-    /// Carries out one operation.
     pub(super) fn call(&self, operation: &str, request: &Value) -> Said {
         let mut state = self.lock();
         if let Some(parameter) = REPLACED.iter().find(|parameter| request.get(**parameter).is_some()) {

@@ -5,7 +5,7 @@ use std::fmt;
 
 const DIGITS: usize = 38;
 
-/// A decimal number; the mantissa has no trailing zeros, so equal numbers are equal values.
+/// A decimal number. The mantissa has no trailing zeros, so equal numbers are equal values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Number {
     mantissa: i128,
@@ -58,7 +58,7 @@ impl Number {
         (sum.mantissa.unsigned_abs().to_string().len() <= DIGITS).then_some(sum)
     }
 
-    /// The number with its sign turned.
+    /// The number with the opposite sign.
     pub(super) fn negated(self) -> Self {
         Self { mantissa: -self.mantissa, exponent: self.exponent }
     }
@@ -72,7 +72,7 @@ impl Number {
         }
     }
 
-    /// The power of ten of the first digit.
+    /// The power of ten of the first digit, plus one.
     fn magnitude(self) -> i64 {
         self.mantissa.unsigned_abs().to_string().len() as i64 + i64::from(self.exponent)
     }
@@ -85,7 +85,7 @@ impl Ord for Number {
             return by_sign;
         }
         let by_size = self.magnitude().cmp(&other.magnitude()).then_with(|| {
-            // Of one magnitude, both fit into 38 digits at the smaller exponent.
+            // With equal magnitudes, both numbers fit into 38 digits at the smaller exponent.
             let exponent = self.exponent.min(other.exponent);
             let digits = |number: Self| number.mantissa_at(exponent).map(i128::unsigned_abs);
             digits(*self).cmp(&digits(*other))

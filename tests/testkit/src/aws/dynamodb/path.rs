@@ -12,12 +12,12 @@ pub(super) enum PathStep {
     Index(usize),
 }
 
-/// A place in an item. It starts with an attribute's name.
+/// A place in an item. The path starts with an attribute's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Path(pub(super) Vec<PathStep>);
 
 impl Path {
-    /// The attribute that it starts with.
+    /// The attribute that the path starts with.
     pub(super) fn attribute(&self) -> &str {
         match self.0.first() {
             Some(PathStep::Name(name)) => name,
@@ -25,12 +25,12 @@ impl Path {
         }
     }
 
-    /// Whether one of the two lies within the other.
+    /// Whether one of the two places lies within the other.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).all(|(left, right)| left == right)
     }
 
-    /// The value there.
+    /// The value at this place.
     pub(super) fn get<'item>(&self, item: &'item TableItem) -> Option<&'item Value> {
         let (first, rest) = self.0.split_first()?;
         let PathStep::Name(name) = first else { return None };
@@ -40,7 +40,7 @@ impl Path {
         })
     }
 
-    /// Puts a value there; `None` if the parent does not exist. Beyond the end of a list means at its end.
+    /// Puts a value at this place; `None` if the parent does not exist. An index beyond the end of a list appends.
     pub(super) fn set(&self, item: &mut TableItem, new: Value) -> Option<()> {
         let (last, parents) = self.0.split_last()?;
         if parents.is_empty() {
@@ -63,7 +63,7 @@ impl Path {
         Some(())
     }
 
-    /// Removes what is there; `None` if the parent does not exist.
+    /// Removes the value at this place; `None` if the parent does not exist.
     pub(super) fn remove(&self, item: &mut TableItem) -> Option<()> {
         let (last, parents) = self.0.split_last()?;
         if parents.is_empty() {
@@ -109,7 +109,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// What is left of an item if only these places are kept.
+/// The item reduced to these places.
 pub(super) fn project(item: &TableItem, paths: &[Path]) -> TableItem {
     let mut kept = TableItem::new();
     for path in paths {
@@ -128,7 +128,7 @@ fn keep(kept: &mut TableItem, steps: &[PathStep], value: &Value) {
         None => {
             kept.insert(name.clone(), value.clone());
         }
-        // Members of lists move together: the index says nothing about the place in what is kept.
+        // Kept list members close up, so an index in the item says nothing about the place in the result.
         Some(PathStep::Index(_)) => {
             let list = kept.entry(name.clone()).or_insert_with(|| json!({"L": []}));
             let mut wrapped = TableItem::new();

@@ -12,7 +12,7 @@ use super::table::{FakeTable, answer_with, invalid};
 use super::value::{TableItem, item_size, normal_item};
 use crate::aws::wire::{ErrorAnswer, Said};
 
-/// As much as one page holds.
+/// The most that one page holds, in bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
 
 /// `GetItem`.
@@ -84,7 +84,7 @@ pub(super) fn query(tables: &BTreeMap<String, FakeTable>, request: &Value) -> Sa
     page(&source, entries, filter.as_ref(), request, scope)
 }
 
-/// `Scan`. In the order of the keys, where the real one has none.
+/// `Scan`. Items come in the order of their keys; the real one has no order.
 pub(super) fn scan(tables: &BTreeMap<String, FakeTable>, request: &Value) -> Said {
     if request.get("TotalSegments").is_some() {
         return Err(invalid("parallel scans are not modelled by this fake"));
@@ -118,7 +118,7 @@ impl<'table> ReadFrom<'table> {
         self.index.map_or(&self.table.schema.key, |index| &index.key)
     }
 
-    /// Where an item stands in the order: by the key read, then by the key of the table.
+    /// Where an item stands in the order: by the key of what is read, then by the key of the table.
     fn place(&self, item: &TableItem) -> Option<(Key, Key)> {
         Some((self.key().of(item)?, self.table.schema.key.of(item)?))
     }
@@ -143,7 +143,7 @@ impl<'table> ReadFrom<'table> {
         }
     }
 
-    /// The key from which a further page starts.
+    /// The key from which the next page starts.
     fn continuation(&self, item: &TableItem) -> TableItem {
         let mut key = self.table.schema.key.pick(item);
         key.extend(self.key().pick(item));
@@ -208,7 +208,7 @@ fn filter(request: &Value, scope: &mut Scope) -> Result<Option<Condition>, Error
     Condition::parse("FilterExpression", text, scope).map(Some).map_err(invalid)
 }
 
-/// What the request keeps of an item.
+/// Reads the projection: a function that keeps what the request wants of an item.
 fn projection(request: &Value, scope: &mut Scope) -> Result<impl Fn(&TableItem) -> TableItem + use<>, ErrorAnswer> {
     let paths = match request["ProjectionExpression"].as_str() {
         Some(text) => Some(expression::projection(text, scope).map_err(invalid)?),
@@ -217,7 +217,7 @@ fn projection(request: &Value, scope: &mut Scope) -> Result<impl Fn(&TableItem) 
     Ok(move |item: &TableItem| paths.as_ref().map_or_else(|| item.clone(), |paths| project(item, paths)))
 }
 
-/// A key condition is an equality on the partition key and at most one comparison of the sort key.
+/// Checks that a key condition is an equality on the partition key and at most one comparison of the sort key.
 fn check_key_condition(condition: &Condition, schema: &KeySchema) -> Result<(), String> {
     let mut seen = Vec::new();
     for part in condition.conjuncts() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::number::Number;
 use super::value::{TableItem, normal, parts};
 
-/// The type that a key attribute has.
+/// The type of a key attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KeyType {
     Text,
@@ -21,10 +21,8 @@ impl KeyType {
     }
 }
 
-/// An attribute that is part of a key.
 #[derive(Debug, Clone)]
 pub struct KeyAttribute {
-    /// Its name.
     pub(super) name: String,
     kind: KeyType,
 }
@@ -39,11 +37,11 @@ pub fn numeric(name: &str) -> KeyAttribute {
     KeyAttribute { name: name.to_owned(), kind: KeyType::Number }
 }
 
-/// The key of a table or an index: partition key, and sort key if there is one.
+/// The key of a table or an index: the partition key, and the sort key if there is one.
 #[derive(Debug, Clone)]
 pub(super) struct KeySchema(pub(super) Vec<KeyAttribute>);
 
-/// What an index keeps of an item beside the keys.
+/// What an index keeps of an item besides the keys.
 #[derive(Debug, Clone)]
 pub enum Projection {
     /// Everything.
@@ -54,7 +52,7 @@ pub enum Projection {
     Include(Vec<String>),
 }
 
-/// A global secondary index. It holds the items that have all of its key attributes, so it may be sparse.
+/// A global secondary index. It holds only the items that have all of its key attributes, so it may be sparse.
 #[derive(Debug, Clone)]
 pub(super) struct Index {
     pub(super) name: String,
@@ -65,14 +63,13 @@ pub(super) struct Index {
 /// The definition of a table.
 #[derive(Debug, Clone)]
 pub struct Schema {
-    /// Its name.
     pub(super) name: String,
     pub(super) key: KeySchema,
     pub(super) indexes: Vec<Index>,
 }
 
 impl Schema {
-    /// A table with a partition key.
+    /// A table with a partition key only.
     pub fn new(name: &str, partition: KeyAttribute) -> Self {
         Self {
             name: name.to_owned(),
@@ -89,7 +86,7 @@ impl Schema {
         self
     }
 
-    /// Adds a global secondary index with a partition key and, maybe, a sort key.
+    /// Adds a global secondary index with a partition key and, if given, a sort key.
     #[must_use]
     pub fn index(
         mut self,
@@ -104,7 +101,7 @@ impl Schema {
     }
 }
 
-/// A key, in the order in which DynamoDB sorts it.
+/// A key that compares in the order in which DynamoDB sorts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(Vec<KeyPart>);
 
@@ -123,7 +120,7 @@ impl KeyAttribute {
         }
     }
 
-    /// Whether a value may stand in a key condition about this attribute.
+    /// Whether a value has the type of this attribute, so that a key condition may compare them.
     pub(super) fn accepts(&self, value: &Value) -> bool {
         parts(value).0 == self.kind.letter()
     }
@@ -135,7 +132,7 @@ impl KeySchema {
         self.0.iter().map(|attribute| attribute.part(item)).collect::<Option<_>>().map(Key)
     }
 
-    /// The key in a request, which has to hold the key attributes and nothing else.
+    /// The key in a request. The request has to give the key attributes and nothing else.
     pub(super) fn of_request(&self, key: &Value) -> Result<(Key, TableItem), String> {
         let mismatch = || "The provided key element does not match the schema".to_owned();
         let given = key.as_object().filter(|given| given.len() == self.0.len()).ok_or_else(mismatch)?;
@@ -145,7 +142,7 @@ impl KeySchema {
         Ok((key, item))
     }
 
-    /// The key of an item to be stored.
+    /// The key of an item that is to be stored.
     pub(super) fn of_new(&self, item: &TableItem) -> Result<Key, String> {
         for attribute in &self.0 {
             let name = &attribute.name;
@@ -189,8 +186,8 @@ impl KeySchema {
 }
 
 impl Index {
-    /// Refuses an item whose attributes could not be keys of this index. An absent attribute only keeps the item out of
-    /// it.
+    /// Refuses an item whose attributes cannot be keys of this index. If an attribute is missing, the index only leaves
+    /// the item out.
     pub(super) fn check(&self, item: &TableItem) -> Result<(), String> {
         for attribute in &self.key.0 {
             if let Some(value) = item.get(&attribute.name).filter(|value| !attribute.accepts(value)) {

@@ -1,4 +1,4 @@
-//! One table: its items by key, and its refusals.
+//! One table: its items by key, and the refusals that requests can get.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::value::{TableItem, item_size};
 use crate::aws::service::AwsError;
 use crate::aws::wire::ErrorAnswer;
 
-/// The largest item, attribute names included.
+/// The most bytes that an item may have, attribute names included.
 const LARGEST_ITEM: usize = 400 * 1024;
 
 /// A table and its items.
@@ -17,11 +17,11 @@ const LARGEST_ITEM: usize = 400 * 1024;
 pub(super) struct FakeTable {
     pub(super) schema: Schema,
     items: BTreeMap<Key, TableItem>,
-    // What the indexes show, while they are behind.
+    // What the indexes show while they are behind.
     behind: Option<BTreeMap<Key, TableItem>>,
 }
 
-/// A change to one item that has been found possible.
+/// A checked change to one item.
 #[derive(Debug)]
 pub(super) struct ItemChange {
     pub(super) table: String,
@@ -46,17 +46,17 @@ impl FakeTable {
         self.items.values()
     }
 
-    /// The items that the indexes know of.
+    /// The items that the indexes show.
     pub(super) fn indexed_items(&self) -> impl Iterator<Item = &TableItem> {
         self.behind.as_ref().unwrap_or(&self.items).values()
     }
 
-    /// Keeps the indexes as they are now, or lets them catch up.
+    /// Freezes the indexes as they are now, or lets them catch up.
     pub(super) fn hold_indexes(&mut self, hold: bool) {
         self.behind = hold.then(|| self.items.clone());
     }
 
-    /// Refuses an item that the table or one of its indexes could not hold.
+    /// Refuses an item that the table or one of its indexes cannot hold.
     pub(super) fn check(&self, item: &TableItem) -> Result<Key, String> {
         let key = self.schema.key.of_new(item)?;
         self.schema.indexes.iter().try_for_each(|index| index.check(item))?;
@@ -66,7 +66,6 @@ impl FakeTable {
         Ok(key)
     }
 
-    /// Makes a change.
     pub(super) fn apply(&mut self, key: Key, new: Option<TableItem>) {
         match new {
             Some(item) => self.items.insert(key, item),
@@ -75,12 +74,12 @@ impl FakeTable {
     }
 }
 
-/// The refusal of a request that is wrong in itself.
+/// The refusal of an invalid request.
 pub(super) fn invalid(message: impl Into<String>) -> ErrorAnswer {
     AwsError::client("ValidationException", message).into()
 }
 
-/// The refusal of a write whose condition does not hold; with the item as it is, if the request asked for it.
+/// The refusal of a write whose condition does not hold. It carries the item if the request asked for it.
 pub(super) fn condition_failed(item: Option<TableItem>) -> ErrorAnswer {
     let fields: Map<String, Value> = item.map(|item| ("Item".to_owned(), Value::Object(item))).into_iter().collect();
     ErrorAnswer {

@@ -1,5 +1,5 @@
-//! How much a partition takes: 1,000 write units and 3,000 read units a second, a partition key at a time. A table
-//! refuses a write also where a partition of one of its indexes could not take its part of it.
+//! How much a partition accepts: 1,000 write units and 3,000 read units a second for each partition key. A table also
+//! refuses a write if a partition of one of its indexes cannot accept its share.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,6 @@ use crate::aws::service::AwsError;
 use crate::aws::wire::ErrorAnswer;
 use crate::aws::{ACCOUNT, REGION};
 
-/// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Direction {
     Read,
@@ -19,7 +18,7 @@ pub(super) enum Direction {
 }
 
 impl Direction {
-    /// Half units a second; only reads have halves.
+    /// Half units a second. Only reads are charged in halves.
     const fn limit(self) -> u64 {
         match self {
             Self::Read => 2 * 3_000,
@@ -35,7 +34,7 @@ impl Direction {
     }
 }
 
-/// What the partitions took in the second at hand.
+/// What the partitions took in the current second.
 #[derive(Debug, Default)]
 pub(super) struct Throughput {
     second: i64,
@@ -43,13 +42,13 @@ pub(super) struct Throughput {
 }
 
 impl Throughput {
-    /// Takes what a call is charged, or nothing of it.
+    /// Takes all that a call is charged, or none of it.
     pub(super) fn take(&mut self, direction: Direction, charges: &[Charge], now: Timestamp) -> Result<(), ErrorAnswer> {
         if self.second != now.seconds() {
             (self.second, self.taken) = (now.seconds(), BTreeMap::new());
         }
         let key = |charge: &Charge| (direction, charge.place.to_string(), charge.partition.clone());
-        // A call that begins within the limit is carried out, however much it takes.
+        // A call that begins below the limit is carried out, however much it takes.
         if let Some(charge) = charges
             .iter()
             .find(|charge| self.taken.get(&key(charge)).is_some_and(|taken| *taken >= direction.limit()))
@@ -63,7 +62,7 @@ impl Throughput {
     }
 }
 
-/// Source: "DynamoDB throttling resolution guide" in its developer guide; a table that is paid by the request.
+/// The error of a table in on-demand mode. Source: "DynamoDB throttling resolution guide" in the developer guide.
 fn refused(direction: Direction, charge: &Charge) -> ErrorAnswer {
     let kind = if charge.place.index.is_some() { "Index" } else { "Table" };
     let reason = format!("{kind}{}KeyRangeThroughputExceeded", direction.word());

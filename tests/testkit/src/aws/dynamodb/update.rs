@@ -32,7 +32,7 @@ impl UpdateAction {
     }
 }
 
-/// A read update expression.
+/// A parsed update expression.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Update(Vec<UpdateAction>);
 
@@ -40,7 +40,6 @@ const WRONG_TYPE: &str = "An operand in the update expression has an incorrect d
 const NO_PARENT: &str = "The document path provided in the update expression is invalid for update";
 
 impl Update {
-    /// Reads an update expression.
     pub(super) fn parse(text: &str, scope: &mut Scope) -> Result<Self, String> {
         let mut parser = Parser::new("UpdateExpression", text, scope)?;
         let mut actions = Vec::new();
@@ -76,12 +75,12 @@ impl Update {
         Ok(Self(actions))
     }
 
-    /// The places it writes to.
+    /// The places that the update writes to.
     pub(super) fn paths(&self) -> Vec<Path> {
         self.0.iter().map(|action| action.path().clone()).collect()
     }
 
-    /// The item after it. Everything is computed from the item as it was.
+    /// The item after the update. Every value is computed from the old item.
     pub(super) fn apply(&self, old: &TableItem) -> Result<TableItem, String> {
         let mut new = old.clone();
         for action in self.0.iter().filter(|action| !matches!(action, UpdateAction::Remove(_))) {
@@ -101,7 +100,7 @@ impl Update {
                 UpdateAction::Remove(_) => {}
             }
         }
-        // From the back, so that the indexes of list members stay what they were.
+        // List members are removed from the back, so that the indexes of the others stay valid.
         let mut removed: Vec<&Path> = self
             .0
             .iter()

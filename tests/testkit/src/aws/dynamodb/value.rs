@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::number::Number;
 
-/// An item: attribute names and values in the form of the wire.
+/// An item: attribute names, and values in wire form.
 pub type TableItem = Map<String, Value>;
 
 /// The type and the content of an attribute value.
@@ -80,12 +80,12 @@ fn normal_set(members: Option<Vec<String>>, kind: &str) -> Result<Value, String>
     Ok(Value::from(members))
 }
 
-/// Reads a normal number value.
+/// The number of a value in normal form.
 pub(super) fn number(value: &Value) -> Option<Number> {
     Number::parse(value.get("N")?.as_str()?)
 }
 
-/// The order of two strings, numbers or binaries; nothing else has one.
+/// Compares two strings, numbers or binaries. Other types have no order.
 pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
     match (parts(left), parts(right)) {
         (("S", left), ("S", right)) => Some(left.as_str()?.as_bytes().cmp(right.as_str()?.as_bytes())),
@@ -97,7 +97,7 @@ pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
     }
 }
 
-/// The size that counts against the limit of an item, as the documentation of item sizes counts it.
+/// The size of an item as DynamoDB's documentation counts it against the limit.
 pub(super) fn item_size(item: &TableItem) -> usize {
     item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
 }
@@ -123,7 +123,7 @@ fn value_size(value: &Value) -> usize {
     }
 }
 
-/// An attribute value as the JSON a person would write, for assertions.
+/// An attribute value as the JSON that a person would write, for assertions.
 pub fn plain(value: &Value) -> Value {
     let (kind, content) = parts(value);
     match kind {

@@ -15,7 +15,7 @@ use super::{DynamoDbState, TOKEN_SECONDS};
 use crate::aws::service::AwsError;
 use crate::aws::wire::{ErrorAnswer, Said};
 
-/// The kinds of writes, as the parts of a transaction are called.
+/// The kinds of writes, named as the parts of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WriteKind {
     Put,
@@ -31,7 +31,7 @@ const KINDS: [(&str, WriteKind); 4] = [
     ("ConditionCheck", WriteKind::ConditionCheck),
 ];
 
-/// Finds out what a write would do, or why it is refused. Also returns the update, for the answer.
+/// Finds out what a write would do, or why it is refused. The update is returned for the answer.
 fn plan(
     tables: &BTreeMap<String, FakeTable>,
     kind: WriteKind,
@@ -98,7 +98,7 @@ pub(super) fn single(state: &mut DynamoDbState, kind: WriteKind, request: &Value
     Ok(answer_with("Attributes", attributes))
 }
 
-/// `TransactWriteItems`: all or nothing, once per token.
+/// `TransactWriteItems`: all or nothing, and once per token.
 pub(super) fn transaction(state: &mut DynamoDbState, request: &Value) -> Said {
     let parts = request["TransactItems"].as_array().map(Vec::as_slice).unwrap_or_default();
     if parts.is_empty() || parts.len() > 100 {
@@ -154,8 +154,8 @@ pub(super) fn transaction(state: &mut DynamoDbState, request: &Value) -> Said {
     Ok(json!({}))
 }
 
-/// The answer to a transaction that has been made under this token already. The SDK sends a token with each one and
-/// repeats it when it tries again.
+/// The answer to a transaction that has already been made under this token. The SDK sends a token with each transaction
+/// and repeats the token when it retries.
 fn repeated(state: &DynamoDbState, request: &Value) -> Result<Option<Value>, ErrorAnswer> {
     let made = request["ClientRequestToken"].as_str().and_then(|token| state.tokens.get(token));
     match made.filter(|(_, at)| state.clock.now().seconds_since(*at) < TOKEN_SECONDS) {

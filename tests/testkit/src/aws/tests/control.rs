@@ -1,5 +1,5 @@
-//! IAM, Application Auto Scaling and CloudFormation through their clients; logs, secrets and parameters, whose clients
-//! the workspace does not have, as JSON.
+//! IAM, Application Auto Scaling and CloudFormation through their SDK clients. Logs, secrets and parameters as JSON,
+//! because the workspace does not have their clients.
 
 use std::sync::Arc;
 

@@ -277,7 +277,7 @@ async fn transactions_are_all_or_nothing_and_once() {
             .condition_expression("attribute_not_exists(pk)");
         TransactWriteItem::builder().put(put.build().unwrap()).build()
     };
-    // The connection breaks after the effect: the SDK repeats the request with the same token, which makes nothing
+    // The connection breaks after the effect. The SDK repeats the request with the same token, so nothing is made
     // twice.
     fake.inject(AwsFault::on("dynamodb", "TransactWriteItems", FaultKind::ConnectionCutAfter));
     client
@@ -379,7 +379,7 @@ async fn indexes_may_be_behind() {
     assert_eq!(open().await, 2);
 }
 
-/// A partition takes so much in a second, and a table refuses what an index of it could not take.
+/// A partition accepts a limited amount in a second, and a table refuses a write that one of its indexes cannot accept.
 #[tokio::test]
 async fn a_partition_that_is_asked_for_too_much_refuses_until_the_next_second() {
     let tables = tables();

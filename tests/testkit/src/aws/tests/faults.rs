@@ -14,7 +14,7 @@ use crate::aws::sns::Sns;
 use crate::aws::sqs::Sqs;
 use crate::aws::{AwsFault, CallOutcome, FakeAws, FaultKind};
 
-/// An ECS that knows one service and has nothing to say to everything else.
+/// An ECS that knows one service and answers everything else with nothing.
 struct Echo;
 
 impl FakeService for Echo {
@@ -63,7 +63,7 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
         let retried = kind != FaultKind::AccessDenied;
         assert_eq!(first.is_ok(), retried, "{kind:?}: {first:?}");
         assert_eq!(fake.count("Publish"), if retried { 2 } else { 1 }, "{kind:?}");
-        // Only a cut after the effect repeats it.
+        // Only a cut after the effect publishes the message twice.
         assert_eq!(
             sns.published().len(),
             match kind {
@@ -275,7 +275,7 @@ async fn limits_refuse_what_comes_too_fast_and_let_it_pass_after_a_pause() {
     assert!(matches!(&fake.calls()[59].outcome, CallOutcome::Refused(error) if error.code == "ThrottlingException"));
     fake.clock().advance(1);
     client.update_service().service("worker").send().await.unwrap();
-    // Where time passes, the pauses of the SDK help by themselves.
+    // Where time passes, the SDK's own pauses between attempts are enough.
     let patient = aws_sdk_ecs::Client::new(&fake.sdk_config());
     fake.share_among(1);
     for _ in 0..20 {

@@ -10,7 +10,7 @@ use pullsafe::timestamp::Timestamp;
 
 use crate::clock::VirtualClock;
 
-/// A clock at the moment of case A.
+/// A clock at the time of case A.
 fn clock() -> VirtualClock {
     VirtualClock::at(Timestamp::parse("2026-01-15T19:47:01Z").unwrap())
 }

@@ -1,15 +1,16 @@
-//! The loops of cases A, C and D, with their numbers.
+//! Cases A, C and D with their numbers.
 
 use serde_json::json;
 
 use super::world::{ECR, EcsWorld, HUB, TARGET_GROUP, digest, messages, tasks, time};
 use crate::ecs::{Behaviour, Pacing, ScriptedQuota, StackOutcome, StackWatch};
 
-/// What made deployments 75 and 76 fail is not on record; that each of their tasks asked for the manifest seven times
-/// is.
+/// A made-up reason. Nobody recorded why deployments 75 and 76 failed, only that each of their tasks asked for the
+/// manifest seven times.
 const UNFINISHED: &str = "failed to copy: httpReadSeeker: failed open: EOF";
 
-/// Case A up to 19:17, for a quota: deployment 75 at 13:00, 76 at 14:00, each set to 0 when its person gave up.
+/// Case A up to 19:17 with this quota: deployment 75 at 13:00 and deployment 76 at 14:00, each set to 0 when its owner
+/// gave up.
 async fn until_deployment_77(quota: ScriptedQuota) -> EcsWorld {
     let world = EcsWorld::at("2026-01-15T13:00:00Z", Pacing::case_a());
     world.puller.push(HUB, &digest(1));
@@ -30,14 +31,14 @@ async fn until_deployment_77(quota: ScriptedQuota) -> EcsWorld {
     world
 }
 
-/// Starts deployment 77 and goes on until the person cancels the stack at 20:10.
+/// Starts deployment 77, with a stack that a person cancels after 53 minutes, at 20:10.
 async fn deployment_77(world: &EcsWorld) -> StackWatch {
     let definition = world.register(HUB);
     let service = world.update(json!({"desiredCount": 2, "taskDefinition": definition}));
     StackWatch::begin(&service, world.clock.now(), 53 * 60)
 }
 
-/// The case counts every pull since 13:00 as within the window, which for its own times takes a window of seven hours.
+/// The case counts every pull since 13:00 as within the window. With its times that takes a window of seven hours.
 #[tokio::test]
 async fn case_a_the_seventh_task_takes_the_last_pull() {
     let world = until_deployment_77(ScriptedQuota { limit: 100, window_seconds: 7 * 3600 }).await;
@@ -54,7 +55,7 @@ async fn case_a_the_seventh_task_takes_the_last_pull() {
     let pulls = &world.puller.records()[before..];
     assert!(pulls[..44].iter().all(|pull| pull.counted), "44 were left");
     assert!(pulls[44..].iter().all(|pull| !pull.counted), "every later pull fails");
-    // 6 x 7 + 2: the second of the seventh task is the hundredth in all.
+    // 6 x 7 + 2: the second pull of the seventh task is the hundredth in all.
     let moment = |task: &serde_json::Value, member: &str| time(task[member].as_str().unwrap());
     let launched = tasks(&more, "PROVISIONING");
     assert!(tasks(&more, "STOPPED")[..6].iter().all(|task| moment(task, "stoppedAt") < pulls[42].at));
@@ -78,8 +79,8 @@ async fn case_a_the_seventh_task_takes_the_last_pull() {
     assert_eq!(world.service()["deployments"][0]["rolloutState"], "IN_PROGRESS");
 }
 
-/// With the six hours that Docker Hub names, most pulls of deployment 75 have lapsed by 19:17, and the quota lasts
-/// longer.
+/// With the six hours that Docker Hub documents, most pulls of deployment 75 have left the window by 19:17, and the
+/// quota lasts longer.
 #[tokio::test]
 async fn case_a_with_a_strict_window_of_six_hours() {
     let world = until_deployment_77(ScriptedQuota::ANONYMOUS).await;
@@ -91,7 +92,7 @@ async fn case_a_with_a_strict_window_of_six_hours() {
     assert!(world.puller.spent() < 100);
 }
 
-/// Other clients behind the same address can be counted in, so that a story may begin at 19:17.
+/// Pulls of other clients behind the same address can be counted in, so that a test may begin at 19:17.
 #[tokio::test]
 async fn case_a_from_its_last_deployment_on() {
     let world = EcsWorld::at("2026-01-15T19:17:00Z", Pacing::default());
@@ -102,7 +103,7 @@ async fn case_a_from_its_last_deployment_on() {
     world.create(&definition, 2, json!({}));
     world.until("2026-01-15T19:59:00Z").await;
     assert!(world.puller.records().iter().all(|pull| !pull.counted));
-    // A rolling window gives it all back six hours after; a throttled service sees that late.
+    // The rolling window gives all of it back after six hours. A throttled service notices late.
     world.until("2026-01-15T21:00:00Z").await;
     assert_eq!((world.puller.spent(), &world.service()["runningCount"]), (2, &json!(2)));
 }
@@ -144,7 +145,7 @@ async fn case_c_runs_and_never_gets_healthy() {
             .all(|line| line.group == "/ecs/web" && line.message.contains("core.aws_service"))
     );
 
-    // Mended: the next task stays.
+    // After the repair, the next task stays.
     world.scheduler.set_behaviour("web", "app", Behaviour::Healthy);
     world.pass(600).await;
     assert_eq!(world.service()["deployments"][0]["rolloutState"], "COMPLETED");
@@ -169,7 +170,7 @@ async fn case_d_loops_until_the_count_is_0_and_runs_after_the_push() {
     world.update(json!({"desiredCount": 0}));
     world.pass(60).await;
     assert!(world.pass(3600).await.is_empty());
-    // With nothing wanted, the stack is content with nothing.
+    // With a desired count of 0, the stack completes while nothing runs.
     assert_eq!(stack.look(&world.service(), world.clock.now()), StackOutcome::Complete);
 
     world.puller.push(ECR, &digest(1));

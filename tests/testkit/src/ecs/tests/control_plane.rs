@@ -64,7 +64,7 @@ fn a_family_means_its_latest_active_revision() {
     assert_eq!(described("web:1"), first.as_str());
     world.ok("DeregisterTaskDefinition", &json!({"taskDefinition": second}));
     assert_eq!(described("web"), first.as_str());
-    // An inactive revision can still be described, but not started.
+    // An inactive revision can be described, but nothing can be started from it.
     assert_eq!(described(&second), second.as_str());
     let refused =
         world.refused("CreateService", &json!({"cluster": "prod", "serviceName": "web", "taskDefinition": second}));
@@ -134,7 +134,7 @@ fn tags_have_limits_and_come_only_when_asked_for() {
     let many: Vec<Value> = (0..50).map(|number| json!({"key": format!("k{number}"), "value": ""})).collect();
     world.ok("TagResource", &json!({"resourceArn": arn, "tags": many}));
     assert!(world.api_refuses(&tag("one-more", "")));
-    // Tags of AWS do not count, and only AWS sets them.
+    // Tags that AWS sets do not count against the limit, and only AWS can set them.
     world.api.set_aws_tag(arn.as_str().unwrap(), "aws:cloudformation:stack-name", "app");
     assert!(
         world.service()["tags"]
@@ -190,7 +190,7 @@ async fn tasks_are_listed_described_and_stopped() {
         (&stopped[0]["stopCode"], &stopped[0]["stoppedReason"]),
         (&json!("UserInitiated"), &json!("looking"))
     );
-    // It is replaced, and after an hour forgotten.
+    // The task is replaced, and forgotten after an hour.
     world.pass(600).await;
     assert_eq!(world.service()["runningCount"], 2);
     assert_eq!(

@@ -13,7 +13,7 @@ use crate::ecs::{HttpPuller, PullOutcome, Puller as _};
 
 const CONFIG: &str = r#"{"architecture":"amd64","os":"linux"}"#;
 
-/// What the registry does, and what it was asked.
+/// How the registry answers, and the requests that it got.
 struct PlayedHost {
     base: String,
     scheme: &'static str,
@@ -73,7 +73,7 @@ async fn answer(State(registry): State<Arc<PlayedHost>>, request: Request) -> Re
     } else if path.contains("/manifests/") {
         PlayedHost::index().into_response()
     } else {
-        // Another host serves blobs, as Docker Hub's does.
+        // Blobs come from another host, as with Docker Hub.
         match path.strip_prefix("/cdn/") {
             Some(_) => registry.config.into_response(),
             None => (StatusCode::TEMPORARY_REDIRECT, [("location", format!("{}/cdn/config", registry.base))])

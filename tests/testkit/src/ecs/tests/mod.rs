@@ -1,4 +1,4 @@
-//! The model held against the rules of ECS and the arithmetic of the cases.
+//! Checks the model against the rules of ECS and the numbers of the cases.
 
 mod cases;
 mod control_plane;

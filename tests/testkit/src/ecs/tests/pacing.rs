@@ -1,11 +1,11 @@
-//! The start throttle: growing pauses, long silence, and what ends it.
+//! The start throttle: its growing pauses, the silence in them, and what ends it.
 
 use serde_json::{Value, json};
 
 use super::world::{ECR, EcsWorld, digest, names, tasks, time};
 use crate::ecs::Pacing;
 
-/// When tasks were launched, as seconds from the first.
+/// When tasks were launched, in seconds since the first launch.
 fn launches(events: &[Value]) -> Vec<i64> {
     let times: Vec<_> =
         tasks(events, "PROVISIONING").iter().map(|task| time(task["createdAt"].as_str().unwrap())).collect();
@@ -31,7 +31,7 @@ async fn silence_grows_to_27_minutes_and_is_not_recovery() {
     world.create(&definition, 2, json!({}));
     let events = world.pass(6 * 3600).await;
     let times = launches(&events);
-    // Two at a time; a failing launch takes 135 seconds.
+    // Two tasks at a time; a failing launch takes 135 seconds.
     let rounds: Vec<i64> = times.chunks(2).map(|pair| pair[0]).collect();
     let gaps: Vec<i64> = rounds.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(&gaps[..4], [135, 135 + 60, 135 + 120, 135 + 240]);
@@ -44,7 +44,7 @@ async fn silence_grows_to_27_minutes_and_is_not_recovery() {
         .filter(|message| message.contains("is unable to consistently start tasks successfully"))
         .count();
     assert_eq!(impaired, 1, "the same message is not repeated within six hours");
-    // In a pause there are no events at all, and the clock stops where it was told to.
+    // A pause has no events at all, and the clock stops at the requested moment.
     let next = world.scheduler.next_due().unwrap();
     let silent = world.scheduler.next_events(next.plus_seconds(-1)).await;
     assert!(silent.is_empty());
@@ -57,7 +57,7 @@ async fn a_new_definition_ends_the_throttle_and_force_does_not() {
     let world = EcsWorld::even();
     let definition = world.register(ECR);
     world.create(&definition, 2, json!({}));
-    // In the fourth pause, 480 seconds long.
+    // This is in the fourth pause, which is 480 seconds long.
     world.pass(1200).await;
     assert!(world.scheduler.next_due().unwrap().seconds_since(world.clock.now()) > 300);
 
@@ -93,7 +93,7 @@ async fn a_task_that_ran_is_replaced_at_once_however_often() {
     let lines = world.scheduler.drain_logs();
     let id = stopped["taskArn"].as_str().unwrap().rsplit('/').next().unwrap();
     assert_eq!((lines[0].group.as_str(), lines[0].stream.clone()), ("/ecs/web", format!("ecs/app/{id}")));
-    // A crash loop pulls once a cycle.
+    // A crash loop pulls once per cycle.
     assert_eq!(world.puller.records().len(), gaps.len() + 1);
 }
 
@@ -118,6 +118,6 @@ async fn a_count_of_0_stops_launches_and_what_is_under_way() {
     assert_eq!(world.puller.records().len(), before);
     let service = world.service();
     assert_eq!((&service["desiredCount"], &service["pendingCount"]), (&json!(0), &json!(0)));
-    // Nothing of nothing is steady: a waiting stack would be content.
+    // With a desired count of 0 the service is steady: a stack that waits would complete.
     assert_eq!(service["deployments"][0]["rolloutState"], "COMPLETED");
 }

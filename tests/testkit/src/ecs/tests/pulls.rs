@@ -1,4 +1,4 @@
-//! What a pull asks for, how its failure is worded, and version consistency.
+//! What a pull asks for, how its failure is reported, and version consistency.
 
 use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::{Value, json};
@@ -116,7 +116,7 @@ async fn every_container_is_pulled_and_the_first_failure_stops_the_task() {
 async fn a_pinned_digest_that_is_gone_needs_a_new_deployment() {
     let world = EcsWorld::even();
     world.steady(ECR, 1, json!({})).await;
-    // The tag moves on, and a lifecycle policy deletes what lost it.
+    // The tag moves on, and a lifecycle policy deletes the image that lost it.
     world.puller.push(ECR, &digest(2));
     world.puller.remove_digest(ECR, &digest(1));
     world.update(json!({"desiredCount": 2}));
@@ -128,7 +128,7 @@ async fn a_pinned_digest_that_is_gone_needs_a_new_deployment() {
         reason(&events)
     );
 
-    // Neither another push nor a count helps.
+    // Neither another push nor another count helps.
     world.puller.push(ECR, &digest(3));
     world.update(json!({"desiredCount": 3}));
     world.pass(2 * 3600).await;

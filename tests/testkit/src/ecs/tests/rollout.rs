@@ -82,7 +82,7 @@ async fn the_breaker_trips_at_three_and_rolls_back_to_what_completed() {
 async fn while_it_rolls_back_the_failed_deployment_shows() {
     let world = EcsWorld::even();
     world.steady(ECR, 1, breaker(true)).await;
-    // The good image is gone too, so that the rollback has to launch and cannot.
+    // The image of the last good deployment is gone too, so the rollback has to launch tasks and cannot.
     let definition = world.register(MISSING);
     world.update(json!({"taskDefinition": definition}));
     world.pass(60).await;
@@ -109,7 +109,7 @@ async fn without_a_candidate_the_deployment_stalls() {
         let definition = world.register(MISSING);
         world.create(&definition, 2, breaker(rollback));
         let events = world.pass(12 * 3600).await;
-        // Three fail it; the fourth of the second batch was under way and is stopped.
+        // Three failed tasks trip the breaker. The fourth, of the second batch, was under way and is stopped.
         assert_eq!(tasks(&events, "PROVISIONING").len(), 4);
         let service = world.service();
         let primary = &service["deployments"][0];
@@ -122,7 +122,7 @@ async fn without_a_candidate_the_deployment_stalls() {
 
 #[tokio::test]
 async fn the_threshold_is_half_the_count_but_three_at_least() {
-    // A digest is written, so that version consistency has nothing to resolve and no say.
+    // The image names a digest, so version consistency has nothing to resolve and does not interfere.
     let image = format!("{MISSING}@{}", digest(9));
     for (desired, threshold) in [(1, 3), (6, 3), (10, 5)] {
         let world = EcsWorld::at("2026-01-15T12:00:00Z", Pacing::default());

@@ -1,4 +1,4 @@
-//! A small ECS to test with: cluster `prod`, service `web`.
+//! A small ECS for the tests: cluster `prod`, service `web`.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl EcsWorld {
         world
     }
 
-    /// Without stagger, so that tasks of one batch move together.
+    /// A world without stagger, so that the tasks of one batch move together.
     pub(super) fn even() -> Self {
         Self::at("2026-01-15T12:00:00Z", Pacing { launch_stagger_seconds: 0, ..Pacing::default() })
     }
@@ -45,13 +45,13 @@ impl EcsWorld {
         self.api.call(operation, request).expect_err(operation)
     }
 
-    /// Registers a revision of `web` with one container `app`; its ARN.
+    /// Registers a revision of `web` with one container `app`. Returns its ARN.
     pub(super) fn register(&self, image: &str) -> String {
         let answer = self.ok("RegisterTaskDefinition", &definition(image));
         answer["taskDefinition"]["taskDefinitionArn"].as_str().unwrap().to_owned()
     }
 
-    /// Creates the service `web`, with more members.
+    /// Creates the service `web` with these further members.
     pub(super) fn create(&self, definition: &str, desired: usize, more: Value) -> Value {
         let mut request =
             json!({"cluster": "prod", "serviceName": "web", "taskDefinition": definition, "launchType": "FARGATE"});
@@ -82,7 +82,7 @@ impl EcsWorld {
         self.scheduler.drain_events()
     }
 
-    /// A service that runs steadily with this image, its deployment completed.
+    /// Creates a service that runs this image steadily, its deployment completed.
     pub(super) async fn steady(&self, image: &str, desired: usize, more: Value) {
         self.puller.push(image, &digest(1));
         let definition = self.register(image);
@@ -123,12 +123,12 @@ pub(super) fn digest(number: u8) -> String {
     format!("sha256:{}", format!("{number:02x}").repeat(32))
 }
 
-/// Events of a type.
+/// The events of one `detail-type`.
 pub(super) fn of_type<'a>(events: &'a [Value], detail_type: &str) -> Vec<&'a Value> {
     events.iter().filter(|event| event["detail-type"] == detail_type).collect()
 }
 
-/// `detail` of the task events with this `lastStatus`.
+/// The `detail` of the task events with this `lastStatus`.
 pub(super) fn tasks<'a>(events: &'a [Value], status: &str) -> Vec<&'a Value> {
     of_type(events, "ECS Task State Change")
         .into_iter()
@@ -137,12 +137,12 @@ pub(super) fn tasks<'a>(events: &'a [Value], status: &str) -> Vec<&'a Value> {
         .collect()
 }
 
-/// Event names of deployment and service events, in order.
+/// The `eventName` of deployment and service events, in order.
 pub(super) fn names(events: &[Value]) -> Vec<&str> {
     events.iter().filter_map(|event| event["detail"]["eventName"].as_str()).collect()
 }
 
-/// Messages of DescribeServices, newest first.
+/// The messages in DescribeServices, newest first.
 pub(super) fn messages(service: &Value) -> Vec<String> {
     service["events"]
         .as_array()

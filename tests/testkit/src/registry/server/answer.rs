@@ -1,4 +1,4 @@
-//! Building answers, and spoiling them.
+//! Builds answers, and spoils them.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use time::macros::format_description;
 use super::fault::{RegistryFault, RetryAfter};
 use super::log::OpenRequest;
 
-/// The connection ends here, without an answer or in the middle of one.
+/// The connection is cut here, before an answer or in the middle of one.
 #[derive(Debug)]
 pub(super) struct Cut;
 
@@ -26,17 +26,17 @@ impl std::fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-/// An answer that ends the matter before the operation was tried.
+/// An answer that is given instead of trying the operation.
 pub(super) type EarlyRefusal = Box<Response<Body>>;
 
-/// An answer, or none.
+/// An answer, or none because the connection is cut.
 pub(super) type ServerAnswer = Result<Response<Body>, Cut>;
 
 pub(super) fn respond(status: StatusCode) -> Builder {
     Response::builder().status(status).header("docker-distribution-api-version", "registry/2.0")
 }
 
-/// Ends an answer. Only a header that the caller made up wrongly can spoil it.
+/// Completes an answer. It can fail only if the caller made an invalid header.
 pub(super) fn with_body(builder: Builder, body: impl Into<Body>) -> Response<Body> {
     builder.body(body.into()).expect("statuses and headers are valid")
 }
@@ -49,7 +49,7 @@ pub(super) fn json_body(builder: Builder, json: &Value) -> Response<Body> {
     with_body(builder.header(CONTENT_TYPE, "application/json"), json.to_string())
 }
 
-/// An error as registries word them.
+/// An error in the form that registries use.
 pub(super) fn error(status: StatusCode, code: &str, message: impl Into<String>) -> Response<Body> {
     json_body(respond(status), &json!({"errors": [{"code": code, "message": message.into()}]}))
 }
@@ -66,7 +66,7 @@ pub(super) fn too_many_requests(retry_after: RetryAfter, code: &str, message: &s
     response
 }
 
-/// Docker Hub's answer to thousands of requests a minute.
+/// Docker Hub's answer to a client that sends thousands of requests a minute.
 pub(super) fn abuse() -> Response<Body> {
     let builder = Response::builder()
         .status(StatusCode::TOO_MANY_REQUESTS)
@@ -87,7 +87,7 @@ pub(super) fn has_content(response: &Response<Body>) -> bool {
     response.status().is_success() && http_body::Body::size_hint(response.body()).exact() != Some(0)
 }
 
-/// Spoils the body of an answer.
+/// Spoils the body of an answer as the fault says.
 pub(super) fn spoil(response: Response<Body>, fault: RegistryFault) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -97,7 +97,7 @@ pub(super) fn spoil(response: Response<Body>, fault: RegistryFault) -> Response<
         cut_after = *after;
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(full.unwrap_or(u64::MAX).min(cut_after)));
     } else if let Some(full) = full {
-        // Without it, a cut would look like the regular end of a body of unknown length.
+        // Without the length, a cut would look like the regular end of a body of unknown length.
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(full));
     }
     if let RegistryFault::Reset { after } = &fault {
@@ -120,7 +120,7 @@ impl Spoiling {
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, Cut> {
         if self.sent >= self.cut_after {
             if matches!(self.fault, RegistryFault::Reset { .. }) {
-                // Once pending, so that what came before is sent rather than lost in a buffer.
+                // Yields once, so that what came before is sent and not lost in a buffer.
                 tokio::task::yield_now().await;
                 return Err(Cut);
             }
@@ -142,7 +142,7 @@ impl Spoiling {
             }
         }
         if let RegistryFault::Trickle { bytes_per_second } = &self.fault {
-            // Twenty pieces a second, so that the flow is even.
+            // Twenty pieces a second make an even flow.
             most = (bytes_per_second / 20).max(1);
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
@@ -157,7 +157,7 @@ impl Spoiling {
     }
 }
 
-/// The same answer, its bytes counted in the log as they leave.
+/// The same answer, whose bytes are counted in the log as they are sent.
 pub(super) fn counted(response: Response<Body>, open: OpenRequest) -> Response<Body> {
     open.answered(response.status().as_u16());
     let length = http_body::Body::size_hint(response.body()).exact();

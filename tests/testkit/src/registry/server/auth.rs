@@ -17,26 +17,26 @@ use super::options::{HubAccount, HubOptions, PlayedRegistry};
 use super::request::{Query, Route, basic, header};
 use crate::registry::credentials::Verdict;
 
-/// The bearer tokens in circulation.
+/// The bearer tokens that were issued.
 #[derive(Debug, Default)]
 pub(super) struct IssuedTokens(Mutex<HashMap<String, IssuedToken>>);
 
 #[derive(Debug, Clone)]
 struct IssuedToken {
-    /// The repositories it opens for pulls.
+    /// The repositories that the token allows pulls from.
     repositories: Vec<String>,
     expires_at: Timestamp,
     account: Option<HubAccount>,
 }
 
-/// Somebody who was let in.
+/// A caller whose request was accepted.
 #[derive(Debug, Default)]
 pub(super) struct Caller {
     pub(super) account: Option<HubAccount>,
 }
 
 impl SharedServer {
-    /// Lets a request in or answers why not.
+    /// Accepts a request, or returns the answer that refuses it.
     pub(super) fn authenticate(
         &self,
         headers: &HeaderMap,
@@ -64,7 +64,7 @@ impl SharedServer {
         }
     }
 
-    /// Answers a request for a token; `form` is what was posted.
+    /// Answers a request for a token. `form` is the body of a POST.
     pub(super) fn token(&self, headers: &HeaderMap, query: &Query, form: Option<&Query>) -> Response<Body> {
         match (&self.mode, form) {
             (PlayedRegistry::Hub(options), Some(form)) => self.hub_oauth(options, form),
@@ -90,7 +90,7 @@ impl SharedServer {
         let account = match (headers.contains_key(AUTHORIZATION), basic(headers)) {
             (false, _) => None,
             (true, Some((name, password))) => {
-                // An identity token may stand in the place of the password, whoever is named.
+                // An identity token may replace the password, whatever the user name.
                 let is = |account: &&HubAccount| {
                     account.name == name && account.password == password || account.identity_token() == password
                 };
@@ -128,7 +128,7 @@ impl SharedServer {
     ) -> Response<Body> {
         let wanted = scopes.flat_map(|scopes| scopes.split(' ').map(str::to_owned).collect::<Vec<_>>());
         let wanted = wanted.filter_map(|scope| Some(scope.strip_prefix("repository:")?.rsplit_once(':')?.0.to_owned()));
-        // A token for fewer repositories than were asked for is no error: a repository that does not exist, or is
+        // A token for fewer repositories than were asked for is not an error: a repository that does not exist, or is
         // private, is left out.
         let granted: Vec<String> = wanted.filter(|name| self.store.read(name, |_| ()).is_some()).collect();
         let token = self.issue(granted, options.token_seconds, account);
@@ -139,7 +139,7 @@ impl SharedServer {
         )
     }
 
-    /// A new token. It reads like a JSON web token, so that a client may look what it grants.
+    /// Issues a token. It looks like a JSON web token, so that a client can see what it grants.
     fn issue(&self, repositories: Vec<String>, seconds: i64, account: Option<HubAccount>) -> String {
         let expires_at = self.store.clock().now().plus_seconds(seconds);
         let access: Vec<_> = repositories

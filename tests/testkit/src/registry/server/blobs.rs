@@ -1,4 +1,4 @@
-//! Blobs: pull, and the other host that sends them.
+//! Blobs: pulls, and the other host that serves them.
 
 use axum::body::Body;
 use futures_util::stream;
@@ -12,7 +12,7 @@ use super::request::header;
 use crate::registry::blob::Blob;
 
 impl SharedServer {
-    /// GET and HEAD of a blob. HEAD is answered here even where GET is redirected.
+    /// GET and HEAD of a blob. HEAD is answered here even if GET is redirected.
     pub(super) fn pull_blob(
         &self,
         method: &Method,
@@ -41,7 +41,8 @@ impl SharedServer {
         format!("{}/blobs/{repository}/{digest}?X-Amz-Expires=3600&X-Amz-Signature=0123456789abcdef", self.cdn_url)
     }
 
-    /// What the other host answers: the blob, unless the request carries credentials, which it was never meant to see.
+    /// The answer of the other host: the blob, or an error if the request carries credentials, which that host must
+    /// never see.
     pub(super) fn cdn(&self, method: &Method, headers: &HeaderMap, path: &str, query: &str) -> Response<Body> {
         if headers.contains_key(AUTHORIZATION) {
             let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query \
@@ -87,8 +88,8 @@ fn blob_response(method: &Method, headers: &HeaderMap, blob: &Blob) -> Response<
     with_body(response, Body::from_stream(stream::iter(pieces)))
 }
 
-/// The part that a `Range` header asks for: `None` if it is none we read (then all is sent), `Some(None)` if there is
-/// no such part.
+/// The part that a `Range` header asks for. `None` if the header is not understood, and everything is sent.
+/// `Some(None)` if the blob has no such part.
 fn part(range: &str, size: u64) -> Option<Option<(u64, u64)>> {
     let (start, end) = range.strip_prefix("bytes=")?.split_once('-')?;
     if start.is_empty() {

@@ -1,4 +1,4 @@
-//! Faults that a test plants, and the requests they wait for.
+//! Faults that a test plants, each for certain requests.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,48 +8,47 @@ use tokio::sync::watch;
 
 /// What goes wrong.
 ///
-/// The last five spoil a body, and therefore pass over answers without one (a redirect, an error, HEAD).
+/// The last five spoil a body, so answers without one (a redirect, an error, HEAD) are left alone.
 #[derive(Debug, Clone)]
 pub enum RegistryFault {
-    /// Answers this status instead (with an error body of the registry's kind).
+    /// Answers this status instead, with an error body in the registry's form.
     Status(u16),
     /// 401, as for a token that has just expired.
     Unauthorized,
-    /// 429 with the registry's own JSON body.
+    /// 429 with a JSON body in the registry's form.
     TooManyRequests(RetryAfter),
-    /// 429 of Docker Hub's abuse limit: plain text, `Retry-After: 60`.
+    /// 429 of Docker Hub's abuse limit: plain text and `Retry-After: 60`.
     Abuse,
     /// Cuts the connection without an answer, after reading this much of the request's body.
     Cut {
-        /// Bytes of the request's body to read first.
+        /// How many bytes of the request's body are read first.
         after: u64,
     },
     /// Waits for the gate, then answers as usual.
     Hold(Gate),
-    /// Sends the blob from the other host, by a redirect.
+    /// Redirects to the other host for the blob.
     Redirect,
-    /// A well-formed answer whose body is too short.
+    /// Sends a well-formed answer whose body is too short.
     Truncate {
-        /// The bytes that are sent.
+        /// How many bytes are sent.
         after: u64,
     },
-    /// Flips one bit of the first byte: the digest no longer matches.
+    /// Flips one bit of the first byte, so that the digest no longer matches.
     Corrupt,
     /// Cuts the connection in the middle of the body.
     Reset {
-        /// The bytes that are sent before.
+        /// How many bytes are sent first.
         after: u64,
     },
     /// Sends a part of the body, then waits for the gate.
     HoldBody {
-        /// The bytes that are sent before.
+        /// How many bytes are sent first.
         after: u64,
-        /// What it waits for.
         gate: Gate,
     },
-    /// Sends the body no faster than this, in real time. For benches; tests use [`Fault::HoldBody`].
+    /// Sends the body no faster than this, in real time. For benchmarks; tests use [`RegistryFault::HoldBody`].
     Trickle {
-        /// The rate.
+        /// The most bytes that are sent in a second.
         bytes_per_second: u64,
     },
 }
@@ -73,20 +72,20 @@ impl RegistryFault {
     }
 }
 
-/// How a 429 says when to come back.
+/// How a 429 says when to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// Not at all.
+    /// Without a header.
     Absent,
     /// After some seconds.
     Seconds(u64),
-    /// At a moment, as an HTTP date.
+    /// At a moment, given as an HTTP date.
     Date(Timestamp),
-    /// At a moment, as seconds since the Unix epoch, as hub.docker.com does against the standard.
+    /// At a moment, given as seconds since the Unix epoch. hub.docker.com does this, against the standard.
     Epoch(Timestamp),
 }
 
-/// A fault and which request it strikes: by default the next `GET` whose path contains the text, once.
+/// A fault and the requests that it strikes. By default: once, the next `GET` whose path contains the text.
 #[derive(Debug, Clone)]
 pub struct FaultRule {
     method: Method,
@@ -102,12 +101,12 @@ impl FaultRule {
         Self { method, path: path.to_owned(), skip: 0, times: 1, fault }
     }
 
-    /// [`Rule::new`] for `GET`.
+    /// [`FaultRule::new`] for `GET`.
     pub fn get(path: &str, fault: RegistryFault) -> Self {
         Self::new(Method::GET, path, fault)
     }
 
-    /// [`Rule::new`] for `POST`.
+    /// [`FaultRule::new`] for `POST`.
     pub fn post(path: &str, fault: RegistryFault) -> Self {
         Self::new(Method::POST, path, fault)
     }
@@ -130,7 +129,7 @@ impl FaultRule {
     }
 }
 
-/// The faults that wait.
+/// The planted faults.
 #[derive(Debug, Default)]
 pub(super) struct WaitingFaults(Mutex<Vec<FaultRule>>);
 
@@ -147,7 +146,8 @@ impl WaitingFaults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// The fault for this request, if one waits. Every rule that matches counts the request; the first one due strikes.
+    /// The fault for this request, if there is one. Every matching rule counts the request; the first rule that is due
+    /// strikes.
     pub(super) fn strike(&self, method: &Method, path: &str, spoils_body: bool) -> Option<RegistryFault> {
         let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut struck = None;
@@ -165,7 +165,7 @@ impl WaitingFaults {
     }
 }
 
-/// Something that requests wait at until the test opens it. Clones are the same gate.
+/// A gate at which requests wait until the test opens it. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<watch::Sender<GateState>>);
 
@@ -181,12 +181,12 @@ impl Gate {
         Self(Arc::new(watch::Sender::new(GateState::default())))
     }
 
-    /// Lets everything pass, now and later.
+    /// Lets all requests pass, now and later.
     pub fn open(&self) {
         self.0.send_modify(|gate| gate.open = true);
     }
 
-    /// Returns as soon as this many requests have come to the gate.
+    /// Returns once this many requests have come to the gate.
     pub async fn reached_by(&self, requests: usize) {
         self.until(|gate| gate.arrived >= requests).await;
     }
@@ -197,7 +197,7 @@ impl Gate {
     }
 
     async fn until(&self, condition: impl FnMut(&GateState) -> bool) {
-        // The sender lives as long as this gate, so the channel cannot close meanwhile.
+        // The sender lives as long as this gate, so the channel cannot close during the wait.
         let _ = self.0.subscribe().wait_for(condition).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What was asked of a server and what it answered.
+//! The requests to a server, and the answers.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,22 +12,22 @@ pub struct AccessLine {
     pub method: Method,
     /// The path, without the query.
     pub path: String,
-    /// The query, as it came.
+    /// The query, undecoded.
     pub query: String,
-    /// The status that was answered; 0 if the connection was cut instead, or nothing has been answered yet.
+    /// The status of the answer; 0 if the connection was cut or nothing has been answered yet.
     pub status: u16,
-    /// Where it came from (see [`super::quota::source_of`]).
+    /// The address that the request came from (see [`super::quota::source_of`]).
     pub source: String,
     /// Bytes of the answer's body sent so far.
     pub bytes_out: u64,
     /// Whether it carried an `Authorization` header.
     pub had_authorization: bool,
-    /// Whether it was asked of the other host, which serves redirected blobs.
+    /// Whether it went to the other host, which serves redirected blobs.
     pub cdn: bool,
 }
 
 impl AccessLine {
-    /// Whether it asks for a manifest of this repository.
+    /// Whether the request is for a manifest of this repository.
     pub fn is_manifest_of(&self, repository: &str) -> bool {
         self.path
             .strip_prefix("/v2/")
@@ -51,7 +51,7 @@ struct LogEntry {
     bytes_out: AtomicU64,
 }
 
-/// A request under way: its line in the log, counted as in flight until this is dropped.
+/// A request in flight and its line in the log. It is no longer in flight when this is dropped.
 #[derive(Debug)]
 pub(super) struct OpenRequest {
     entry: Arc<LogEntry>,

@@ -23,7 +23,7 @@ const PULL_LIMIT: &str =
     "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
 const PULL_LIMIT_SIGNED_IN: &str = "You have reached your pull rate limit. You may increase the limit by \
     authenticating and upgrading: https://www.docker.com/increase-rate-limit";
-/// The largest manifest that ECR and the OCI specification take.
+/// The largest manifest that ECR and the OCI specification accept, in bytes.
 const LARGEST: usize = 4_194_304;
 
 impl SharedServer {
@@ -61,7 +61,7 @@ impl SharedServer {
         with_body(response, image.manifest)
     }
 
-    /// Docker Hub's pull quota: a GET costs one unit and is refused when none is left, a HEAD costs nothing and is
+    /// Docker Hub's pull quota. A GET costs one unit and is refused when none is left. A HEAD costs nothing and is
     /// always answered.
     fn count_pull(&self, method: &Method, headers: &HeaderMap, caller: &Caller) -> Result<Builder, EarlyRefusal> {
         let response = respond(StatusCode::OK);
@@ -123,7 +123,7 @@ impl SharedServer {
 
     fn pushed(&self, repository: &str, image: &StoredManifest) -> Response<Body> {
         let mut response = respond(StatusCode::CREATED).header("docker-content-digest", image.digest.as_str());
-        // ECR sends no Location here.
+        // ECR sends no `Location` here.
         if !self.mode.is_ecr() {
             response = response.header("location", format!("/v2/{repository}/manifests/{}", image.digest));
         }
@@ -175,7 +175,7 @@ impl SharedServer {
                 );
                 error(bad, "MANIFEST_BLOB_UNKNOWN", message)
             }
-            // Also where the tag points to this very image: https://github.com/aws/containers-roadmap/issues/2179
+            // Even if the tag points to this very image: https://github.com/aws/containers-roadmap/issues/2179
             PushError::TagLocked { tag, .. } => error(
                 bad,
                 "TAG_INVALID",
@@ -187,7 +187,7 @@ impl SharedServer {
         }
     }
 
-    /// The manifests that name this one as their subject.
+    /// The manifests that have this one as their subject.
     pub(super) fn referrers(&self, repository: &str, digest: &str, query: &Query) -> Response<Body> {
         let Ok(subject) = digest.parse::<Digest>() else {
             return error(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "invalid digest");
@@ -213,7 +213,7 @@ impl SharedServer {
         response
     }
 
-    /// The answer where there is no such repository.
+    /// The answer if the repository does not exist.
     pub(super) fn no_repository(&self, repository: &str) -> Response<Body> {
         let message = if self.mode.is_ecr() {
             format!(
@@ -248,7 +248,7 @@ fn referrer(image: &StoredManifest) -> Value {
     entry
 }
 
-/// Whether the request takes this media type. One without `Accept` takes all.
+/// Whether the request accepts this media type. A request without `Accept` accepts all.
 fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let mut ranges = headers
         .get_all(ACCEPT)
@@ -262,7 +262,7 @@ fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
         .any(|range| range == media_type || range == "*/*" || range == "application/*")
 }
 
-/// What Docker Hub calls an account in its headers: a UUID.
+/// The id of an account in Docker Hub's headers: a UUID.
 pub(super) fn account_id(name: &str) -> String {
     let digest = Digest::of(name.as_bytes());
     let hex = &digest.as_str()["sha256:".len()..];

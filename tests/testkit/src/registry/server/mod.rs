@@ -1,7 +1,7 @@
 //! A registry server on a port of the loopback interface.
 //!
-//! It runs on a thread of its own, so it works under any test runtime, with paused time, and from code that is
-//! not async. It ends when the last [`RegistryServer`] of it is dropped.
+//! The server runs on a thread of its own, so it works under any test runtime, with paused time, and from code that is
+//! not async. It stops when its last [`RegistryServer`] is dropped.
 
 mod answer;
 mod auth;
@@ -40,17 +40,17 @@ use crate::registry::server::options::{EcrOptions, HubOptions, OpenOptions, Play
 use crate::registry::server::quota::ServerQuota;
 use crate::rounds::Rounds;
 
-/// The repository that clients ask for their quota without spending any.
+/// The repository that clients ask to learn their quota without using any of it.
 const QUOTA_PROBE: &str = "ratelimitpreview/test";
 
-/// A running registry. Clones are the same server.
+/// A running registry. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct RegistryServer {
     server: Arc<SharedServer>,
     _stop: Arc<oneshot::Sender<()>>,
 }
 
-/// What all requests of one server share.
+/// The state that all requests to one server share.
 #[derive(Debug)]
 pub(super) struct SharedServer {
     store: ImageStore,
@@ -73,7 +73,7 @@ struct Uploads {
 }
 
 impl RegistryServer {
-    /// Plays Docker Hub over this store: both its registry and the tags API of hub.docker.com.
+    /// Acts as Docker Hub over this store: as its registry, and as the tags API of hub.docker.com.
     pub fn hub(store: &ImageStore, options: HubOptions) -> Self {
         if store.read(QUOTA_PROBE, |_| ()).is_none() {
             Sample::new(0).docker().build().push(store, QUOTA_PROBE, "latest");
@@ -81,12 +81,12 @@ impl RegistryServer {
         Self::start(store, PlayedRegistry::Hub(options))
     }
 
-    /// Plays the data plane of Amazon ECR over this store.
+    /// Acts as the data plane of Amazon ECR over this store.
     pub fn ecr(store: &ImageStore, options: EcrOptions) -> Self {
         Self::start(store, PlayedRegistry::Ecr(options))
     }
 
-    /// Plays a registry open to everybody over this store.
+    /// Acts as an open registry over this store.
     pub fn open(store: &ImageStore, options: OpenOptions) -> Self {
         Self::start(store, PlayedRegistry::Open(options))
     }
@@ -120,7 +120,7 @@ impl RegistryServer {
         std::thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    // The sender never sends: it is dropped with the last handle of the server.
+                    // The sender never sends. It is dropped with the last handle of the server.
                     _ = stopped => {}
                     () = serve::accept(&shared, listener, false, None) => {}
                     () = serve::accept(&shared, cdn_listener, true, None) => {}
@@ -130,16 +130,16 @@ impl RegistryServer {
         Self { server, _stop: Arc::new(stop) }
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`.
+    /// The URL that the server listens at: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.server.url
     }
 
-    /// Another address of it: whoever comes there is seen to come from this address, as from behind a NAT gateway. It
-    /// listens until the process ends.
+    /// Opens a further URL of the server. Requests to it seem to come from this address, as from behind a NAT gateway.
+    /// It listens until the process ends.
     ///
     /// # Panics
-    /// If the address cannot stand in a header.
+    /// If the address is not a valid value of a header.
     pub fn seen_from(&self, address: &str) -> String {
         let (listener, url) = serve::listen();
         let address = address.parse().expect("an address");
@@ -152,38 +152,39 @@ impl RegistryServer {
         url
     }
 
-    /// Host and port without the scheme, as a reference names a registry.
+    /// Host and port without the scheme, as references name the registry.
     pub fn host(&self) -> &str {
         self.server.url.trim_start_matches("http://")
     }
 
-    /// Where the other host listens, which sends redirected blobs.
+    /// The URL of the other host, which sends redirected blobs.
     pub fn cdn_url(&self) -> &str {
         &self.server.cdn_url
     }
 
-    /// A link to a blob on the other host, as the ECR API gives it.
+    /// A link to a blob on the other host, as the ECR API returns it.
     pub fn blob_link(&self, repository: &str, digest: &Digest) -> String {
         self.server.cdn_link(repository, digest)
     }
 
-    /// The images it serves.
+    /// The images that the server serves.
     pub fn store(&self) -> &ImageStore {
         &self.server.store
     }
 
-    /// Docker Hub's count of pulls. The key of an address is [`quota::source_of`] it, that of an account
-    /// [`RegistryServer::account_source`].
+    /// Docker Hub's count of pulls. The key of an address is what [`quota::source_of`] makes of it, the key of an
+    /// account is [`RegistryServer::account_source`].
     pub fn quota(&self) -> &ServerQuota {
         &self.server.quota
     }
 
-    /// What `docker-ratelimit-source` calls an account.
+    /// The name of an account in `docker-ratelimit-source`.
     pub fn account_source(name: &str) -> String {
         manifests::account_id(name)
     }
 
-    /// Lets every request wait for its latency, and counts how deep the requests go. The first that is given counts.
+    /// Makes every request wait for its latency, and counts how many requests follow one another. Only the first call
+    /// of this function has an effect.
     pub fn count_rounds(&self, rounds: &Rounds) {
         let _ = self.server.rounds.set(rounds.clone());
     }
@@ -198,7 +199,7 @@ impl RegistryServer {
         self.server.faults.clear();
     }
 
-    /// How many planted rules have not been used up.
+    /// How many planted rules still have to strike.
     pub fn faults_waiting(&self) -> usize {
         self.server.faults.waiting()
     }
@@ -208,22 +209,22 @@ impl RegistryServer {
         self.server.log.all()
     }
 
-    /// Forgets the requests so far.
+    /// Clears the log.
     pub fn clear_log(&self) {
         self.server.log.clear();
     }
 
-    /// The most requests that were under way at once since the log was cleared.
+    /// The most requests in flight at once since the log was cleared.
     pub fn peak_in_flight(&self) -> usize {
         self.server.log.peak()
     }
 
-    /// How many requests of this method had this text in their path.
+    /// How many requests of this method have this text in their path.
     pub fn requests(&self, method: &Method, path: &str) -> usize {
         self.log().iter().filter(|access| access.method == method && access.path.contains(path)).count()
     }
 
-    /// How many manifests of a repository were asked for with GET, whatever was answered.
+    /// How many GET requests for manifests of a repository there were, whatever was answered.
     pub fn manifest_gets(&self, repository: &str) -> usize {
         self.log()
             .iter()
@@ -231,7 +232,7 @@ impl RegistryServer {
             .count()
     }
 
-    /// How many manifests of a repository were asked for with HEAD.
+    /// How many HEAD requests for manifests of a repository there were.
     pub fn manifest_heads(&self, repository: &str) -> usize {
         self.log()
             .iter()

@@ -1,33 +1,32 @@
-//! How a server plays the registry it plays.
+//! How a server acts as each registry.
 
-/// Docker Hub.
+/// How the server acts as Docker Hub.
 #[derive(Debug, Clone)]
 pub struct HubOptions {
-    /// Pulls that one address has without signing in; `None` for no limit.
+    /// How many pulls an address has without signing in; `None` for no limit.
     pub anonymous_pulls: Option<u32>,
     /// The rolling window of all limits, in seconds.
     pub window_seconds: i64,
-    /// Who may sign in.
     pub accounts: Vec<HubAccount>,
     /// How long a bearer token is valid.
     pub token_seconds: i64,
-    /// Whether blobs are sent from the other host, as Docker Hub does.
+    /// Whether blobs come from the other host, as with Docker Hub.
     pub redirect_blobs: bool,
 }
 
-/// Someone who may sign in to Docker Hub.
+/// An account at Docker Hub.
 #[derive(Debug, Clone)]
 pub struct HubAccount {
     /// The user name.
     pub name: String,
     /// The password or access token.
     pub password: String,
-    /// Pulls per window; `None` for the paid plans, which have no limit and get no quota headers.
+    /// Pulls per window. `None` for the paid plans, which have no limit and get no quota headers.
     pub pulls: Option<u32>,
 }
 
 impl HubAccount {
-    /// The identity token of the account, as Docker would keep it.
+    /// The identity token of the account, as Docker would store it.
     pub fn identity_token(&self) -> String {
         format!("identity/{}+{}", self.name, self.password)
     }
@@ -46,24 +45,24 @@ impl Default for HubOptions {
     }
 }
 
-/// Amazon ECR.
+/// How the server acts as Amazon ECR.
 #[derive(Debug, Clone)]
 pub struct EcrOptions {
-    /// The account, as messages name it.
+    /// The account that messages name.
     pub account: String,
-    /// What a chunked upload meets.
+    /// How ECR treats a chunked upload.
     pub patch: Patch,
-    /// Whether blobs are sent from the other host, as ECR does.
+    /// Whether blobs come from the other host, as with ECR.
     pub redirect_blobs: bool,
 }
 
 /// How ECR treats `PATCH` of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patch {
-    /// As seen in 2026: the data is taken, the answer is 201 instead of 202, and `Range` stays at the end of the first
+    /// As seen in 2026: ECR takes the data, but answers 201 instead of 202, and `Range` stays at the end of the first
     /// chunk.
     FrozenRange,
-    /// 405 `UNSUPPORTED`.
+    /// ECR answers 405 `UNSUPPORTED`.
     Refused,
 }
 
@@ -77,12 +76,12 @@ impl Default for EcrOptions {
     }
 }
 
-/// A registry open to everybody, which makes repositories as they are pushed to.
+/// How the server acts as an open registry, which creates a repository on the first push to it.
 #[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
-    /// Whether it wants a bearer token, which anybody gets (as `public.ecr.aws` does).
+    /// Whether it asks for a bearer token, which anybody gets (as with `public.ecr.aws`).
     pub anonymous_token: bool,
-    /// Whether blobs are sent from the other host.
+    /// Whether blobs come from the other host.
     pub redirect_blobs: bool,
 }
 

@@ -8,9 +8,9 @@ use pullsafe::timestamp::Timestamp;
 
 use crate::clock::VirtualClock;
 
-/// What every source has used of its limit within the window. Clones share the count.
+/// How much of its limit every source has used within the window. Clones share the count.
 ///
-/// The server counts into it; a scheduler model may count into it without any HTTP.
+/// The server counts here. A model of the scheduler can count here without HTTP.
 #[derive(Debug, Clone)]
 pub struct ServerQuota {
     clock: VirtualClock,
@@ -19,7 +19,7 @@ pub struct ServerQuota {
 }
 
 impl ServerQuota {
-    /// Nothing used yet.
+    /// Starts with nothing used.
     pub fn new(clock: VirtualClock, window_seconds: i64) -> Self {
         Self { clock, window_seconds, used: Arc::default() }
     }
@@ -34,7 +34,7 @@ impl ServerQuota {
         self.with(source, |used| used.len() as u32)
     }
 
-    /// Uses one unit if the limit allows it. What is refused does not count.
+    /// Uses one unit if the limit allows it. A refused unit does not count.
     pub fn take(&self, source: &str, limit: u32) -> bool {
         let now = self.clock.now();
         self.with(source, |used| {
@@ -46,7 +46,7 @@ impl ServerQuota {
         })
     }
 
-    /// Puts units into the window that were used at an earlier moment, for a story that begins in the middle.
+    /// Adds units that were used at an earlier moment, for a test that begins in the middle.
     pub fn spend(&self, source: &str, units: u32, at: Timestamp) {
         self.with(source, |used| {
             used.extend(std::iter::repeat_n(at, units as usize));
@@ -70,7 +70,7 @@ impl ServerQuota {
     }
 }
 
-/// What Docker Hub counts an address as: an IPv4 address as itself, an IPv6 address as its /64 network.
+/// The source that Docker Hub counts an address as: an IPv4 address by itself, an IPv6 address by its /64 network.
 pub fn source_of(address: &str) -> String {
     match address.parse::<Ipv6Addr>() {
         Ok(address) => {

@@ -76,7 +76,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The repository it is about.
+    /// The repository that the operation is on.
     pub(super) fn repository(&self) -> Option<&'a str> {
         match self {
             Self::Manifest { repository, .. }
@@ -128,7 +128,7 @@ impl Query {
     }
 }
 
-/// Percent-encoding and `+` undone; what is not valid stays as it is.
+/// Decodes percent-encoding and `+`. Invalid sequences stay as they are.
 fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
@@ -154,13 +154,14 @@ pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     headers.get(name)?.to_str().ok()
 }
 
-/// The address a request came from: the first one of `x-forwarded-for`, so that one process can play several.
+/// The address that a request came from: the first of `x-forwarded-for`, so that one process can act as several
+/// clients.
 pub(super) fn source(headers: &HeaderMap) -> String {
     let forwarded = header(headers, "x-forwarded-for").and_then(|list| list.split(',').next()).map(str::trim);
     super::quota::source_of(forwarded.unwrap_or("lambda"))
 }
 
-/// User and password of basic authentication.
+/// User and password of basic authentication, if the request has them.
 pub(super) fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let encoded = header(headers, AUTHORIZATION.as_str())?.strip_prefix("Basic ")?;
     let text = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;

@@ -1,4 +1,4 @@
-//! From a connection to an answer: the log, planted faults, the operation.
+//! From a connection to an answer: the log, the planted faults, the operation.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ pub(super) fn listen() -> (TcpListener, String) {
     (listener, url)
 }
 
-/// Takes connections until it is dropped; the connections end with it. Whoever comes by a listener with an address is
-/// seen as it.
+/// Accepts connections until this is dropped, which also ends the connections. With an `address`, the requests seem to
+/// come from there.
 pub(super) async fn accept(server: &Arc<SharedServer>, listener: TcpListener, cdn: bool, address: Option<HeaderValue>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener of this runtime");
     let mut connections = JoinSet::new();
@@ -37,7 +37,7 @@ pub(super) async fn accept(server: &Arc<SharedServer>, listener: TcpListener, cd
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
-        // Without it, small answers wait for the acknowledgement of earlier ones.
+        // Without this, small answers wait until earlier ones are acknowledged.
         let _ = stream.set_nodelay(true);
         let (server, address) = (Arc::clone(server), address.clone());
         connections.spawn(async move {
@@ -47,7 +47,7 @@ pub(super) async fn accept(server: &Arc<SharedServer>, listener: TcpListener, cd
                 }
                 Arc::clone(&server).serve(request, cdn)
             });
-            // An error is a cut, planted here or made by the client.
+            // An error means a cut, either planted here or made by the client.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
         while connections.try_join_next().is_some() {}
@@ -88,7 +88,7 @@ impl SharedServer {
             None if cdn => self.cdn(&parts.method, &parts.headers, path, query),
             None => self.route(&parts, &mut body, redirect).await?,
         };
-        // An answer before the request has ended would reach some clients and not others.
+        // The request is read to its end first: some clients do not see an answer that comes earlier.
         while let Some(Ok(_)) = body.frame().await {}
         let spoiled = if has_content(&response) {
             self.faults.strike(&parts.method, target, true)
@@ -102,7 +102,7 @@ impl SharedServer {
         Ok(counted(response, open))
     }
 
-    /// Carries out a fault that strikes before the answer: gives what to answer instead, if anything.
+    /// Carries out a fault that strikes before the answer. Returns the answer to give instead, if any.
     async fn strike(
         &self,
         fault: RegistryFault,
@@ -204,7 +204,7 @@ impl SharedServer {
     }
 }
 
-/// The whole of a posted form.
+/// Reads the whole body of a form.
 async fn form(body: &mut Body) -> String {
     let mut bytes = Vec::new();
     while let Some(Ok(frame)) = body.frame().await {

@@ -1,4 +1,4 @@
-//! Lists of tags: the OCI one, and that of hub.docker.com.
+//! Lists of tags: that of the OCI specification, and that of hub.docker.com.
 
 use axum::body::Body;
 use http::{HeaderMap, Response, StatusCode};
@@ -13,7 +13,7 @@ use super::request::{Query, source};
 use crate::registry::manifest::media_type;
 use crate::registry::repository::{StoredManifest, StoredRepository, StoredTag};
 
-/// Requests per minute and source that hub.docker.com allows.
+/// How many requests hub.docker.com allows per minute and source.
 const HUB_API_REQUESTS: u32 = 180;
 
 impl SharedServer {
@@ -39,7 +39,7 @@ impl SharedServer {
     }
 
     /// GET `/v2/namespaces/{namespace}/repositories/{repository}/tags` of hub.docker.com: newest first, with digests
-    /// and dates, no pull units. With a tag behind it that tag alone.
+    /// and dates. It uses no pull units. With a further `/{tag}` the answer is that tag alone.
     pub(super) fn hub_tags(&self, headers: &HeaderMap, name: &str, tag: Option<&str>, query: &Query) -> Response<Body> {
         let not_found = || {
             json_body(
@@ -53,7 +53,7 @@ impl SharedServer {
         let source = source(headers);
         if !self.hub_api.take(&source, HUB_API_REQUESTS) {
             let reset = self.hub_api.frees_at(&source).unwrap_or(Timestamp::from_millis(0));
-            // An epoch, against the standard: https://github.com/docker/hub-feedback/issues/2459
+            // An epoch time, against the standard: https://github.com/docker/hub-feedback/issues/2459
             return too_many_requests(RetryAfter::Epoch(reset), "TOOMANYREQUESTS", "Rate limit exceeded");
         }
         let Some(mut tags) = self.store.read(name, all_tags) else {

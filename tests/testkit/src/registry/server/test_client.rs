@@ -16,7 +16,7 @@ use super::RegistryServer;
 use crate::clock::VirtualClock;
 use crate::registry::ImageStore;
 
-/// What was answered.
+/// A complete answer.
 #[derive(Debug)]
 pub(super) struct TestReply {
     pub(super) status: StatusCode,
@@ -33,7 +33,7 @@ impl TestReply {
         serde_json::from_slice(&self.body).expect("a JSON body")
     }
 
-    /// The code of the first error of a registry's answer.
+    /// The code of the first error in a registry's answer.
     pub(super) fn code(&self) -> String {
         self.json()["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
     }
@@ -61,7 +61,7 @@ impl TestClient {
         self
     }
 
-    /// Sends a request to a path of the server or to a whole URL; the error says whether the answer or its body was
+    /// Sends a request to a path of the server or to a whole URL. The error says whether the answer or its body was
     /// cut.
     pub(super) async fn send(
         &self,

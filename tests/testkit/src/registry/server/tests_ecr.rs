@@ -1,4 +1,4 @@
-//! Amazon ECR, and an open registry, as a client that pushes sees them.
+//! Amazon ECR and an open registry, as a pushing client sees them.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

@@ -13,21 +13,22 @@ use super::request::{Query, header};
 use crate::registry::blob::BlobWriter;
 use crate::registry::mutability::Mutability;
 
-/// The smallest chunk that ECR takes, but for the last one.
+/// The smallest chunk that ECR accepts, except for the last one, in bytes.
 const SMALLEST_CHUNK: u64 = 5 * 1024 * 1024;
 
-/// A blob on its way in.
+/// A blob that is being uploaded.
 #[derive(Debug)]
 pub(super) struct UploadUnderWay {
     repository: String,
     writer: BlobWriter,
-    /// Where the first chunk ended, and whether a chunk was too small to be followed by another.
+    /// Where the first chunk ended.
     first_chunk: Option<u64>,
+    /// Whether a chunk was too small to be followed by another.
     ended_small: bool,
 }
 
 impl SharedServer {
-    /// POST: a mount, or the start of an upload.
+    /// POST: mounts a blob, or starts an upload.
     pub(super) fn start_upload(&self, repository: &str, query: &Query) -> Response<Body> {
         self.create_if_open(repository);
         if self.store.read(repository, |_| ()).is_none() {
@@ -55,7 +56,8 @@ impl SharedServer {
         empty(response.header(RANGE, "0-0").header("docker-upload-uuid", id))
     }
 
-    /// ECR mounts only what a committed manifest of the source names, and only where the account allows it.
+    /// Whether a blob may be mounted. ECR mounts only blobs that a committed manifest of the source names, and only if
+    /// the account allows it.
     fn may_mount(&self, from: &str, digest: &Digest) -> bool {
         let readable = |committed_only: bool| {
             let found = self.store.read(from, |repository| {
@@ -70,7 +72,7 @@ impl SharedServer {
         }
     }
 
-    /// PATCH: one chunk.
+    /// PATCH: uploads one chunk.
     pub(super) async fn upload_chunk(
         &self,
         headers: &HeaderMap,
@@ -122,7 +124,7 @@ impl SharedServer {
         None
     }
 
-    /// PUT: the rest of the content, or all of it, and its digest.
+    /// PUT: uploads the rest of the content, or all of it, and checks its digest.
     pub(super) async fn finish_upload(
         &self,
         repository: &str,
@@ -155,7 +157,7 @@ impl SharedServer {
         Ok(self.blob_created(repository, &digest))
     }
 
-    /// DELETE: the upload is given up.
+    /// DELETE: cancels the upload.
     pub(super) fn cancel_upload(&self, repository: &str, id: &str) -> Response<Body> {
         match self.take_upload(repository, id) {
             Some(_) => empty(respond(StatusCode::NO_CONTENT)),
@@ -163,7 +165,7 @@ impl SharedServer {
         }
     }
 
-    /// An open registry makes a repository when it is pushed to.
+    /// Creates a repository on a push, if the registry is an open one.
     pub(super) fn create_if_open(&self, repository: &str) {
         if let PlayedRegistry::Open(_) = self.mode {
             self.store.create_repository(repository, Mutability::Mutable);
@@ -176,7 +178,7 @@ impl SharedServer {
         uploads.open.remove(id)
     }
 
-    /// ECR names its host here; others send a path with a query, to which the client has to add.
+    /// The URL of an upload. ECR names its host here. Others send a path with a query, which the client has to extend.
     fn upload_location(&self, repository: &str, id: &str) -> String {
         if self.mode.is_ecr() {
             format!("{}/v2/{repository}/blobs/uploads/{id}", self.url)
