@@ -14,7 +14,7 @@ use crate::terminal::stop;
 
 /// How long one attempt of a call waits for its answer. Without this limit, a command would hang when the other side
 /// accepts a connection and says nothing.
-const TRY: Duration = Duration::from_secs(10);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An account's configuration, and the runtime that waits for its answers.
 pub(crate) struct Session {
@@ -63,7 +63,10 @@ pub(crate) async fn config() -> Result<SdkConfig, String> {
 /// # Errors
 /// As for [`config`].
 pub(crate) async fn signed_in(loader: ConfigLoader) -> Result<SdkConfig, String> {
-    let config = loader.timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TRY).build()).load().await;
+    let config = loader
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
+        .load()
+        .await;
     let provider = config.credentials_provider().ok_or_else(|| missing("there is nowhere to get any from"))?;
     match provider.provide_credentials().await {
         Ok(_) => Ok(config),
@@ -89,6 +92,6 @@ mod tests {
             .region("eu-west-1")
             .credentials_provider(Credentials::new("test", "test", None, None, "test"));
         let config = signed_in(loader).await.unwrap();
-        assert_eq!(config.timeout_config().unwrap().operation_attempt_timeout(), Some(TRY));
+        assert_eq!(config.timeout_config().unwrap().operation_attempt_timeout(), Some(ATTEMPT_TIMEOUT));
     }
 }

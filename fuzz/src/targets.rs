@@ -369,7 +369,7 @@ fn shown(bytes: &[u8]) {
     for (surface, shown) in [
         ("terminal", foreign::terminal(&text).into_owned()),
         ("line", foreign::line(&text)),
-        ("github", foreign::github(&text)),
+        ("github", foreign::ci_log(&text)),
         ("chat", foreign::chat(&text)),
         ("html", foreign::html(&text)),
         ("markdown", foreign::markdown(&text)),
@@ -377,6 +377,6 @@ fn shown(bytes: &[u8]) {
         assert!(!control(&shown), "{surface}: {shown:?}");
     }
     assert!(!foreign::line(&text).contains('\n') && foreign::line(&text).chars().count() <= 1006);
-    assert!(!foreign::github(&text).lines().any(|line| line.trim_start().starts_with("::")));
+    assert!(!foreign::ci_log(&text).lines().any(|line| line.trim_start().starts_with("::")));
     assert!(!foreign::chat(&text).contains(['<', '>']) && !foreign::html(&text).contains(['<', '>', '"']));
 }

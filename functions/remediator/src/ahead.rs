@@ -12,7 +12,7 @@ use pullsafe_incident::notice::Prepared;
 use pullsafe_incident::plan::Plan;
 use pullsafe_incident::record::Record;
 use pullsafe_incident::store::Next;
-use remediator_decide::limit::is_cured;
+use remediator_decide::limit::is_being_treated;
 use remediator_decide::remedy;
 
 impl Remediator {
@@ -70,7 +70,7 @@ impl Remediator {
         if why.done(&mut lease.record).as_deref() == Some(definition) {
             return lease.give_back(&self.table, "this task definition was looked at before").await;
         }
-        if why == AheadReason::Foretold && is_cured(&lease.record) {
+        if why == AheadReason::Foretold && is_being_treated(&lease.record) {
             return lease.give_back(&self.table, "its incident is being cured").await;
         }
         // Nobody is asked ahead of a failure, but the mirror is filled in mode ask too.

@@ -35,7 +35,7 @@ impl Remediator {
     ) -> Judgement {
         let cause = blocker.diagnosis.cause;
         let known = record.open.as_ref().and_then(|incident| incident.act.clone());
-        let is_same = known.as_ref().is_some_and(|act| act.plan.does_as(&plan));
+        let is_same = known.as_ref().is_some_and(|act| act.plan.does_the_same_as(&plan));
         let yes = record.answered_question().and_then(|question| question.yes.as_ref());
         let has_yes = yes.is_some_and(|yes| now.seconds_since(yes.at) < YES_SECONDS);
         let waits = record.open.as_ref().and_then(|incident| incident.open_question()).cloned();

@@ -75,8 +75,8 @@ impl Remediator {
                 && record.outbox.is_empty()
             {
                 let next = Next::of(&record, &found.record);
-                let stands =
-                    record.is_as(&found.record) || self.table.replace(subject, &found, &mut record, now, next).await?;
+                let stands = record.has_nothing_to_write_since(&found.record)
+                    || self.table.replace(subject, &found, &mut record, now, next).await?;
                 return Ok(if stands { tally.clone() } else { Tally::deferred() });
             }
             // Something is to be done or told: under the lease, if nothing has happened since the record was read.

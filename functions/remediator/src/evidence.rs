@@ -40,8 +40,8 @@ impl Remediator {
     /// its definition is read: it says which container was essential, which an event does not.
     pub(crate) async fn know_completion(&self, task: StoppedTask) -> (StoppedTask, Diagnosis) {
         let by_text = diagnose(&task, &BTreeMap::new());
-        let killed = task.containers.iter().any(|container| container.exit_code.is_some_and(|code| code != 0));
-        if by_text.cause != Cause::TaskCompleted || by_text.confidence == Confidence::High || !killed {
+        let has_failed = task.containers.iter().any(|container| container.exit_code.is_some_and(|code| code != 0));
+        if by_text.cause != Cause::TaskCompleted || by_text.confidence == Confidence::High || !has_failed {
             return (task, by_text);
         }
         match self

@@ -1,6 +1,6 @@
 //! Whether pullsafe may act on a service: what the tags, the stack's mode and the other stacks of the region say.
 
-use remediator_decide::service::Tags;
+use remediator_decide::service::TagPower;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pullsafe::arn::ServiceId;
@@ -61,8 +61,8 @@ impl Remediator {
     /// The mode depends on something that could not be found out.
     pub(crate) fn mode_of(&self, service: &Service, leave: &Permissions) -> Result<Mode, Failure> {
         let tags = match self.settings.allow_tag_to_act {
-            true => Tags::MayRaise,
-            false => Tags::MayLower,
+            true => TagPower::MayRaise,
+            false => TagPower::MayLower,
         };
         let cluster = if service::settles(service.mode_tag(), tags) {
             None

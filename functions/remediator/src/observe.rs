@@ -353,7 +353,7 @@ pub(crate) fn keep(kept: &mut CachedAnswers, seen: &Observation, now: Timestamp)
     }
     for image in seen.hub_images.iter().filter(|image| image.reference.digest().is_none()) {
         if let Some(resolved) = image.hub.found() {
-            kept.mean(&image.written, &resolved.digest, now);
+            kept.keep_digest(&image.written, &resolved.digest, now);
         }
     }
 }

@@ -29,7 +29,7 @@ use super::{Remediator, Tally};
 use crate::act::Acted;
 use crate::due::after;
 use remediator_decide::limit::{
-    FRESH_SECONDS, address_of, demand, is_cured, is_fresh, is_launching, reading_for, sharer, subnets_of,
+    FRESH_SECONDS, address_of, demand, is_being_treated, is_fresh, is_launching, reading_for, sharer, subnets_of,
 };
 use remediator_decide::observation::Observation;
 use remediator_decide::remedy;
@@ -110,7 +110,7 @@ impl Remediator {
         if known.is_leased {
             return Ok(Tally::deferred());
         }
-        if is_cured(&known.record) {
+        if is_being_treated(&known.record) {
             return Ok(Tally::ignored("its incident is being cured".to_owned()));
         }
         let (service, leave) = tokio::join!(self.look_at_service(id), self.look_for_leave(id));

@@ -10,7 +10,7 @@ use pullsafe_syntax::traced::{ByteOrigin, Traced};
 use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _, read};
 
 use crate::finding::{
-    Along, Built, BuiltFor, FileScan, Finding, Kustomization, Level, PlaceKind, Problem, RegistryPart, Selects,
+    Built, BuiltFor, ChangesToo, FileScan, Finding, Kustomization, Level, PlaceKind, Problem, RegistryPart, Selects,
 };
 use crate::nearby::{Block, Made, Nearby, SourceFile};
 use crate::neighbours::parent;
@@ -233,7 +233,7 @@ impl<'a> Analysis<'a> {
             variables: resolved.variables,
             services: Vec::new(),
             head,
-            along: Along::Nothing,
+            along: ChangesToo::Nothing,
             selects: None,
             parsed: resolved.parsed,
         });

@@ -123,7 +123,7 @@ fn document(name: &Name<'_>, text: &Traced, analysis: &mut Analysis<'_>) -> Opti
     let mut format = None;
     let is_template = ["{{", "{%", "${", "%{", "[["].iter().any(|mark| text.as_str().contains(mark));
     if is_template {
-        let (tree, still_broken) = yaml::read(template::without_steering(text));
+        let (tree, still_broken) = yaml::read(template::without_control(text));
         format = documents(name, &tree, analysis);
         if still_broken.is_none() || name.is_below("templates") {
             return format;

@@ -202,7 +202,7 @@ pub struct Finding {
     pub head: Option<RegistryPart>,
     /// What else has to change when the image moves, so that the file means the same; or why it must not move.
     #[serde(skip)]
-    pub along: Along,
+    pub along: ChangesToo,
     /// In a kustomization: the name by which the entry selects its image in the manifests.
     #[serde(skip)]
     pub selects: Option<Selects>,
@@ -225,7 +225,7 @@ impl Finding {
 
 /// What else has to change when an image moves to another registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Along {
+pub enum ChangesToo {
     /// Nothing.
     #[default]
     Nothing,
@@ -288,7 +288,7 @@ pub struct Kustomization {
 
 /// An image that is named and not pulled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Elsewhere {
+pub struct NotPulled {
     /// The place that names the image.
     #[serde(flatten)]
     pub finding: Finding,

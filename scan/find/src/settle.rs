@@ -3,13 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::finding::{Built, BuiltFor, Elsewhere, FileScan, Finding, Kustomization, PlaceKind, WhyNotPulled};
+use crate::finding::{Built, BuiltFor, FileScan, Finding, Kustomization, NotPulled, PlaceKind, WhyNotPulled};
 
 /// How many kustomizations in a chain are followed.
 const DEPTH: usize = 16;
 
 /// Separates the images that are pulled from those that only look so within their own file.
-pub(crate) fn settle(findings: Vec<Finding>, files: &[FileScan]) -> (Vec<Finding>, Vec<Elsewhere>) {
+pub(crate) fn settle(findings: Vec<Finding>, files: &[FileScan]) -> (Vec<Finding>, Vec<NotPulled>) {
     let names = BuiltNames::of(files.iter().flat_map(|file| &file.built));
     let kustomizations = Kustomizations::of(files.iter().filter_map(|file| file.kustomization.as_ref()));
     let mut pulled = Vec::new();
@@ -23,7 +23,7 @@ pub(crate) fn settle(findings: Vec<Finding>, files: &[FileScan]) -> (Vec<Finding
             None
         };
         match why {
-            Some(why) => elsewhere.push(Elsewhere { finding, why }),
+            Some(why) => elsewhere.push(NotPulled { finding, why }),
             None => pulled.push(finding),
         }
     }

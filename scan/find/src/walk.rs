@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::detect::{ReadAmount, candidate, scan_file};
 use crate::disk::{Disk, UnreadFile, read, shown};
-use crate::finding::{Elsewhere, FileScan, Finding, Level, Problem};
+use crate::finding::{FileScan, Finding, Level, NotPulled, Problem};
 use crate::nearby::Nearby;
 use crate::settle::settle;
 
@@ -55,7 +55,7 @@ pub struct Scanned {
     /// What is pulled, in the order of files, lines and columns.
     pub findings: Vec<Finding>,
     /// Images that are named but not pulled: another file builds them or replaces them.
-    pub elsewhere: Vec<Elsewhere>,
+    pub elsewhere: Vec<NotPulled>,
     /// What kept files from being read in full.
     pub problems: Vec<Problem>,
     /// Files that were skipped.

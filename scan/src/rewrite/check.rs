@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pullsafe_find::detect::scan_file;
-use pullsafe_find::finding::{Elsewhere, FileScan, Finding, PlaceKind};
+use pullsafe_find::finding::{FileScan, Finding, NotPulled, PlaceKind};
 use pullsafe_find::nearby::Nearby;
 use pullsafe_find::neighbours::Neighbours;
 
@@ -34,7 +34,7 @@ impl Failed {
 /// The files that would not pull what is planned after the edits, and why.
 pub(super) fn failed(
     findings: &[Finding],
-    elsewhere: &[Elsewhere],
+    elsewhere: &[NotPulled],
     moves: &[MovedFinding<'_>],
     files: &dyn Neighbours,
 ) -> BTreeMap<String, Failed> {

@@ -31,7 +31,7 @@ const AROUND: usize = 3;
 
 fn is_text(line: &str) -> bool {
     let line = line.strip_suffix('\r').unwrap_or(line);
-    foreign::github(line) == line
+    foreign::ci_log(line) == line
 }
 
 /// A path as git writes it in a header: in quotes where it has invisible characters, or characters that would end it.

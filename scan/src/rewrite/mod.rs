@@ -14,7 +14,7 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pullsafe_find::finding::{Elsewhere, Finding, PlaceKind, Selects, WhyNotPulled};
+use pullsafe_find::finding::{Finding, NotPulled, PlaceKind, Selects, WhyNotPulled};
 use pullsafe_find::neighbours::Neighbours;
 use serde::Serialize;
 
@@ -63,7 +63,7 @@ pub struct Rewrite {
 
 /// Plans the move of every Docker Hub image among the findings. The images in `elsewhere` are named but not pulled:
 /// they stay, unless a kustomization selects them by their name. `files` reads the scanned files and their neighbours.
-pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &NewRegistry, files: &dyn Neighbours) -> Rewrite {
+pub fn plan(findings: &[Finding], elsewhere: &[NotPulled], target: &NewRegistry, files: &dyn Neighbours) -> Rewrite {
     let mut moves: Vec<MovedFinding<'_>> = Vec::new();
     let mut plan = Rewrite::default();
     let selectors: Vec<&Finding> = findings.iter().filter(|finding| finding.selects.is_some()).collect();

@@ -1,7 +1,7 @@
 //! Where images move to, and the edit that moves one.
 
 use pullsafe::reference::{DOCKER_HUB, ECR_PUBLIC, Reference};
-use pullsafe_find::finding::{Along, Finding, PlaceKind, RegistryPart};
+use pullsafe_find::finding::{ChangesToo, Finding, PlaceKind, RegistryPart};
 
 use super::FileEdit;
 
@@ -123,8 +123,8 @@ impl NewRegistry {
         };
         let mut edits = edits_at(head, &base);
         match &finding.along {
-            Along::Nothing => {}
-            Along::Texts(texts) => {
+            ChangesToo::Nothing => {}
+            ChangesToo::Texts(texts) => {
                 for (file, at, text) in texts {
                     // Text that goes in where the reference begins is put before the registry, in one edit.
                     match edits.iter_mut().find(|(other, edit)| other == file && edit.start == *at) {
@@ -133,7 +133,7 @@ impl NewRegistry {
                     }
                 }
             }
-            Along::Stays(why) => return Err((*why).to_owned()),
+            ChangesToo::Stays(why) => return Err((*why).to_owned()),
         }
         if let Some(why) = stays(finding) {
             return Err(why.to_owned());

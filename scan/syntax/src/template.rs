@@ -11,16 +11,16 @@ pub fn mark_templates(text: &Traced) -> Traced {
 
 /// A Go or Jinja template as the document that it makes: lines with only control statements become blank, values become
 /// unknown parts.
-pub fn without_steering(text: &Traced) -> Traced {
-    mark(&without_steering_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("${", "}")])
+pub fn without_control(text: &Traced) -> Traced {
+    mark(&without_control_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("${", "}")])
 }
 
 /// Like [`without_steering`], for a text whose `${...}` belong to the text itself and not to the template.
-pub fn without_steering_of(text: &Traced) -> Traced {
-    mark(&without_steering_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%=", "%>"), ("<%", "%>")])
+pub fn without_control_of(text: &Traced) -> Traced {
+    mark(&without_control_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%=", "%>"), ("<%", "%>")])
 }
 
-fn without_steering_lines(text: &Traced) -> Traced {
+fn without_control_lines(text: &Traced) -> Traced {
     let mut kept = Traced::default();
     let mut at = 0;
     let mut open: Option<&'static str> = None;
@@ -196,6 +196,6 @@ mod tests {
             "{{- if .x }}\nimage: \"{{ .Values.image }}:1\"\n{{- end }}\n{{- /*\nnote\n*/ -}}\na: b\n",
             ByteOrigin { source: 0, offset: 0 },
         );
-        assert_eq!(shown(&without_steering(&text)), "\nimage: \"${.Values.image}:1\"\n\n\n\n\na: b\n");
+        assert_eq!(shown(&without_control(&text)), "\nimage: \"${.Values.image}:1\"\n\n\n\n\na: b\n");
     }
 }

@@ -72,7 +72,7 @@ pub fn line(text: &str) -> String {
 
 /// For the log of a CI system: no line of the text is a command. GitHub runs a line that begins with `::` or contains
 /// `##[`, Azure Pipelines one that contains `##vso[`, and TeamCity one that contains `##teamcity[`.
-pub fn github(text: &str) -> String {
+pub fn ci_log(text: &str) -> String {
     let text = terminal(text).replace("##", "# #");
     let harmless = |line: &str| {
         if line.trim_start().starts_with("::") {
@@ -86,7 +86,7 @@ pub fn github(text: &str) -> String {
 
 /// For a name or a reason that may stand at the beginning of a line, in a terminal or in a CI system's log.
 pub fn log_line(text: &str) -> String {
-    github(&line(text))
+    ci_log(&line(text))
 }
 
 /// Returns the same JSON document with nothing in it that a terminal or a CI system would act on: such characters are
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn no_line_is_a_command_of_a_workflow() {
-        let shown = github("x\n::add-mask::y\n  ::set-output name=a::b\nz ##[group]w");
+        let shown = ci_log("x\n::add-mask::y\n  ::set-output name=a::b\nz ##[group]w");
         assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")) && !shown.contains("##["), "{shown}");
     }
 

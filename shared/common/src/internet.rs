@@ -78,7 +78,7 @@ pub fn is_public(address: IpAddr) -> bool {
 pub fn kind_of_address(address: IpAddr) -> HostKind {
     match address {
         IpAddr::V4(address) => kind_of_v4(address),
-        IpAddr::V6(address) => match within(address) {
+        IpAddr::V6(address) => match embedded_ipv4(address) {
             Some(address) => kind_of_v4(address),
             None if address.is_loopback() => HostKind::Loopback,
             None if is_global_v6(address) => HostKind::Public,
@@ -88,7 +88,7 @@ pub fn kind_of_address(address: IpAddr) -> HostKind {
 }
 
 /// The IPv4 address that an IPv6 address stands for: mapped, compatible, translated (64:ff9b::/96), or 6to4.
-fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
+fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match [a, b, c, d, e, f] {

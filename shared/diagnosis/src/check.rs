@@ -236,7 +236,7 @@ fn network(diagnosis: &Diagnosis, setting: &StopSetting) -> String {
     let known_elsewhere = diagnosis
         .registry
         .is_some_and(|registry| !matches!(registry, Registry::EcrPrivate | Registry::EcrPrivateApi));
-    way(
+    how_to_check_the_way(
         &format!("{host}/v2"),
         (!known_elsewhere).then_some("endpoints for ecr.api, ecr.dkr and S3"),
         setting,
@@ -244,7 +244,7 @@ fn network(diagnosis: &Diagnosis, setting: &StopSetting) -> String {
 }
 
 /// How to check whether the network lets requests through to this address from where they come.
-fn way(address: &str, endpoints: Option<&str>, setting: &StopSetting) -> String {
+fn how_to_check_the_way(address: &str, endpoints: Option<&str>, setting: &StopSetting) -> String {
     let region = setting.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default();
     let of_subnet = |whose: &str| match endpoints {
         None => format!("`aws ec2 describe-route-tables{region}` for {whose} (a route to a NAT or internet gateway)"),
@@ -269,7 +269,7 @@ fn way(address: &str, endpoints: Option<&str>, setting: &StopSetting) -> String 
 /// How to check whether the network lets requests through to an AWS service.
 fn of_service(service: &str, setting: &StopSetting) -> Option<String> {
     let region = setting.region.as_ref()?;
-    Some(way(
+    Some(how_to_check_the_way(
         &format!("{service}.{region}.amazonaws.com"),
         Some(&format!("an endpoint for {service}")),
         setting,

@@ -24,7 +24,7 @@ const LINE_BYTES: usize = 4 * 1024;
 /// Lines of the same signature at most this many lines apart belong to one message, whose first line tells most.
 const ONE_MESSAGE: i64 = 25;
 /// The score of one unit of `row.weight`.
-const STEP: i32 = 2;
+const SCORE_OF_WEIGHT: i32 = 2;
 
 /// What a log tells.
 pub(super) struct LogFinding {
@@ -96,7 +96,7 @@ impl Picker {
         let Some(row) = LOGS.heaviest(&text).or_else(whole) else {
             return;
         };
-        let score = i32::from(row.weight) * STEP - i32::from(mild) * 3;
+        let score = i32::from(row.weight) * SCORE_OF_WEIGHT - i32::from(mild) * 3;
         let is_best = self.best.as_ref().is_none_or(|best| supersedes(best, row, score, index));
         let is_kept = score > 0
             && !is_heading(trimmed)

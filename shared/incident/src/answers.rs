@@ -179,7 +179,7 @@ impl Record {
 
 impl Plan {
     /// Whether it does the same as another. Tags that differ only in a moment count as the same.
-    pub fn does_as(&self, other: &Self) -> bool {
+    pub fn does_the_same_as(&self, other: &Self) -> bool {
         let steps = |plan: &Self| plan.steps.iter().map(without_moments).collect::<Vec<_>>();
         self.remedy == other.remedy && self.then_wait_for == other.then_wait_for && steps(self) == steps(other)
     }

@@ -62,7 +62,7 @@ impl CachedAnswers {
     }
 
     /// Keeps the digest of an image. An answer that still holds keeps its moment.
-    pub fn mean(&mut self, image: &str, digest: &Digest, now: Timestamp) {
+    pub fn keep_digest(&mut self, image: &str, digest: &Digest, now: Timestamp) {
         *self = self.fresh(now);
         self.digests.entry(image.to_owned()).or_insert_with(|| (digest.clone(), now));
     }
@@ -78,9 +78,9 @@ mod tests {
     fn an_answer_holds_from_its_question_on_and_is_not_made_younger() {
         let (mut kept, digest) = (CachedAnswers::default(), Digest::of(b"image"));
         kept.allow("role", "docker-hub/library/redis", NOW);
-        kept.mean("redis:7", &digest, NOW);
+        kept.keep_digest("redis:7", &digest, NOW);
         kept.allow("role", "docker-hub/library/redis", NOW.plus_seconds(200));
-        kept.mean("redis:7", &Digest::of(b"other"), NOW.plus_seconds(200));
+        kept.keep_digest("redis:7", &Digest::of(b"other"), NOW.plus_seconds(200));
         let later = kept.fresh(NOW.plus_seconds(299));
         assert_eq!(
             (later.may_pull("role", "docker-hub/library/redis"), later.digest("redis:7")),

@@ -152,7 +152,7 @@ impl Record {
     }
 
     /// Whether there is nothing to write. A change of the kept answers alone is not written.
-    pub fn is_as(&self, before: &Self) -> bool {
+    pub fn has_nothing_to_write_since(&self, before: &Self) -> bool {
         let mut before = before.clone();
         if let (Some(incident), Some(known)) = (&self.open, &mut before.open) {
             known.kept.clone_from(&incident.kept);

@@ -26,11 +26,11 @@ pub trait Allowance: Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Limiters {
     started: Instant,
-    gates: Mutex<HashMap<(String, RequestKind), Arc<HostGate>>>,
+    gates: Mutex<HashMap<(String, RequestKind), Arc<HostLimit>>>,
 }
 
 #[derive(Debug)]
-struct HostGate {
+struct HostLimit {
     limiter: Mutex<Limiter>,
     freed: Notify,
     started: Instant,
@@ -39,7 +39,7 @@ struct HostGate {
 /// The right to send one request. If it is just dropped, the request's end says nothing about the rate.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    gate: Arc<HostGate>,
+    gate: Arc<HostLimit>,
     how: Ended,
 }
 
@@ -64,7 +64,7 @@ impl Limiters {
         }
     }
 
-    fn gate(&self, registry: &str, action: RequestKind) -> Arc<HostGate> {
+    fn gate(&self, registry: &str, action: RequestKind) -> Arc<HostLimit> {
         // A panic elsewhere cannot leave the map half changed.
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
@@ -73,13 +73,13 @@ impl Limiters {
                 RequestKind::ReadBlob | RequestKind::WriteBlob => TRANSFERS_AT_ONCE,
             };
             let limiter = Mutex::new(Limiter::new(Rate::published(registry, action), largest));
-            Arc::new(HostGate { limiter, freed: Notify::new(), started: self.started })
+            Arc::new(HostLimit { limiter, freed: Notify::new(), started: self.started })
         };
         Arc::clone(gates.entry((registry.to_owned(), action)).or_insert_with(new))
     }
 }
 
-impl HostGate {
+impl HostLimit {
     fn limiter(&self) -> MutexGuard<'_, Limiter> {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -20,14 +20,14 @@ const MARGIN_SHARE: i64 = 20;
 
 /// The time during which CloudFormation waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Patience {
+pub struct WaitWindow {
     /// When CloudFormation began to wait.
     pub began_at: Timestamp,
     /// When CloudFormation gives up.
     pub gives_up_at: Timestamp,
 }
 
-impl Patience {
+impl WaitWindow {
     /// Counts the wait from `since`, the earliest known moment of the request, if there is one. A moment longer ago
     /// than the whole timeout must be wrong, because nobody would wait any more; the wait is then counted from now.
     pub fn new(timeout_seconds: i64, since: Option<Timestamp>, now: Timestamp) -> Self {
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_wait_counts_from_the_earliest_sign_unless_that_cannot_be() {
-        let patience = |timeout, since: Option<i64>| Patience::new(timeout, since.map(at), at(0));
+        let patience = |timeout, since: Option<i64>| WaitWindow::new(timeout, since.map(at), at(0));
         assert_eq!(patience(600, Some(-90)).gives_up_at, at(510));
         assert_eq!(patience(600, None).gives_up_at, at(600));
         assert_eq!(patience(600, Some(-700)).began_at, at(0), "nobody waits any more, or the sign is wrong");
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_second_more_never_costs_more_than_itself() {
-        let waits = |timeout| Patience::new(timeout, None, at(0)).last_moment().seconds_since(at(0));
+        let waits = |timeout| WaitWindow::new(timeout, None, at(0)).last_moment().seconds_since(at(0));
         for timeout in 1..3600 {
             assert!((0..=1).contains(&(waits(timeout + 1) - waits(timeout))), "{timeout}");
             assert!(timeout < 20 || (timeout - waits(timeout)) * 100 / timeout <= 15, "{timeout}: {}", waits(timeout));
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn two_sweeps_see_to_the_end() {
         for timeout in [2, 20, 61, 130, 131, 310, 3600] {
-            let patience = Patience::new(timeout, None, at(0));
+            let patience = WaitWindow::new(timeout, None, at(0));
             for phase in 0..TICK_SECONDS {
                 let sweeps = (0..)
                     .map(|tick| phase + tick * TICK_SECONDS)

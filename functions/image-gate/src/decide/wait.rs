@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::deadline::Patience;
+use super::deadline::WaitWindow;
 use super::key::RowKey;
 use super::look::ImageLook;
 use super::place::RepositoryPlace;
@@ -74,7 +74,7 @@ pub struct Wait {
     /// What is asked for.
     pub asked: Properties,
     /// How long CloudFormation waits.
-    pub patience: Patience,
+    pub patience: WaitWindow,
     #[serde(default)]
     pub mirror: MirrorAsked,
     /// Since when the gate may not look, as far as its looks tell; `None` if it may.
@@ -116,7 +116,7 @@ impl Wait {
             key: RowKey::of_wait(&place, &envelope.requester, &envelope.response_url),
             requester: envelope.requester.clone(),
             place,
-            patience: Patience::new(asked.timeout_seconds, since, now),
+            patience: WaitWindow::new(asked.timeout_seconds, since, now),
             asked,
             mirror: MirrorAsked::default(),
             denied_since: None,

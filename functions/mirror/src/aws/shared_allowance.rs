@@ -43,7 +43,7 @@ const ROUND: Duration = Duration::from_millis(500);
 /// How often to ask again. After that, something must be wrong with the row, and the worker keeps to its own share.
 const ROUNDS: usize = 20;
 /// How long to wait for the table, which answers within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TABLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the table is not asked again after it has failed.
 const LEFT_ALONE: Duration = Duration::from_secs(10);
 /// How late a granted moment may still be used; any later, there could be too many requests at a time.
@@ -133,7 +133,7 @@ impl SharedAllowance {
         let wanted = wanted.clamp(1, LARGEST_GRANT);
         let left_alone = turn.alone_until.is_some_and(|until| Instant::now() < until);
         for _ in 0..if left_alone { 0 } else { ROUNDS } {
-            let asked = timeout(PATIENCE, self.ask(turn, registry, wanted)).await;
+            let asked = timeout(TABLE_TIMEOUT, self.ask(turn, registry, wanted)).await;
             match asked.unwrap_or_else(|_| Err(Failure::unexpected("dynamodb:UpdateItem", "no answer in time"))) {
                 Ok(granted) => turn.granted.extend(granted),
                 Err(failure) => {

@@ -94,7 +94,7 @@ impl Pruner<'_> {
     }
 
     async fn held(&self, ecr: &Ecr, account: &str, repository: &str) -> Result<Vec<MirroredImage>, String> {
-        let images = ecr.all_images(Some(account), repository).await.map_err(|error| error.to_string())?;
+        let images = ecr.active_images(Some(account), repository).await.map_err(|error| error.to_string())?;
         let is_index = |image: &&ImageSummary| {
             image.media_type.as_deref().is_none_or(|kind| kind.contains("index") || kind.contains("list"))
         };

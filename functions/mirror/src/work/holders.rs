@@ -19,7 +19,7 @@ use crate::MirrorFunction;
 use crate::work::job::Job;
 
 /// How long to wait for the table.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TABLE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What this process has read from the table and written to it.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl KnownHolders {
 impl MirrorFunction {
     /// Reads what others have written since the last time, for the registries of these jobs.
     pub(crate) async fn recall(&self, table: &MirrorTable, jobs: &[Job], last_moment: Instant) {
-        let last_moment = last_moment.min(Instant::now() + PATIENCE);
+        let last_moment = last_moment.min(Instant::now() + TABLE_TIMEOUT);
         for registry in jobs.iter().map(|job| job.target.registry()).collect::<BTreeSet<_>>() {
             match timeout_at(last_moment, self.recall_from(table, registry)).await {
                 Ok(Ok(())) => {}
@@ -86,7 +86,7 @@ impl MirrorFunction {
                 known.holders.insert(holder);
             }
         }
-        let last_moment = last_moment.min(Instant::now() + PATIENCE);
+        let last_moment = last_moment.min(Instant::now() + TABLE_TIMEOUT);
         for (registry, held) in new {
             match timeout_at(last_moment, table.add_held(&registry, &held, self.now())).await {
                 Ok(Ok(written)) => {

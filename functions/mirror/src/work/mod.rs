@@ -39,7 +39,7 @@ const TIME_FOR_A_JOB: Duration = Duration::from_secs(20);
 /// For how long a message stays hidden and a lease is held without being renewed.
 const HELD_FOR: Duration = Duration::from_secs(120);
 /// The time between two renewals; one may be lost.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(45);
+const RENEW_EVERY: Duration = Duration::from_secs(45);
 /// In how many seconds a message comes again if another worker, who will soon be done, copies its image.
 const PAUSE_WHEN_BUSY: i32 = 60;
 
@@ -336,7 +336,7 @@ impl MirrorFunction {
                         it is done: {failure}");
                 }
             }
-            sleep(SIGN_OF_LIFE).await;
+            sleep(RENEW_EVERY).await;
             let Some(table) = &held.table else { continue };
             let images = held.images().clone();
             for image in images {

@@ -62,7 +62,7 @@ pub fn sharer(service: &Service, definition: &TaskDefinition, most: Option<i64>,
 
 /// Whether something is done about a service's incident already, or waited for. The service is then left to its
 /// incident.
-pub fn is_cured(record: &Record) -> bool {
+pub fn is_being_treated(record: &Record) -> bool {
     record
         .open
         .as_ref()

@@ -251,7 +251,7 @@ impl Service {
 
 /// What the tag with the mode may do (the parameter `AllowTagToAct`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tags {
+pub enum TagPower {
     /// Only lower the mode.
     MayLower,
     /// Lower the mode and raise it.
@@ -260,10 +260,10 @@ pub enum Tags {
 
 /// The mode for a service: that of its own tag, else of its cluster's, else of the stack. A tag can always lower the
 /// mode, and raises it only where tags may: then the nearest tag wins.
-pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode, tags: Tags) -> Mode {
+pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode, tags: TagPower) -> Mode {
     let (service, cluster) = (said(service_tag, tags), said(cluster_tag, tags));
     match service.or(cluster) {
-        Some(mode) if tags == Tags::MayRaise => mode,
+        Some(mode) if tags == TagPower::MayRaise => mode,
         // A service's tag `ask` leaves something to be done: then the cluster's tag counts as well, and the lower mode
         // wins.
         Some(mode) if !settles(service_tag, tags) => mode.min(cluster.unwrap_or(Mode::Act)).min(stack),
@@ -273,15 +273,15 @@ pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode, t
 }
 
 /// Whether a service's own tag settles the mode, whatever its cluster's tag says.
-pub fn settles(service_tag: Option<&str>, tags: Tags) -> bool {
-    said(service_tag, tags).is_some_and(|mode| tags == Tags::MayRaise || mode < Mode::Ask)
+pub fn settles(service_tag: Option<&str>, tags: TagPower) -> bool {
+    said(service_tag, tags).is_some_and(|mode| tags == TagPower::MayRaise || mode < Mode::Ask)
 }
 
 /// The mode that a tag says; `act` says nothing where tags may not raise the mode. A value that is no mode counts as
 /// `observe`: somebody meant something, but did not say `act`.
-pub fn said(tag: Option<&str>, tags: Tags) -> Option<Mode> {
+pub fn said(tag: Option<&str>, tags: TagPower) -> Option<Mode> {
     let mode = tag.map(|tag| Mode::from_name(tag.trim()).unwrap_or(Mode::Observe));
-    mode.filter(|mode| tags == Tags::MayRaise || *mode < Mode::Act)
+    mode.filter(|mode| tags == TagPower::MayRaise || *mode < Mode::Act)
 }
 
 fn deployment(value: &Value) -> Deployment {
@@ -342,8 +342,8 @@ mod tests {
             (Some("ask"), Some("act"), act, ask, ask),
             (Some("observe"), Some("ask"), act, observe, observe),
         ] {
-            assert_eq!(mode(service, cluster, stack, Tags::MayLower), held, "{service:?} {cluster:?} {stack:?}");
-            assert_eq!(mode(service, cluster, stack, Tags::MayRaise), raised, "{service:?} {cluster:?} {stack:?}");
+            assert_eq!(mode(service, cluster, stack, TagPower::MayLower), held, "{service:?} {cluster:?} {stack:?}");
+            assert_eq!(mode(service, cluster, stack, TagPower::MayRaise), raised, "{service:?} {cluster:?} {stack:?}");
         }
     }
 }

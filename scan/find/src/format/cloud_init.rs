@@ -1,7 +1,7 @@
 //! User data of machines: cloud-config with `runcmd` and `write_files`, Butane and Ignition units and files.
 
 use pullsafe_syntax::embedded::Embedded;
-use pullsafe_syntax::template::without_steering;
+use pullsafe_syntax::template::without_control;
 use pullsafe_syntax::traced::Traced;
 use pullsafe_syntax::yaml::{TracedNode, WrittenAt as _, read};
 
@@ -48,7 +48,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
         return commands.finish_as(PlaceKind::CloudInit, analysis);
     }
     let is_template = ["{{", "${", "%{"].iter().any(|mark| text.as_str().contains(mark));
-    let (tree, broken) = read(if is_template { without_steering(text) } else { text.clone() });
+    let (tree, broken) = read(if is_template { without_control(text) } else { text.clone() });
     if let Some(broken) = broken {
         analysis.unreadable(text, broken.offset, format!("not readable as YAML: {}", broken.message));
     }

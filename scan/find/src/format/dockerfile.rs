@@ -40,7 +40,7 @@ const PROGRAMS: &[&str] =
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let is_template = ["{{", "{%", "<%"].iter().any(|mark| text.as_str().contains(mark));
-    let text = if is_template { &template::without_steering_of(text) } else { text };
+    let text = if is_template { &template::without_control_of(text) } else { text };
     let contexts = if dockerfile::names_a_word(text) {
         compose::contexts_of_dockerfile(analysis)
     } else {

@@ -10,7 +10,7 @@ use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
 use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::{Along, PlaceKind};
+use crate::finding::{ChangesToo, PlaceKind};
 use crate::format::commands::Commands;
 use crate::name::Name;
 
@@ -209,7 +209,7 @@ impl GitlabScope<'_, '_> {
         let many = values.len() > 1;
         for (written, value) in values {
             let along = if many {
-                Along::Stays(ALIAS)
+                ChangesToo::Stays(ALIAS)
             } else {
                 alias(service, value.as_str(), analysis)
             };
@@ -299,9 +299,9 @@ impl GitlabScope<'_, '_> {
 const ALIAS: &str = "jobs reach this service by a name that is made of the image's: give it an `alias` first";
 
 /// The texts to insert so that the service's present host name becomes its `alias`.
-fn alias(service: TracedNode<'_>, image: &str, analysis: &Analysis<'_>) -> Along {
+fn alias(service: TracedNode<'_>, image: &str, analysis: &Analysis<'_>) -> ChangesToo {
     if service.get("alias").is_some() {
-        return Along::Nothing;
+        return ChangesToo::Nothing;
     }
     let whole = service.source();
     let text = whole.as_str();
@@ -317,7 +317,7 @@ fn alias(service: TracedNode<'_>, image: &str, analysis: &Analysis<'_>) -> Along
         || text[span.clone()].contains('\n')
         || names.contains(pullsafe_syntax::traced::HOLE)
     {
-        return Along::Stays(ALIAS);
+        return ChangesToo::Stays(ALIAS);
     }
     let place = |at: usize| whole.origin(at).map(|origin| analysis.place_of(origin));
     let texts = if service.is_mapping() {
@@ -325,7 +325,7 @@ fn alias(service: TracedNode<'_>, image: &str, analysis: &Analysis<'_>) -> Along
             vec![(place(span.end), format!(", alias: {names}"))]
         } else {
             let Some(column) = before.rfind("name").filter(|_| before.trim_end().ends_with(':')) else {
-                return Along::Stays(ALIAS);
+                return ChangesToo::Stays(ALIAS);
             };
             vec![(end_of_line(text, line_end, &place), format!("\n{}alias: {names}", " ".repeat(column)))]
         }
@@ -342,7 +342,7 @@ fn alias(service: TracedNode<'_>, image: &str, analysis: &Analysis<'_>) -> Along
     };
     let texts: Option<Vec<_>> =
         texts.into_iter().map(|(place, text)| place.map(|(file, at)| (file, at, text))).collect();
-    texts.map_or(Along::Stays(ALIAS), Along::Texts)
+    texts.map_or(ChangesToo::Stays(ALIAS), ChangesToo::Texts)
 }
 
 /// The place after the last byte of a line.

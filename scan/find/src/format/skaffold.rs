@@ -6,7 +6,7 @@ use pullsafe_syntax::yaml::{TracedNode, TracedTree, WrittenAt as _};
 
 use super::{Format, ReadAs};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::{Along, BuiltFor, Finding, PlaceKind};
+use crate::finding::{BuiltFor, ChangesToo, Finding, PlaceKind};
 
 pub(super) const FORMAT: Format = Format {
     name: "Skaffold",
@@ -44,7 +44,7 @@ fn scan(tree: &TracedTree, analysis: &mut Analysis<'_>) {
             let image = match key {
                 "builder" | "runImage" => {
                     if let Some(finding) = found(value.text(), analysis) {
-                        finding.along = Along::Stays("a builder is trusted by its name");
+                        finding.along = ChangesToo::Stays("a builder is trusted by its name");
                     }
                     None
                 }

@@ -287,7 +287,11 @@ impl Ecr {
     ///
     /// # Errors
     /// Whatever else ECR answers.
-    pub async fn all_images(&self, registry_id: Option<&str>, repository: &str) -> Result<Vec<ImageSummary>, EcrError> {
+    pub async fn active_images(
+        &self,
+        registry_id: Option<&str>,
+        repository: &str,
+    ) -> Result<Vec<ImageSummary>, EcrError> {
         let request = self
             .client
             .describe_images()

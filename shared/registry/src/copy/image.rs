@@ -22,8 +22,6 @@ use pullsafe::reference::{Digest, Reference, row_of};
 /// The deepest nesting of indexes that is followed. An index of indexes is allowed and rare; a deep one is an attack or
 /// a mistake.
 const DEEPEST_INDEX: u32 = 4;
-/// The largest config that is read: 4 MiB, far beyond any real one, for it holds only settings and history.
-const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 
 /// Manifests that are being fetched or in use, so that one which several images share is fetched once.
 #[derive(Debug, Default)]
@@ -199,7 +197,7 @@ impl<'a> ImageCopy<'a> {
         let Ok(Contents::Image { config: Some(config), .. }) = manifest.contents() else {
             return Ok(());
         };
-        let config = self.client.small_blob(&self.request.source, &config, LARGEST_CONFIG).await?;
+        let config = self.client.small_blob(&self.request.source, &config, crate::blobs::LARGEST_CONFIG).await?;
         match platform_of_config(&config) {
             Some(own) if !self.request.platforms.iter().any(|wanted| own.satisfies(wanted)) => {
                 Err(RegistryError::Invalid(format!("{} is an image for {own} alone", self.request.source)))
@@ -415,7 +413,7 @@ impl<'a> ImageCopy<'a> {
             return Vec::new();
         };
         if let Contents::Image { config: Some(config), .. } = &contents {
-            let config = self.client.small_blob(target, config, LARGEST_CONFIG).await;
+            let config = self.client.small_blob(target, config, crate::blobs::LARGEST_CONFIG).await;
             return config.ok().and_then(|config| platform_of_config(&config)).into_iter().collect();
         }
         contents.platforms()

@@ -5,7 +5,7 @@ use super::secrets::{ACTION, DENIED, NETWORK};
 
 /// Whether the text is not cut inside the name of the throttling error: a part of it (`Throttli`) is not a network
 /// failure.
-fn ends_before_the_error(text: &str) -> bool {
+fn is_whole(text: &str) -> bool {
     let error = text.rsplit("time(s)").next().unwrap_or_default().trim_matches([':', '.', ' ']);
     !"throttlingexception".starts_with(&error.to_ascii_lowercase()) || error.is_empty()
 }
@@ -119,7 +119,7 @@ pub static ROWS: &[SignatureRow] = &[
         phase: Some(Phase::Auth),
         confidence: Confidence::Low,
         all: &[&["unable to retrieve ecr registry auth: service call has been retried 3 time(s)"]],
-        also: Some(ends_before_the_error),
+        also: Some(is_whole),
         settled_by: Some(
             "minutes between pullStartedAt and stoppingAt (long = network); the execution role by simulation",
         ),
