@@ -76,7 +76,7 @@ fn the_page_of_events_says_what_the_types_say() {
         jobs += &section(types.get(name), &types, &mut named);
     }
     let mut widget = "| The answer | Its form |\n|---|---|\n".to_owned();
-    for variant in types.get("Answer").variants() {
+    for variant in types.get("WidgetAnswer").variants() {
         widget += &format!(
             "| {} | {} |\n",
             variant.doc,

@@ -2,7 +2,7 @@
 //!
 //! The first test walks every interleaving of a request, its duplicate, a push (whose event may be lost), the sweeps, a
 //! Delete and a process that dies. It goes step by step: what a function does between two points at which others can
-//! see a change is one step. The decisions are the real ones (`Wait`, `verdict`, `Patience`); the model's table
+//! see a change is one step. The decisions are the real ones (`Wait`, `verdict`, `WaitWindow`); the model's table
 //! replaces a row only if its version is the one before. A state that was reached before is not walked again, but the
 //! paths through it are counted. The histories run the real functions through random events.
 

@@ -15,7 +15,7 @@ pub fn without_control(text: &Traced) -> Traced {
     mark(&without_control_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("${", "}")])
 }
 
-/// Like [`without_steering`], for a text whose `${...}` belong to the text itself and not to the template.
+/// Like [`without_control`], for a text whose `${...}` belong to the text itself and not to the template.
 pub fn without_control_of(text: &Traced) -> Traced {
     mark(&without_control_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%=", "%>"), ("<%", "%>")])
 }
