@@ -54,6 +54,6 @@ pub enum DoorOutcome {
     GoesOn(String),
     /// It was not answered, because AWS refused the call, and why.
     NotAnswered(String),
-    /// Somebody, or its time, was faster than the answer: what ECS says of its hook.
+    /// The answer came too late, because somebody else or its timeout had ended the wait: what ECS says of its hook.
     TooLate(String),
 }

@@ -248,7 +248,7 @@ pub struct Undelivered {
     pub subject: String,
     /// Its subject line.
     pub title: String,
-    /// Its text; without `EvidenceOnBus` without what repeats evidence.
+    /// Its text. Without `EvidenceOnBus`, what repeats evidence is left out.
     pub text: String,
     /// Why it did not go out.
     pub why: String,
@@ -269,7 +269,7 @@ pub struct OutbreakDigest {
     pub registry: String,
     /// Whom Docker Hub counts, where it is its quota and the address is known.
     pub source: Option<Source>,
-    /// When the first of them failed; null where none is left to say.
+    /// When the first of them failed; null where none is left that could tell.
     pub since: Option<Timestamp>,
     /// Whether it is over.
     pub over: bool,
@@ -277,7 +277,7 @@ pub struct OutbreakDigest {
     pub services: usize,
     /// How many of them still fail.
     pub open: usize,
-    /// How many stand how.
+    /// How the services stand: how many in each way.
     pub numbers: Vec<Standings>,
     /// How many need a person.
     pub need_a_person: usize,
@@ -287,7 +287,7 @@ pub struct OutbreakDigest {
     pub pulls: u64,
 }
 
-/// How many services of an outbreak stand how.
+/// How many services of an outbreak stand in one way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standings {
     /// How many.
