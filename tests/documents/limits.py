@@ -35,7 +35,7 @@ LIMITS = [
     ("template.yaml", "Events failed {} times", ("template.yaml", "WorkQueue.RedrivePolicy.maxReceiveCount")),
     ("docs/adr/0006-never-worse.md", "no task has failed for {} minutes", ("shared/incident/src/pace.rs", "QUIET_SECONDS", MINUTE)),
     ("docs/adr/0008-messages-at-least-once.md", "a denial for the {} minutes", ("shared/common/src/lookup.rs", "GRACE_SECONDS", MINUTE)),
-    ("docs/adr/0013-two-queues-and-signs-of-life.md", "renews, every {} seconds", ("functions/mirror/src/work/mod.rs", "SIGN_OF_LIFE", 1, str)),
+    ("docs/adr/0013-two-queues-and-signs-of-life.md", "renews, every {} seconds", ("functions/mirror/src/work/mod.rs", "RENEW_EVERY", 1, str)),
     ("docs/adr/0013-two-queues-and-signs-of-life.md", "each for {} minutes", ("functions/mirror/src/work/mod.rs", "HELD_FOR", MINUTE)),
     ("docs/adr/0013-two-queues-and-signs-of-life.md", "up to {} hours later if it had been asked for", ("functions/mirror/src/decide/plan/mod.rs", "ASK_AGAIN_SECONDS", HOUR)),
     ("docs/adr/0015-logs-within-a-budget.md", "{:c} calls and {} MB a stop, {} calls a revision, {} an incident, {} seconds a log",
