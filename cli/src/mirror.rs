@@ -10,7 +10,7 @@ use mirror::aws::inventory::EcsInventory;
 use mirror::aws::table::MirrorTable;
 use mirror::decide::plan::prune::PrunePlan;
 use mirror::decide::plan::text;
-use mirror::decide::plan::{Memory, MirrorPlan, PlannedImage, plan};
+use mirror::decide::plan::{CopyDecision, Memory, MirrorPlan, PlannedImage, plan};
 use mirror::decide::{LARGEST_CONFIG, MirrorConfig, Want};
 use mirror::look::{Around, Pruner, Survey, survey};
 use pullsafe::clock;
@@ -262,7 +262,11 @@ fn report_text(planned: &MirrorPlan, results: &[ImageOutcome<'_>], pruned: u64) 
             Err(error) => format!("{} FAILED: {error}", item.want.target),
         });
     }
-    for item in planned.items.iter().filter(|item| !matches!(item.action.as_str(), "copy" | "current")) {
+    for item in planned
+        .items
+        .iter()
+        .filter(|item| !matches!(item.action, CopyDecision::Copy | CopyDecision::Current))
+    {
         lines.push(format!("{}: {}", item.want.target, words(item)));
     }
     let copied = results.iter().filter(|(_, result)| result.is_ok()).count();
@@ -270,9 +274,9 @@ fn report_text(planned: &MirrorPlan, results: &[ImageOutcome<'_>], pruned: u64) 
     lines.push(format!(
         "{copied} copied with {} pulls of Docker Hub, {} were current, {} failed, {} next time{prune}",
         pulls(results),
-        planned.count("current"),
+        planned.count(&CopyDecision::Current),
         results.len() - copied,
-        planned.count("later")
+        planned.count(&CopyDecision::Later)
     ));
     lines.join("\n") + "\n"
 }
@@ -288,7 +292,6 @@ fn pulls(results: &[ImageOutcome<'_>]) -> u64 {
 }
 
 fn words(item: &PlannedImage) -> String {
-    use mirror::decide::plan::CopyDecision;
     match &item.action {
         CopyDecision::Later => "next time, because Docker Hub's quota does not suffice".to_owned(),
         CopyDecision::Blocked => {

@@ -10,6 +10,7 @@ use crate::decide::properties::Properties;
 use crate::decide::wait::Wait;
 use crate::decide::wanted::GateImage;
 use pullsafe::reference::Digest;
+use pullsafe::stack::StackStatus;
 
 use crate::gate::{GateInvocation, ImageGate};
 
@@ -48,7 +49,7 @@ impl ImageGate {
     /// count as one.
     async fn is_rollback(&self, stack_id: &str) -> bool {
         match self.stacks.status(stack_id).await {
-            Ok(status) => status.contains("ROLLBACK") && status.ends_with("_IN_PROGRESS"),
+            Ok(status) => matches!(status, StackStatus::RollingBack(_)),
             Err(failure) => {
                 tracing::warn!(stack = stack_id, %failure, "whether the stack rolls back cannot be seen; it counts as \
                     no rollback: {failure}");

@@ -1,6 +1,7 @@
 //! CloudFormation: the state of a stack.
 
 use aws_sdk_cloudformation::Client;
+use pullsafe::stack::StackStatus;
 use pullsafe_aws::Failure;
 
 /// AWS CloudFormation.
@@ -14,7 +15,7 @@ impl WaitingStacks {
     }
 
     /// A stack's status, such as `UPDATE_IN_PROGRESS`, by its id.
-    pub(crate) async fn status(&self, stack_id: &str) -> Result<String, Failure> {
+    pub(crate) async fn status(&self, stack_id: &str) -> Result<StackStatus, Failure> {
         const CALL: &str = "cloudformation:DescribeStacks";
         let answer = self
             .0
@@ -23,11 +24,8 @@ impl WaitingStacks {
             .send()
             .await
             .map_err(|error| Failure::of(CALL, &error))?;
-        let status = answer
-            .stacks()
-            .first()
-            .and_then(|stack| stack.stack_status())
-            .map(|status| status.as_str().to_owned());
+        let status =
+            answer.stacks().first().and_then(|stack| stack.stack_status()).map(|status| status.as_str().into());
         status.ok_or_else(|| Failure::unexpected(CALL, "an answer without a stack"))
     }
 }

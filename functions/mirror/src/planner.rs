@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::aws::table::{MirrorTable, Taken};
-use crate::decide::plan::{Memory, MirrorPlan, PlannedImage, batches, plan};
+use crate::decide::plan::{CopyDecision, Memory, MirrorPlan, PlannedImage, batches, plan};
 use crate::decide::{MirrorConfig, Want};
 use crate::look::{Pruner, survey};
 use pullsafe::mirror_job::{MirrorJob, PlannedJobs};
@@ -121,12 +121,12 @@ impl MirrorFunction {
         };
         let answer = json!({
             "planned": copies.len(),
-            "current": plan.count("current"),
-            "asked": plan.count("asked"),
-            "later": plan.count("later"),
-            "blocked": plan.count("blocked"),
-            "absent": plan.count("absent"),
-            "unknown": plan.count("unknown"),
+            "current": plan.count(&CopyDecision::Current),
+            "asked": plan.count(&CopyDecision::Asked),
+            "later": plan.count(&CopyDecision::Later),
+            "blocked": plan.count(&CopyDecision::Blocked),
+            "absent": plan.count(&CopyDecision::Absent),
+            "unknown": plan.count(&CopyDecision::NOT_KNOWN),
             "pruned": pruned,
             "warnings": plan.warnings,
         });
@@ -157,7 +157,7 @@ impl MirrorFunction {
         for warning in &plan.warnings {
             tracing::warn!(registry = config.registry, "{warning}");
         }
-        for item in plan.items.iter().filter(|item| item.action.as_str() != "current") {
+        for item in plan.items.iter().filter(|item| item.action != CopyDecision::Current) {
             tracing::info!(
                 source = %item.want.source, target = %item.want.target, action = item.action.as_str(), why = item.want.why.join("; "),
                 expected_pulls = item.expected_pulls, worst_pulls = item.worst_pulls, "planned: {} {}", item.action.as_str(), item.want.target
@@ -166,21 +166,25 @@ impl MirrorFunction {
         let oldest = plan.oldest_behind_seconds(now);
         tracing::info!(
             wanted = plan.items.len(),
-            copies = plan.count("copy"),
-            current = plan.count("current"),
-            later = plan.count("later"),
-            blocked = plan.count("blocked"),
-            unknown = plan.count("unknown"),
-            absent = plan.count("absent"),
+            copies = plan.count(&CopyDecision::Copy),
+            current = plan.count(&CopyDecision::Current),
+            later = plan.count(&CopyDecision::Later),
+            blocked = plan.count(&CopyDecision::Blocked),
+            unknown = plan.count(&CopyDecision::NOT_KNOWN),
+            absent = plan.count(&CopyDecision::Absent),
             oldest_unsynced_seconds = oldest,
             "the mirror's run is planned"
         );
         // A metric is billed for every hour in which it has a value, so zeros are only logged.
         let mut metrics: Vec<Metric<'_>> = vec![
-            ("ImagesPlanned", Unit::Count, plan.count("copy")),
-            ("ImagesPostponed", Unit::Count, plan.count("later")),
-            ("ImagesBlocked", Unit::Count, plan.count("blocked")),
-            ("ImagesUnknown", Unit::Count, plan.count("unknown") + plan.count("absent")),
+            ("ImagesPlanned", Unit::Count, plan.count(&CopyDecision::Copy)),
+            ("ImagesPostponed", Unit::Count, plan.count(&CopyDecision::Later)),
+            ("ImagesBlocked", Unit::Count, plan.count(&CopyDecision::Blocked)),
+            (
+                "ImagesUnknown",
+                Unit::Count,
+                plan.count(&CopyDecision::NOT_KNOWN) + plan.count(&CopyDecision::Absent),
+            ),
             ("OldestUnsyncedSeconds", Unit::Seconds, oldest),
         ];
         metrics.retain(|(_, _, value)| *value > 0);

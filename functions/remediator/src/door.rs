@@ -25,9 +25,10 @@ use pullsafe_incident::plan::Plan;
 use pullsafe_incident::store::Next;
 use pullsafe_incident::waiting::WaitingFor;
 use pullsafe_inspect::{InspectFinding, Needs, findings};
-use remediator_decide::door::{self, DoorDecision, DoorSituation, HookOwnership, Revision, WaitingDeployment};
+use remediator_decide::door::{self, DoorDecision, DoorSituation, HookEnd, HookOwnership, Revision, WaitingDeployment};
 use remediator_decide::remedy;
 use remediator_decide::service::Service;
+use remediator_decide::state::HookStatus;
 
 use super::ahead::{AheadReason, GoAhead};
 use super::lease::{Invocation, Lease};
@@ -143,7 +144,7 @@ impl Remediator {
     async fn standing(&self, waits: &HookWaits) -> Result<HookOwnership, Failure> {
         Ok(match self.deployment(waits).await? {
             Some(deployment) => door::standing(&deployment, waits),
-            None => HookOwnership::Over("there is no such deployment".to_owned()),
+            None => HookOwnership::Over(HookEnd::Unseen("there is no such deployment".to_owned())),
         })
     }
 
@@ -338,7 +339,7 @@ impl Remediator {
         &self,
         subject: &Subject,
         door: AtDoor,
-        how: String,
+        how: HookEnd,
         by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
         match door.verdict {
@@ -417,14 +418,14 @@ impl Remediator {
 enum HookAnswered {
     Now,
     /// It was answered before, and what ECS says of it.
-    Before(String),
+    Before(HookEnd),
 }
 
 /// What became of an answer when the hook is found over: it took effect in an earlier try, or somebody else was faster.
-fn settled(wanted: &DoorOutcome, how: &str) -> DoorOutcome {
+fn settled(wanted: &DoorOutcome, how: &HookEnd) -> DoorOutcome {
     match wanted {
-        DoorOutcome::RolledBack if how == "FAILED" => DoorOutcome::RolledBack,
-        DoorOutcome::RolledBack => DoorOutcome::TooLate(how.to_owned()),
+        DoorOutcome::RolledBack if *how == HookEnd::Status(HookStatus::Failed) => DoorOutcome::RolledBack,
+        DoorOutcome::RolledBack => DoorOutcome::TooLate(how.to_string()),
         DoorOutcome::GoesOn(_) | DoorOutcome::NotAnswered(_) | DoorOutcome::TooLate(_) => wanted.clone(),
     }
 }

@@ -23,6 +23,7 @@ use pullsafe_incident::outlook::message::week;
 use pullsafe_incident::outlook::{Keep, NextLaunch, Outlook, OutlookCause, OutlookFinding, Urgency};
 use pullsafe_incident::store::KnownOutlook;
 use pullsafe_lifecycle::Repository;
+use remediator_decide::state::ServiceStatus;
 use serde_json::{Value, json};
 
 use super::{Remediator, Tally};
@@ -151,9 +152,9 @@ impl Remediator {
         let (name, next, mode, ran) = match subject {
             Subject::Service(id) => {
                 let (service, leave) = tokio::join!(self.ecs.service(id), self.look_for_leave(id));
-                let Some(service) =
-                    service?.filter(|service| service.status == "ACTIVE" && service.desired.max(service.running) > 0)
-                else {
+                let Some(service) = service?.filter(|service| {
+                    service.status == ServiceStatus::Active && service.desired.max(service.running) > 0
+                }) else {
                     return Ok(None);
                 };
                 let ran = if service.running > 0 {

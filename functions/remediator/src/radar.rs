@@ -6,6 +6,7 @@
 //! the daily look; what they launch is looked up when a reading shows that pulls are made.
 
 use pullsafe::notice::OnBus;
+use remediator_decide::state::ServiceStatus;
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
@@ -115,8 +116,9 @@ impl Remediator {
         }
         let (service, leave) = tokio::join!(self.look_at_service(id), self.look_for_leave(id));
         let mode = self.mode(service.found(), &leave);
-        let free =
-            |service: &&Service| mode == Mode::Act && service.status == "ACTIVE" && service.held == Lookup::Absent;
+        let free = |service: &&Service| {
+            mode == Mode::Act && service.status == ServiceStatus::Active && service.held == Lookup::Absent
+        };
         let Some(definition) = service.found().filter(free).map(|service| service.task_definition.clone()) else {
             return Ok(Tally::ignored("the service is gone, is held by a hook, or is not to be changed".to_owned()));
         };

@@ -2,11 +2,13 @@
 
 use pullsafe::count::counted;
 use pullsafe::lookup::Lookup;
+use pullsafe::stack::StackStatus;
 use pullsafe_aws::Failure;
 use pullsafe_events::{Author, Subject};
 use pullsafe_incident::notice;
 use pullsafe_incident::outgoing::Outgoing;
 use pullsafe_incident::store::Next;
+use remediator_decide::state::ServiceStatus;
 use serde_json::{Value, json};
 
 use super::lease::Invocation;
@@ -46,7 +48,7 @@ impl Remediator {
             return lease.give_back(&self.table, "its incident is open, and remembers").await;
         }
         let service = match self.ecs.service(id).await? {
-            Some(service) if service.status == "ACTIVE" && service.mode_tag() != Some("off") => service,
+            Some(service) if service.status == ServiceStatus::Active && service.mode_tag() != Some("off") => service,
             Some(_) | None => {
                 return lease.give_back(&self.table, "the service is gone, or pullsafe is off for it").await;
             }
@@ -84,7 +86,7 @@ impl Remediator {
     async fn paused_by_a_living_stack(&self, service: &Service) -> Option<String> {
         let other = service.paused_by_another(&self.settings.stack)?;
         match self.stacks.status(other).await {
-            Lookup::Found(stack) if stack.status != "DELETE_COMPLETE" => Some(other.to_owned()),
+            Lookup::Found(stack) if stack.status != StackStatus::Deleted => Some(other.to_owned()),
             Lookup::Found(_) | Lookup::Absent => None,
             // It is not known, and is asked again tomorrow.
             Lookup::Unknown(why) => Some(format!("{other} (which could not be looked up: {why})")),

@@ -15,6 +15,40 @@ pub fn has_functions(status: &str) -> bool {
     !WITHOUT_FUNCTIONS.contains(&status)
 }
 
+/// How far a stack is, each with CloudFormation's word for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StackStatus {
+    /// Something is under way that is no rollback.
+    Changing(String),
+    /// It is being rolled back.
+    RollingBack(String),
+    /// It is gone.
+    Deleted,
+    /// Nothing is under way.
+    AtRest(String),
+}
+
+impl StackStatus {
+    /// CloudFormation's word, while something is under way.
+    pub fn under_way(&self) -> Option<&str> {
+        match self {
+            Self::Changing(word) | Self::RollingBack(word) => Some(word),
+            Self::Deleted | Self::AtRest(_) => None,
+        }
+    }
+}
+
+impl From<&str> for StackStatus {
+    fn from(word: &str) -> Self {
+        match (word, word.ends_with("_IN_PROGRESS"), word.contains("ROLLBACK")) {
+            ("DELETE_COMPLETE", ..) => Self::Deleted,
+            (_, true, true) => Self::RollingBack(word.to_owned()),
+            (_, true, false) => Self::Changing(word.to_owned()),
+            (_, false, _) => Self::AtRest(word.to_owned()),
+        }
+    }
+}
+
 /// Whether a stack with this description is one of this template.
 pub fn is_pullsafe(description: Option<&str>) -> bool {
     description.is_some_and(|text| text.starts_with(DESCRIPTION))
@@ -73,6 +107,21 @@ mod tests {
         let parameters = [("Mode", mode), ("ServicePattern", pattern)];
         let read = |wanted: &str| parameters.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value);
         Sibling::of(name, Timestamp::from_millis(created), read)
+    }
+
+    #[test]
+    fn a_stack_changes_rolls_back_is_gone_or_rests() {
+        for (word, status) in [
+            ("UPDATE_ROLLBACK_IN_PROGRESS", StackStatus::RollingBack("UPDATE_ROLLBACK_IN_PROGRESS".to_owned())),
+            (
+                "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+                StackStatus::Changing("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS".to_owned()),
+            ),
+            ("ROLLBACK_FAILED", StackStatus::AtRest("ROLLBACK_FAILED".to_owned())),
+            ("DELETE_COMPLETE", StackStatus::Deleted),
+        ] {
+            assert_eq!(StackStatus::from(word), status);
+        }
     }
 
     #[test]

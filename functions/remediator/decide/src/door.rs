@@ -6,7 +6,9 @@
 //! or not at all.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use crate::state::{DeploymentStatus, HookKind, HookStatus, TimeoutAction};
 use pullsafe::lookup::{Lookup, Storage};
 use pullsafe::reference::{Digest, Reference};
 use pullsafe::settings::Mode;
@@ -33,32 +35,28 @@ const NOTHING_TO_GO_BACK_TO: &str = "there is no earlier deployment to go back t
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
     pub id: String,
-    /// `PAUSE` or `AWS_LAMBDA`.
-    pub kind: String,
-    /// `AWAITING_ACTION`, `SUCCEEDED`, ...
-    pub status: String,
+    pub kind: HookKind,
+    pub status: HookStatus,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
-    /// What happens then: `CONTINUE` or `ROLLBACK`.
-    pub then: String,
+    /// What happens then.
+    pub then: TimeoutAction,
 }
 
 /// A hook as a service is configured with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configured {
-    /// `PAUSE` or `AWS_LAMBDA`.
-    pub kind: String,
+    pub kind: HookKind,
     /// The stages at which it stops a deployment.
     pub stages: Vec<String>,
     /// What happens when nobody answers.
-    pub then: String,
+    pub then: TimeoutAction,
 }
 
 /// A deployment of a service, as DescribeServiceDeployments shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingDeployment {
-    /// `IN_PROGRESS`, `SUCCESSFUL`, ...
-    pub status: String,
+    pub status: DeploymentStatus,
     /// Its active hooks.
     pub hooks: Vec<Hook>,
     /// The hooks of its service.
@@ -86,9 +84,27 @@ pub enum HookOwnership {
     /// It is pullsafe's, until this moment.
     Ours(Timestamp),
     /// It does not wait any more, and what became of it.
-    Over(String),
+    Over(HookEnd),
     /// It is somebody else's, and why.
     NotOurs(String),
+}
+
+/// Why a hook does not wait any more. Displays as the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HookEnd {
+    /// ECS shows it with this status.
+    Status(HookStatus),
+    /// Its end was not seen, and why.
+    Unseen(String),
+}
+
+impl fmt::Display for HookEnd {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => status.fmt(formatter),
+            Self::Unseen(why) => formatter.write_str(why),
+        }
+    }
 }
 
 /// Finds out whether a hook is pullsafe's to answer. Hooks have no name. A hook is pullsafe's if it waits before the
@@ -96,27 +112,33 @@ pub enum HookOwnership {
 /// it.
 pub fn standing(deployment: &WaitingDeployment, waits: &HookWaits) -> HookOwnership {
     let Some(hook) = deployment.hooks.iter().find(|hook| hook.id == waits.hook) else {
-        return HookOwnership::Over("the deployment no longer shows it".to_owned());
+        return HookOwnership::Over(HookEnd::Unseen("the deployment no longer shows it".to_owned()));
     };
-    if hook.status != "AWAITING_ACTION" {
-        return HookOwnership::Over(hook.status.clone());
+    if hook.status != HookStatus::AwaitingAction {
+        return HookOwnership::Over(HookEnd::Status(hook.status.clone()));
     }
-    if deployment.status != "IN_PROGRESS" && deployment.status != "PENDING" {
-        return HookOwnership::Over(format!("its deployment is {}", deployment.status));
+    if !matches!(deployment.status, DeploymentStatus::InProgress | DeploymentStatus::Pending) {
+        return HookOwnership::Over(HookEnd::Unseen(format!("its deployment is {}", deployment.status)));
     }
-    if hook.kind != "PAUSE" || hook.then != "CONTINUE" {
+    if hook.kind != HookKind::Pause || hook.then != TimeoutAction::Continue {
         return HookOwnership::NotOurs(
             "its deployment is rolled back when nobody answers, so that somebody means to".to_owned(),
         );
     }
-    let alike = |other: &&Hook| other.kind == "PAUSE" && other.status == "AWAITING_ACTION" && other.then == "CONTINUE";
+    let alike = |other: &&Hook| {
+        other.kind == HookKind::Pause
+            && other.status == HookStatus::AwaitingAction
+            && other.then == TimeoutAction::Continue
+    };
     if deployment.hooks.iter().filter(alike).count() > 1 {
         return HookOwnership::NotOurs(
             "the deployment waits at two hooks alike, and nothing tells which is whose".to_owned(),
         );
     }
     let here = |hook: &&Configured| {
-        hook.kind == "PAUSE" && hook.then == "CONTINUE" && hook.stages == [pullsafe_events::hook::BEFORE_THE_FIRST_TASK]
+        hook.kind == HookKind::Pause
+            && hook.then == TimeoutAction::Continue
+            && hook.stages == [pullsafe_events::hook::BEFORE_THE_FIRST_TASK]
     };
     if !deployment.configured.is_empty() && deployment.configured.iter().filter(here).count() != 1 {
         return HookOwnership::NotOurs(
@@ -131,7 +153,7 @@ pub fn standing(deployment: &WaitingDeployment, waits: &HookWaits) -> HookOwners
 
 /// The hook that a deployment waits at, if it waits at one: nothing else is done to its service meanwhile.
 pub fn held_by(deployment: &WaitingDeployment) -> Option<&Hook> {
-    let waits = |hook: &&Hook| matches!(hook.status.as_str(), "AWAITING_ACTION" | "IN_PROGRESS");
+    let waits = |hook: &&Hook| matches!(hook.status, HookStatus::AwaitingAction | HookStatus::InProgress);
     deployment.hooks.iter().find(waits)
 }
 

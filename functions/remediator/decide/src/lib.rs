@@ -19,4 +19,5 @@ pub mod recovery;
 pub mod refusal;
 pub mod remedy;
 pub mod service;
+pub mod state;
 pub mod stray;

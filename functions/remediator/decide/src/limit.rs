@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::state::RolloutState;
 use pullsafe::arn::ServiceId;
 use pullsafe::reference::Reference;
 use pullsafe::timestamp::Timestamp;
@@ -71,7 +72,7 @@ pub fn is_being_treated(record: &Record) -> bool {
 
 /// Whether a service launches tasks now.
 pub fn is_launching(service: &Service) -> bool {
-    let rolls = service.primary().and_then(|primary| primary.rollout_state.as_deref()) == Some("IN_PROGRESS");
+    let rolls = service.primary().is_some_and(|primary| primary.rollout_state == Some(RolloutState::InProgress));
     rolls || service.pending > 0 || service.desired > service.running
 }
 

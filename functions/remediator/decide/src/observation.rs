@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::service::Service;
 use pullsafe::lookup::{Lookup, ResolvedImage, Storage};
 use pullsafe::reference::{Digest, Reference};
+use pullsafe::stack::StackStatus;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::limit::LimitAhead;
 use pullsafe_incident::plan::Suspended;
@@ -35,8 +36,7 @@ pub struct DockerHubImage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stack {
     pub name: String,
-    /// Its status, such as `UPDATE_IN_PROGRESS`.
-    pub status: String,
+    pub status: StackStatus,
 }
 
 /// The service's target in Application Auto Scaling.

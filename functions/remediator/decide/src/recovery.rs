@@ -1,6 +1,7 @@
 //! Whether an incident is over. Silence is not recovery: ECS waits up to 27 minutes between tries.
 
 use super::service::Service;
+use crate::state::ServiceStatus;
 use pullsafe::count::{count, counted};
 use pullsafe::lookup::Lookup;
 use pullsafe::timestamp::Timestamp;
@@ -28,7 +29,7 @@ pub fn of_service(incident: &Incident, service: &Lookup<Service>, now: Timestamp
         Lookup::Absent => return Recovery::Ended("the service was deleted".to_owned()),
         Lookup::Unknown(why) => return Recovery::NotYet(format!("the service could not be looked up: {why}")),
     };
-    if service.status != "ACTIVE" {
+    if service.status != ServiceStatus::Active {
         return Recovery::Ended(format!("the service is {}", service.status));
     }
     if service.desired == 0 {

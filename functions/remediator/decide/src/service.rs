@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::state::{Controller, RolloutState, ServiceStatus, Strategy};
 use pullsafe::arn::ServiceId;
 use pullsafe::lookup::Lookup;
 use pullsafe::settings::Mode;
@@ -38,19 +39,6 @@ pub mod marks {
         &[PAUSED_COUNT, PAUSED_AT, PAUSED_FOR, PAUSED_SCALING, PAUSED_BY, CAUSE, APPROVED_BY];
 }
 
-/// Who deploys a service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Controller {
-    /// ECS itself.
-    Ecs,
-    /// AWS CodeDeploy, which refuses a new task definition from anybody else.
-    CodeDeploy,
-    /// A third party, through task sets.
-    External,
-    /// A controller that did not exist when this was written.
-    Other(String),
-}
-
 /// One deployment of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
@@ -68,8 +56,8 @@ pub struct Deployment {
     pub pending: i64,
     /// Tasks that failed to start, as the circuit breaker counts them.
     pub failed: i64,
-    /// `IN_PROGRESS`, `COMPLETED` or `FAILED`; absent for other controllers.
-    pub rollout_state: Option<String>,
+    /// Absent for other controllers than ECS.
+    pub rollout_state: Option<RolloutState>,
     /// Why it is in that state.
     pub rollout_reason: String,
     /// When it began.
@@ -80,8 +68,7 @@ pub struct Deployment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     pub id: ServiceId,
-    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
-    pub status: String,
+    pub status: ServiceStatus,
     /// Tasks wanted.
     pub desired: i64,
     /// Tasks running, of all deployments.
@@ -91,8 +78,8 @@ pub struct Service {
     /// The task definition's ARN.
     pub task_definition: String,
     pub controller: Controller,
-    /// The ECS controller's strategy: `ROLLING` unless it says otherwise.
-    pub strategy: String,
+    /// The ECS controller's strategy: rolling unless it says otherwise.
+    pub strategy: Strategy,
     /// Whether it runs one task on every container instance.
     pub daemon: bool,
     /// Whether ECS owns its configuration (an Express service).
@@ -138,18 +125,13 @@ impl Service {
         }
         Some(Self {
             id: ServiceId { cluster_arn: text("clusterArn"), name },
-            status: text("status"),
+            status: text("status").as_str().into(),
             desired: number("desiredCount"),
             running: number("runningCount"),
             pending: number("pendingCount"),
             task_definition: text("taskDefinition"),
-            controller: match nested("deploymentController", "type") {
-                None | Some("ECS") => Controller::Ecs,
-                Some("CODE_DEPLOY") => Controller::CodeDeploy,
-                Some("EXTERNAL") => Controller::External,
-                Some(other) => Controller::Other(other.to_owned()),
-            },
-            strategy: nested("deploymentConfiguration", "strategy").unwrap_or("ROLLING").to_owned(),
+            controller: nested("deploymentController", "type").map_or(Controller::Ecs, Controller::from),
+            strategy: nested("deploymentConfiguration", "strategy").map_or(Strategy::Rolling, Strategy::from),
             daemon: text("schedulingStrategy") == "DAEMON",
             managed_by_ecs: text("resourceManagementType") == "ECS",
             has_hooks: value
@@ -200,15 +182,15 @@ impl Service {
     pub fn is_rolling_back(&self) -> bool {
         self.deployments.iter().any(|deployment| {
             let reason = deployment.rollout_reason.to_ascii_lowercase();
-            deployment.rollout_state.as_deref() == Some("FAILED")
+            deployment.rollout_state == Some(RolloutState::Failed)
                 || reason.contains("rolling back")
-                || reason.contains("rollback") && deployment.rollout_state.as_deref() == Some("IN_PROGRESS")
+                || reason.contains("rollback") && deployment.rollout_state == Some(RolloutState::InProgress)
         })
     }
 
     /// Whether a deployment may be waiting at a hook. DescribeServices does not say whether one does.
     pub fn may_be_held(&self) -> bool {
-        let under_way = |deployment: &Deployment| deployment.rollout_state.as_deref() == Some("IN_PROGRESS");
+        let under_way = |deployment: &Deployment| deployment.rollout_state == Some(RolloutState::InProgress);
         self.has_hooks && self.deployments.iter().any(under_way)
     }
 
@@ -239,9 +221,10 @@ impl Service {
 
     /// Whether the service runs what it should, at rest: one finished deployment and every task of it running.
     pub fn is_steady(&self) -> bool {
-        let finished =
-            |deployment: &Deployment| deployment.rollout_state.as_deref().is_none_or(|state| state == "COMPLETED");
-        self.status == "ACTIVE"
+        let finished = |deployment: &Deployment| {
+            deployment.rollout_state.as_ref().is_none_or(|state| *state == RolloutState::Completed)
+        };
+        self.status == ServiceStatus::Active
             && self.desired > 0
             && self.pending == 0
             && self.deployments.len() == 1
@@ -295,7 +278,7 @@ fn deployment(value: &Value) -> Deployment {
         running: number("runningCount"),
         pending: number("pendingCount"),
         failed: number("failedTasks"),
-        rollout_state: value.get("rolloutState").and_then(Value::as_str).map(str::to_owned),
+        rollout_state: value.get("rolloutState").and_then(Value::as_str).map(RolloutState::from),
         rollout_reason: text("rolloutStateReason"),
         created_at: moment(value.get("createdAt")),
     }

@@ -15,6 +15,7 @@ use pullsafe_aws::failure::Failure;
 use pullsafe_events::hook::HookWaits;
 use pullsafe_inspect::LaunchPlatform;
 use remediator_decide::door::{Configured, Hook, Revision, WaitingDeployment, held_by};
+use remediator_decide::state::{HookKind, TimeoutAction};
 
 /// A client for deployments of services.
 #[derive(Debug, Clone)]
@@ -107,28 +108,27 @@ fn deployment(answer: &ServiceDeployment) -> WaitingDeployment {
         .map(|configuration| configuration.lifecycle_hooks())
         .unwrap_or_default();
     WaitingDeployment {
-        status: answer.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        status: answer.status().map_or("", |status| status.as_str()).into(),
         hooks: answer
             .lifecycle_hook_details()
             .iter()
             .map(|hook| Hook {
                 id: hook.hook_id().unwrap_or_default().to_owned(),
-                kind: hook.target_type().map_or("AWS_LAMBDA", |kind| kind.as_str()).to_owned(),
-                status: hook.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+                kind: hook.target_type().map_or(HookKind::Lambda, |kind| kind.as_str().into()),
+                status: hook.status().map_or("", |status| status.as_str()).into(),
                 expires_at: hook.expires_at().and_then(moment),
-                then: hook.timeout_action().map_or("ROLLBACK", |action| action.as_str()).to_owned(),
+                then: hook.timeout_action().map_or(TimeoutAction::Rollback, |action| action.as_str().into()),
             })
             .collect(),
         configured: configured
             .iter()
             .map(|hook| Configured {
-                kind: hook.target_type().map_or("AWS_LAMBDA", |kind| kind.as_str()).to_owned(),
+                kind: hook.target_type().map_or(HookKind::Lambda, |kind| kind.as_str().into()),
                 stages: hook.lifecycle_stages().iter().map(|stage| stage.as_str().to_owned()).collect(),
                 then: hook
                     .timeout_configuration()
                     .and_then(|timeout| timeout.action())
-                    .map_or("ROLLBACK", |action| action.as_str())
-                    .to_owned(),
+                    .map_or(TimeoutAction::Rollback, |action| action.as_str().into()),
             })
             .collect(),
         target: answer.target_service_revision().and_then(|revision| revision.arn()).map(str::to_owned),

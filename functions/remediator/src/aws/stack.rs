@@ -25,7 +25,7 @@ impl Stacks {
             Ok(answer) => match answer.stacks().first() {
                 Some(stack) => Lookup::Found(observation::Stack {
                     name: stack.stack_name().unwrap_or(name).to_owned(),
-                    status: stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+                    status: stack.stack_status().map_or("", |status| status.as_str()).into(),
                 }),
                 None => Lookup::Absent,
             },

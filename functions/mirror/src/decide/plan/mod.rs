@@ -117,6 +117,14 @@ pub enum CopyDecision {
 }
 
 impl CopyDecision {
+    /// Something of which nothing is known, to ask for what is like it.
+    pub const NOT_KNOWN: Self = Self::Unknown(String::new());
+
+    /// Whether it is the same action. Why something is not known does not matter.
+    pub fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
     /// The name in output.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -298,9 +306,9 @@ impl MirrorPlan {
         self.items.iter().filter(|item| item.action == CopyDecision::Copy)
     }
 
-    /// How many images have this action.
-    pub fn count(&self, action: &str) -> u64 {
-        self.items.iter().map(|item| u64::from(item.action.as_str() == action)).sum()
+    /// How many images have this action. Why something is not known does not matter.
+    pub fn count(&self, action: &CopyDecision) -> u64 {
+        self.items.iter().map(|item| u64::from(item.action.is_like(action))).sum()
     }
 
     /// The pulls of what is copied: those expected, and those in the worst case.

@@ -17,15 +17,18 @@ pub fn text(plan: &MirrorPlan, prune: Option<&PrunePlan>, now: Timestamp) -> Str
         text.line(&format!("Note: {warning}."));
     }
     for (title, action) in [
-        ("To copy, in this order", "copy"),
-        ("Asked for already, and not done yet", "asked"),
-        ("Next time, because the quota does not suffice", "later"),
-        ("Blocked: the tag has moved at the source and cannot be changed in the mirror", "blocked"),
-        ("Not at the source", "absent"),
-        ("Not known", "unknown"),
-        ("Current", "current"),
+        ("To copy, in this order", CopyDecision::Copy),
+        ("Asked for already, and not done yet", CopyDecision::Asked),
+        ("Next time, because the quota does not suffice", CopyDecision::Later),
+        (
+            "Blocked: the tag has moved at the source and cannot be changed in the mirror",
+            CopyDecision::Blocked,
+        ),
+        ("Not at the source", CopyDecision::Absent),
+        ("Not known", CopyDecision::NOT_KNOWN),
+        ("Current", CopyDecision::Current),
     ] {
-        let items: Vec<&PlannedImage> = plan.items.iter().filter(|item| item.action.as_str() == action).collect();
+        let items: Vec<&PlannedImage> = plan.items.iter().filter(|item| item.action.is_like(&action)).collect();
         if items.is_empty() {
             continue;
         }
@@ -51,18 +54,18 @@ impl PlanText {
 }
 
 fn headline(plan: &MirrorPlan) -> String {
-    let count = |action: &str, words: &str| {
-        let count = plan.count(action);
+    let count = |action: CopyDecision, words: &str| {
+        let count = plan.count(&action);
         (count > 0).then(|| format!("{count} {words}"))
     };
     let parts = [
-        count("copy", "to copy"),
-        count("asked", "asked for already"),
-        count("later", "next time"),
-        count("blocked", "blocked"),
-        count("absent", "not at the source"),
-        count("unknown", "not known"),
-        count("current", "current"),
+        count(CopyDecision::Copy, "to copy"),
+        count(CopyDecision::Asked, "asked for already"),
+        count(CopyDecision::Later, "next time"),
+        count(CopyDecision::Blocked, "blocked"),
+        count(CopyDecision::Absent, "not at the source"),
+        count(CopyDecision::NOT_KNOWN, "not known"),
+        count(CopyDecision::Current, "current"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() {

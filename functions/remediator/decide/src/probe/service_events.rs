@@ -2,6 +2,7 @@
 
 use super::{Probe, ProbeName};
 use crate::service::Service;
+use crate::state::RolloutState;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, Evidence, Why};
 use pullsafe_diagnosis::masked;
 use pullsafe_events::stopped_task::StoppedTask;
@@ -53,10 +54,13 @@ pub fn settle(service: &Service, task: &StoppedTask) -> Settled {
     for deployment in service
         .deployments
         .iter()
-        .filter(|deployment| deployment.failed > 0 || deployment.rollout_state.as_deref() == Some("FAILED"))
+        .filter(|deployment| deployment.failed > 0 || deployment.rollout_state == Some(RolloutState::Failed))
     {
         let revision = deployment.task_definition.rsplit('/').next().unwrap_or_default();
-        let state = deployment.rollout_state.as_deref().unwrap_or("no rollout state");
+        let state = deployment
+            .rollout_state
+            .as_ref()
+            .map_or_else(|| "no rollout state".to_owned(), RolloutState::to_string);
         let text = format!(
             "{} of {revision}: {} of {} running, {} failed, {state} {}",
             deployment.id, deployment.running, deployment.desired, deployment.failed, deployment.rollout_reason

@@ -1,6 +1,7 @@
 //! The guards that several remedies share. Each returns the reason why not, as a sentence.
 
-use crate::service::{Controller, Service};
+use crate::service::Service;
+use crate::state::{Controller, ServiceStatus, Strategy};
 use pullsafe::count::counted;
 use pullsafe::lookup::Lookup;
 
@@ -9,7 +10,7 @@ use super::Situation;
 /// The service, if it could be looked up and is active.
 pub fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Service, String> {
     match &situation.seen.service {
-        Lookup::Found(service) if service.status == "ACTIVE" => Ok(service),
+        Lookup::Found(service) if service.status == ServiceStatus::Active => Ok(service),
         Lookup::Found(service) => Err(format!("the service is {}", service.status)),
         Lookup::Absent => Err("the service no longer exists".to_owned()),
         Lookup::Unknown(why) => Err(format!("the service could not be looked up: {why}")),
@@ -55,7 +56,7 @@ pub fn deployed_by_ecs(service: &Service) -> Vec<String> {
     if service.managed_by_ecs {
         reasons.push("ECS itself owns this service's configuration (Express service)".to_owned());
     }
-    if service.strategy != "ROLLING" {
+    if service.strategy != Strategy::Rolling {
         reasons.push(format!(
             "its deployments are {}, with hooks and bake times that belong to its owner",
             service.strategy

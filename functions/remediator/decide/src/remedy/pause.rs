@@ -138,14 +138,17 @@ fn no_other_cause(situation: &Situation<'_>) -> Option<String> {
 /// With a desired count of 0 a service is stable at once, and CloudFormation would report success with nothing running.
 fn stack_at_rest(situation: &Situation<'_>) -> Option<String> {
     match &situation.seen.stack {
-        Lookup::Found(stack) if stack.status.ends_with("_IN_PROGRESS") => Some(format!(
-            "stack {} is {}: it would take a paused service for a stable one and report success with nothing running",
-            stack.name, stack.status
-        )),
+        Lookup::Found(stack) => stack.status.under_way().map(|status| {
+            format!(
+                "stack {} is {status}: it would take a paused service for a stable one and report success with \
+                 nothing running",
+                stack.name
+            )
+        }),
         Lookup::Unknown(why) => {
             Some(format!("whether the service's stack is being deployed could not be found out: {why}"))
         }
-        Lookup::Found(_) | Lookup::Absent => None,
+        Lookup::Absent => None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! lost, a person gets the command. A service whose marks somebody removed is left alone.
 
 use crate::service::{Service, marks};
+use crate::state::ServiceStatus;
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::Reference;
 use pullsafe_diagnosis::cause::{Cause, RemedyName};
@@ -24,7 +25,7 @@ pub(super) const REMEDY: Remedy = Remedy {
 };
 
 fn consider(situation: Situation<'_>) -> RemedyVerdict {
-    let Some(service) = situation.seen.service.found().filter(|service| service.status == "ACTIVE") else {
+    let Some(service) = situation.seen.service.found().filter(|service| service.status == ServiceStatus::Active) else {
         return RemedyVerdict::NotForThis;
     };
     if let Some(reason) = guard::another_stack(&situation.settings.stack, service) {

@@ -121,7 +121,7 @@ fn case(cause: Cause, image: &str) -> Case {
             hub_images: if quota { vec![hub_image(image), hub_image("redis:7")] } else { Vec::new() },
             role_may_pull: BTreeMap::from(roles),
             limit: None,
-            stack: Lookup::Found(Stack { name: "app".to_owned(), status: "UPDATE_COMPLETE".to_owned() }),
+            stack: Lookup::Found(Stack { name: "app".to_owned(), status: "UPDATE_COMPLETE".into() }),
             scaling: Lookup::Found(ScalingTarget {
                 suspended: Suspended { scale_in: true, ..Suspended::default() },
                 bounds: (1, 10),

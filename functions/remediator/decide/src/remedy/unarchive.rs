@@ -4,6 +4,7 @@
 //! Bringing it back is no act upon the service. It costs what standard storage costs, and ECR's archive is charged for
 //! ninety days anyway.
 
+use crate::state::RolloutState;
 use pullsafe::arn::Arn;
 use pullsafe::lookup::{Lookup, Storage};
 use pullsafe::reference::{Reference, Registry, ecr_host};
@@ -77,7 +78,7 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
                 return RemedyVerdict::NotForThis;
             };
             // A deployment that is under way pulls the image at its next try; where a task runs, it was pulled already.
-            if primary.rollout_state.as_deref() == Some("IN_PROGRESS") || guard::nothing_runs(service).is_some() {
+            if primary.rollout_state == Some(RolloutState::InProgress) || guard::nothing_runs(service).is_some() {
                 return RemedyVerdict::Wait(awaited);
             }
             if !reasons.is_empty() {

@@ -34,10 +34,7 @@ fn a_pause_gives_its_reasons_for_not_pausing() {
         ),
         (
             Box::new(|case| {
-                case.seen.stack = Lookup::Found(Stack {
-                    name: "app".to_owned(),
-                    status: "CREATE_IN_PROGRESS".to_owned(),
-                })
+                case.seen.stack = Lookup::Found(Stack { name: "app".to_owned(), status: "CREATE_IN_PROGRESS".into() })
             }),
             "stack app is CREATE_IN_PROGRESS",
         ),
