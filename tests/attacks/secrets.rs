@@ -307,12 +307,8 @@ pub(crate) async fn mirror() -> String {
     let basic = base64::engine::general_purpose::STANDARD.encode(format!("acme:{PASSWORD}"));
     let ecr = world.images.store().credentials().issue(world.clock.now()).0;
     let mut searched = 0;
-    // A job's own words are repeated as who asked for it. The secret planted there shows that the search can find
-    // something.
-    assert!(
-        outputs.iter().any(|(_, text)| text.contains(&format!("x {PASSWORD}"))),
-        "the planted secret is not found"
-    );
+    // The image of the job that was planted shows that the search can find something.
+    assert!(outputs.iter().any(|(_, text)| text.contains("acme/other")), "nothing of the planted job is found");
     for (name, text) in &outputs {
         let text = text.replace(&format!("x {PASSWORD}"), "");
         for secret in [
