@@ -220,7 +220,7 @@ fn judge_ecr(found: Lookup<ResolvedImage>) -> Result<Digest, WaitLook> {
 /// Decides what an error means for the wait. Many registries give the same answer for what does not exist and for what
 /// is not allowed, so a refusal is waited for too.
 fn judge(error: &RegistryError) -> WaitLook {
-    let no_credentials = matches!(error, RegistryError::Credentials { retryable: false, .. });
+    let no_credentials = matches!(error, RegistryError::Credentials { is_transient: false, .. });
     if no_credentials || matches!(error, RegistryError::Invalid(_)) {
         WaitLook::Never(error.to_string())
     } else {

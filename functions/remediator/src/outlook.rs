@@ -33,10 +33,10 @@ use remediator_decide::outlook::{ImageOutlook, OutlookJudgement, UsedImage, judg
 
 /// Looks that are older than this are left out of the message of the week.
 const FRESH_SECONDS: i64 = 3 * 86_400;
-/// An index is pushed right after the images that it names. Up to `MOST_INDICES` indices that came within this time
+/// An index is pushed right after the images that it names. Up to `MOST_INDEXES` indexes that came within this time
 /// after an image are asked whether they name it.
 const INDEX_SECONDS: i64 = 3600;
-const MOST_INDICES: usize = 20;
+const MOST_INDEXES: usize = 20;
 
 impl Remediator {
     /// Puts a look at everything that launches tasks into the queue. What may not be listed is remembered, and told
@@ -312,7 +312,7 @@ impl Remediator {
         }
     }
 
-    /// Adds what the indices name that may hold the running image. If they cannot be read, the repository is unknown:
+    /// Adds what the indexes name that may hold the running image. If they cannot be read, the repository is unknown:
     /// nobody knows then what the policy does to the image.
     async fn with_members(&self, used: &UsedImage, mut repository: Repository) -> Lookup<Repository> {
         let Some(runs) = used.runs.as_ref().and_then(|runs| repository.image(runs)) else {
@@ -324,24 +324,24 @@ impl Remediator {
                 .image(index)
                 .is_some_and(|index| (0..=INDEX_SECONDS).contains(&index.pushed_at.seconds_since(pushed)))
         };
-        let indices: Vec<Digest> = repository
-            .indices
+        let indexes: Vec<Digest> = repository
+            .indexes
             .iter()
             .filter(|index| *index != &runs.digest)
             .filter(near)
-            .take(MOST_INDICES)
+            .take(MOST_INDEXES)
             .cloned()
             .collect();
-        let Some(host) = ecr_host(used.reference.registry()).filter(|_| !indices.is_empty()) else {
+        let Some(host) = ecr_host(used.reference.registry()).filter(|_| !indexes.is_empty()) else {
             return Lookup::Found(repository);
         };
         let ecr = self.account.ecr().get(host.region);
         let asked = self.in_time("ecr:BatchGetImage", async {
-            Ok(ecr.members(host.account, used.reference.repository(), &indices).await)
+            Ok(ecr.members(host.account, used.reference.repository(), &indexes).await)
         });
         match asked.await {
             Ok(Ok(read)) => {
-                for (index, members) in indices.iter().zip(read) {
+                for (index, members) in indexes.iter().zip(read) {
                     repository.set_members(index, members);
                 }
                 Lookup::Found(repository)

@@ -58,7 +58,7 @@ impl PolicyEffect {
 pub fn evaluate(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<PolicyEffect> {
     let beyond = policy.rules().iter().map(|rule| (rule.priority, beyond(rule, images)));
     let beyond: BTreeMap<u32, BTreeSet<usize>> = beyond.collect();
-    let indices = indices(images);
+    let indexes = indexes(images);
     let mut verdicts: Vec<PolicyEffect> = images
         .iter()
         .enumerate()
@@ -72,13 +72,13 @@ pub fn evaluate(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Policy
                 return PolicyEffect::Kept { rule: priority };
             }
             let action = rule.action;
-            match holder(&indices, images, image, action) {
+            match holder(&indexes, images, image, action) {
                 Some(index) => PolicyEffect::Held { rule: priority, action, by: index.digest.clone() },
                 None => PolicyEffect::Acted { rule: priority, action },
             }
         })
         .collect();
-    follow(images, &indices, &mut verdicts);
+    follow(images, &indexes, &mut verdicts);
     verdicts
 }
 
@@ -104,8 +104,8 @@ pub(crate) fn youngest_first(rule: &Rule, images: &[Image]) -> Vec<usize> {
     places
 }
 
-/// For each digest that an index names, the places of the indices that name it.
-pub(crate) fn indices(images: &[Image]) -> BTreeMap<&Digest, Vec<usize>> {
+/// For each digest that an index names, the places of the indexes that name it.
+pub(crate) fn indexes(images: &[Image]) -> BTreeMap<&Digest, Vec<usize>> {
     let mut found: BTreeMap<&Digest, Vec<usize>> = BTreeMap::new();
     for (place, image) in images.iter().enumerate() {
         for member in image.members.iter().filter(|member| **member != image.digest) {
@@ -118,19 +118,19 @@ pub(crate) fn indices(images: &[Image]) -> BTreeMap<&Digest, Vec<usize>> {
 /// An index that keeps an image from this action: any index that names it, or, for archiving, any that is not archived
 /// yet.
 fn holder<'a>(
-    indices: &BTreeMap<&Digest, Vec<usize>>,
+    indexes: &BTreeMap<&Digest, Vec<usize>>,
     images: &'a [Image],
     image: &Image,
     action: Action,
 ) -> Option<&'a Image> {
-    let named_by = indices.get(&image.digest).into_iter().flatten().map(|place| &images[*place]);
+    let named_by = indexes.get(&image.digest).into_iter().flatten().map(|place| &images[*place]);
     named_by
         .filter(|index| action == Action::Expire || index.class == StorageClass::Standard)
         .min_by_key(|index| &index.digest)
 }
 
 /// What is attached to an image goes with it, and so does what is attached to that. What an index names stays.
-fn follow(images: &[Image], indices: &BTreeMap<&Digest, Vec<usize>>, verdicts: &mut [PolicyEffect]) {
+fn follow(images: &[Image], indexes: &BTreeMap<&Digest, Vec<usize>>, verdicts: &mut [PolicyEffect]) {
     let mut attached: BTreeMap<&Digest, Vec<usize>> = BTreeMap::new();
     for (place, image) in images.iter().enumerate() {
         if let Some(subject) = &image.subject {
@@ -148,7 +148,7 @@ fn follow(images: &[Image], indices: &BTreeMap<&Digest, Vec<usize>>, verdicts: &
                 PolicyEffect::Acted { .. } | PolicyEffect::WithSubject { .. } | PolicyEffect::Held { .. }
             );
             let is_there = action == Action::Archive && images[*place].class == StorageClass::Archive;
-            if !decided && !is_there && !indices.contains_key(&images[*place].digest) {
+            if !decided && !is_there && !indexes.contains_key(&images[*place].digest) {
                 verdicts[*place] = PolicyEffect::WithSubject { action };
                 open.push(*place);
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pullsafe::digest::Digest;
 use pullsafe::timestamp::Timestamp;
 
-use crate::evaluate::{indices, youngest_first};
+use crate::evaluate::{indexes, youngest_first};
 use crate::image::{Image, StorageClass};
 use crate::policy::{Action, Count, Policy};
 
@@ -56,7 +56,7 @@ pub fn fates(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Fate> {
         policy,
         images,
         now,
-        indices: indices(images),
+        indexes: indexes(images),
         places,
         own,
         known,
@@ -64,7 +64,7 @@ pub fn fates(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Fate> {
     (0..images.len()).map(|place| seer.fate(place)).collect()
 }
 
-/// What the rules alone do with each image, without regard to indices and subjects.
+/// What the rules alone do with each image, without regard to indexes and subjects.
 fn own(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Fate> {
     let mut pushes: BTreeMap<(u32, usize), u32> = BTreeMap::new();
     for rule in policy.rules() {
@@ -100,7 +100,7 @@ struct Seer<'a> {
     policy: &'a Policy,
     images: &'a [Image],
     now: Timestamp,
-    indices: BTreeMap<&'a Digest, Vec<usize>>,
+    indexes: BTreeMap<&'a Digest, Vec<usize>>,
     places: BTreeMap<&'a Digest, usize>,
     own: Vec<Fate>,
     known: Vec<FateSlot>,
@@ -116,7 +116,7 @@ impl Seer<'_> {
         }
         let image = &self.images[place];
         let fate = match image.subject.as_ref().and_then(|subject| self.places.get(subject)).copied() {
-            _ if self.indices.contains_key(&image.digest) => self.held_by_indices(place),
+            _ if self.indexes.contains_key(&image.digest) => self.held_by_indexes(place),
             Some(subject) => self.with_subject(place, subject),
             None => self.own[place],
         };
@@ -140,12 +140,12 @@ impl Seer<'_> {
         }
     }
 
-    /// An image that indices name is touched when its rule says so and none of these indices keeps it any more.
-    fn held_by_indices(&mut self, place: usize) -> Fate {
+    /// An image that indexes name is touched when its rule says so and none of these indexes keeps it any more.
+    fn held_by_indexes(&mut self, place: usize) -> Fate {
         let Fate::Touched { rule, action, mut not_before, mut pushes } = self.own[place] else {
             return Fate::Safe;
         };
-        for index in self.indices.get(&self.images[place].digest).cloned().unwrap_or_default() {
+        for index in self.indexes.get(&self.images[place].digest).cloned().unwrap_or_default() {
             if action == Action::Archive && self.images[index].class == StorageClass::Archive {
                 continue;
             }

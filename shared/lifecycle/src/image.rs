@@ -83,8 +83,8 @@ impl Image {
 pub struct Repository {
     /// Its images, those in the archive too.
     pub images: Vec<Image>,
-    /// Which of them are indices, whether or not it is known what they name.
-    pub indices: Vec<Digest>,
+    /// Which of them are indexes, whether or not it is known what they name.
+    pub indexes: Vec<Digest>,
     /// The text of its lifecycle policy, if it has one.
     pub policy: Option<String>,
 }

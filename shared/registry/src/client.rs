@@ -110,7 +110,7 @@ impl Client {
                 None
             };
             let wait = asked_for.unwrap_or_default().max(self.pause_after(attempt));
-            if attempt >= attempts || !error.retryable() || error.is_pull_quota() || wait > config.longest_pause {
+            if attempt >= attempts || !error.is_transient() || error.is_pull_quota() || wait > config.longest_pause {
                 return Err(error);
             }
             tracing::debug!(registry = call.registry, what = %call.what, attempt, %error, "the request is repeated");

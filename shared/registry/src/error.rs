@@ -53,7 +53,7 @@ pub enum RegistryError {
         /// What went wrong.
         why: String,
         /// Whether asking again later can help.
-        retryable: bool,
+        is_transient: bool,
     },
     /// A limit of the registry (HTTP 429).
     #[error("{registry} limits requests: {}", describe_limit(*.limit, .quota.as_ref(), *.retry_after))]
@@ -166,7 +166,7 @@ impl RegistryError {
     }
 
     /// Whether the same request can succeed later without any change.
-    pub const fn retryable(&self) -> bool {
+    pub const fn is_transient(&self) -> bool {
         match self {
             Self::Limited { .. }
             | Self::Unavailable { .. }
@@ -175,7 +175,7 @@ impl RegistryError {
             | Self::TooSlow { .. }
             | Self::Content { .. }
             | Self::OutOfTime { .. } => true,
-            Self::Credentials { retryable, .. } => *retryable,
+            Self::Credentials { is_transient, .. } => *is_transient,
             Self::Invalid(_)
             | Self::NotFound { .. }
             | Self::Denied { .. }
@@ -187,7 +187,7 @@ impl RegistryError {
 
     /// Returns the doubt that this error leaves about what was asked for.
     pub fn doubt(&self) -> Doubt {
-        match self.retryable() {
+        match self.is_transient() {
             true => Doubt::passing(self.to_string()),
             false => Doubt::lasting(self.to_string()),
         }
@@ -253,7 +253,7 @@ mod tests {
             "docker.io limits requests: its pull quota is used up (0 of 100 pulls left in 6 h), it says to come back \
              in 60 s"
         );
-        assert!(error.retryable() && error.is_pull_quota());
+        assert!(error.is_transient() && error.is_pull_quota());
         assert_eq!(error.fault(), ErrorSource::Refused);
     }
 }

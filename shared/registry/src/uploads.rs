@@ -259,7 +259,7 @@ impl Client {
                 // A streamed body cannot be sent again, but the next upload of this blob can succeed.
                 self.challenged(call, answer.headers(), authorization.as_ref()).await?;
                 let why = "the token ran out during an upload".to_owned();
-                Err(RegistryError::Credentials { registry: call.registry.to_owned(), why, retryable: true })
+                Err(RegistryError::Credentials { registry: call.registry.to_owned(), why, is_transient: true })
             }
             // The upload itself is gone; another can be opened.
             StatusCode::NOT_FOUND => Err(RegistryError::Unavailable {

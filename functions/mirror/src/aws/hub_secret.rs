@@ -54,7 +54,7 @@ impl HubSecret {
             let age = now.seconds_since(kept.since);
             if kept.refused && age < AFTER_REFUSAL_SECONDS {
                 let reason = "Docker Hub refuses the credentials in the secret".to_owned();
-                return Err(CredentialsError { reason, retryable: true });
+                return Err(CredentialsError { reason, is_transient: true });
             }
             if !kept.refused && age < GOOD_FOR_SECONDS {
                 return Ok(kept.basic.clone());
@@ -68,7 +68,7 @@ impl HubSecret {
     async fn fetch(&self) -> Result<Basic, CredentialsError> {
         const CALL: &str = "secretsmanager:GetSecretValue";
         let failed = |failure: Failure| CredentialsError {
-            retryable: failure.is_transient(),
+            is_transient: failure.is_transient(),
             reason: failure.to_string(),
         };
         let request = json!({"SecretId": self.arn});
@@ -80,7 +80,7 @@ impl HubSecret {
         read(text).ok_or_else(|| {
             let reason =
                 r#"the secret with Docker Hub's credentials is not of the form {"username": "...", "accessToken": "..."}"#.to_owned();
-            CredentialsError { reason, retryable: false }
+            CredentialsError { reason, is_transient: false }
         })
     }
 

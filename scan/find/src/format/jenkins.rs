@@ -198,7 +198,7 @@ fn in_container(source: &SourceTokens, index: usize) -> bool {
             && source.around(index).any(|open| source.owner(open).to_ascii_lowercase().contains("container"))
 }
 
-/// The indices of the scripts that a step is given, without its label.
+/// The indexes of the scripts that a step is given, without its label.
 fn argument_texts(source: &SourceTokens, index: usize) -> Vec<usize> {
     let is_text = |at: usize| source.literal(at).is_some();
     if let Some(open) = source.call(index) {

@@ -12,7 +12,7 @@ use pullsafe_lifecycle::{Image, Repository, StorageClass};
 use super::{Ecr, EcrError, EcrErrorKind, ImageId};
 
 impl Ecr {
-    /// What a repository holds, except what its indices name; `None` if there is no such repository.
+    /// What a repository holds, except what its indexes name; `None` if there is no such repository.
     ///
     /// # Errors
     /// A call failed, so that this is not known.
@@ -29,7 +29,7 @@ impl Ecr {
             };
             let Some(image) = image(&detail) else { continue };
             if detail.image_manifest_media_type().is_some_and(|kind| [OCI_INDEX, DOCKER_LIST].contains(&kind)) {
-                contents.indices.push(image.digest.clone());
+                contents.indexes.push(image.digest.clone());
             }
             contents.images.push(image);
         }
@@ -51,7 +51,7 @@ impl Ecr {
         }
     }
 
-    /// The digests that these indices name, in their order; none for an index that is gone meanwhile, or is no index.
+    /// The digests that these indexes name, in their order; none for an index that is gone meanwhile, or is no index.
     ///
     /// # Errors
     /// Whatever ECR answers, also about a single one of them.
@@ -59,9 +59,9 @@ impl Ecr {
         &self,
         registry_id: &str,
         repository: &str,
-        indices: &[Digest],
+        indexes: &[Digest],
     ) -> Result<Vec<Vec<Digest>>, EcrError> {
-        let ids: Vec<ImageId> = indices.iter().cloned().map(ImageId::Digest).collect();
+        let ids: Vec<ImageId> = indexes.iter().cloned().map(ImageId::Digest).collect();
         let batch = self.batch_get_image(Some(registry_id), repository, &ids).await?;
         if let Some(failure) = batch.failures.iter().find(|failure| !failure.is_absent()) {
             return Err(EcrError::unusable("BatchGetImage", format!("{}: {}", failure.code, failure.reason)));
@@ -73,7 +73,7 @@ impl Ecr {
                 Contents::Image { .. } => None,
             }
         };
-        Ok(indices.iter().map(|index| members(index).unwrap_or_default()).collect())
+        Ok(indexes.iter().map(|index| members(index).unwrap_or_default()).collect())
     }
 
     /// Sets one more tag on an image. If the image has the tag already, that is success.

@@ -104,7 +104,10 @@ impl CredentialsProvider for EcrCredentials {
             };
             match self.basic(host.region).await {
                 Ok(basic) => Ok(Some(basic.into())),
-                Err(error) => Err(CredentialsError { retryable: error.retryable(), reason: error.to_string() }),
+                Err(error) => Err(CredentialsError {
+                    is_transient: error.is_transient(),
+                    reason: error.to_string(),
+                }),
             }
         })
     }

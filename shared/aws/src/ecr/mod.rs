@@ -63,18 +63,18 @@ pub struct EcrError {
     pub code: Option<String>,
     /// ECR's own words.
     pub message: String,
-    retryable: bool,
+    is_transient: bool,
 }
 
 impl EcrError {
     /// Whether the same call can succeed later although nobody changes anything.
-    pub const fn retryable(&self) -> bool {
-        self.retryable
+    pub const fn is_transient(&self) -> bool {
+        self.is_transient
     }
 
     /// The doubt that this failure leaves in a lookup.
     pub fn doubt(&self) -> Doubt {
-        match self.retryable {
+        match self.is_transient {
             _ if self.kind == EcrErrorKind::AccessDenied => Doubt::denied(self.to_string()),
             true => Doubt::passing(self.to_string()),
             false => Doubt::lasting(self.to_string()),
@@ -103,9 +103,9 @@ impl EcrError {
             None => (EcrErrorKind::NoAnswer, chain(error)),
         };
         let failed_itself = error.raw_response().is_some_and(|answer| answer.status().is_server_error());
-        let retryable = failed_itself || matches!(kind, EcrErrorKind::Throttled | EcrErrorKind::NoAnswer);
+        let is_transient = failed_itself || matches!(kind, EcrErrorKind::Throttled | EcrErrorKind::NoAnswer);
         let code = error.as_service_error().and_then(|service| service.code()).map(str::to_owned);
-        Self { operation, kind, code, message, retryable }
+        Self { operation, kind, code, message, is_transient }
     }
 
     fn unusable(operation: &'static str, message: String) -> Self {
@@ -114,7 +114,7 @@ impl EcrError {
             kind: EcrErrorKind::Other,
             code: None,
             message,
-            retryable: false,
+            is_transient: false,
         }
     }
 }

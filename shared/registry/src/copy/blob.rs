@@ -174,7 +174,9 @@ impl ImageCopy<'_> {
                     upload = self.new_upload(blob).await?;
                 }
                 TransferError::Source(error) => return Err(error),
-                TransferError::Target(error) if error.retryable() && !error.is_pull_quota() && sends < MOST_SENDS => {
+                TransferError::Target(error)
+                    if error.is_transient() && !error.is_pull_quota() && sends < MOST_SENDS =>
+                {
                     tracing::debug!(digest = %blob.digest, %error, "the upload of a blob is repeated");
                     self.client.pause(sends).await;
                     sends += 1;

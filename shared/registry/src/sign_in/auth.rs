@@ -72,7 +72,7 @@ impl As {
         let fail = |error: super::credentials::CredentialsError| RegistryError::Credentials {
             registry: self.registry.clone(),
             why: error.reason,
-            retryable: error.retryable,
+            is_transient: error.is_transient,
         };
         config.credentials.credentials(&self.registry).await.map_err(fail)
     }
@@ -138,7 +138,7 @@ impl SignInState {
                     Some(Credentials::Basic(basic)) => Ok(Some(basic.header())),
                     Some(Credentials::Identity(_)) => {
                         let why = "it takes a user name and a password, and an identity token is configured".to_owned();
-                        Err(RegistryError::Credentials { registry: registry.to_owned(), why, retryable: false })
+                        Err(RegistryError::Credentials { registry: registry.to_owned(), why, is_transient: false })
                     }
                     None => Ok(None),
                 };

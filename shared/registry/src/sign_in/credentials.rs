@@ -86,7 +86,7 @@ pub struct CredentialsError {
     /// What went wrong.
     pub reason: String,
     /// Whether asking again later can help.
-    pub retryable: bool,
+    pub is_transient: bool,
 }
 
 /// Provides credentials. A provider caches them itself, and renews them in time.

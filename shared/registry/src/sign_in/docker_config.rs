@@ -191,7 +191,7 @@ fn basic(username: &str, password: &str) -> Credentials {
 }
 
 fn failure(reason: String) -> CredentialsError {
-    CredentialsError { reason, retryable: false }
+    CredentialsError { reason, is_transient: false }
 }
 
 /// Asks a helper; `None` if it has nothing for this registry.
@@ -327,7 +327,7 @@ mod tests {
         for registry in ["a.example", "b.example"] {
             let error = config.credentials(registry).await.unwrap_err();
             assert!(
-                error.reason.contains(registry) && !error.reason.contains("hunter2") && !error.retryable,
+                error.reason.contains(registry) && !error.reason.contains("hunter2") && !error.is_transient,
                 "{error}"
             );
         }

@@ -79,7 +79,7 @@ async fn after_the_deadline_nothing_is_begun_and_what_is_done_stays() {
     };
     let results = copier.copy_all(&all, &options).await;
     assert!(
-        matches!(&results[0], Err(error @ RegistryError::OutOfTime { .. }) if error.retryable()),
+        matches!(&results[0], Err(error @ RegistryError::OutOfTime { .. }) if error.is_transient()),
         "{results:?}"
     );
     assert!(ecr.requests().is_empty());

@@ -312,7 +312,7 @@ async fn an_immutable_tag_with_other_content_is_its_own_error() {
     let copier = copier(&hub, &ecr, None);
     let error = copier.copy(&request(&copier)).await.unwrap_err();
     assert!(matches!(error, RegistryError::TagImmutable { .. }), "{error}");
-    assert!(!error.retryable());
+    assert!(!error.is_transient());
 }
 
 #[tokio::test]
