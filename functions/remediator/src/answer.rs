@@ -27,9 +27,9 @@ use tokio::time::Instant;
 
 use super::Remediator;
 use super::flow::LOOKS;
+use super::judge::Judgement;
 use super::lease::Invocation;
 use super::recent::Recent;
-use super::work::Judgement;
 
 /// How many answers are handled side by side: as many looks that move a service as ECS's rate limits allow.
 const AT_ONCE: usize = 4;

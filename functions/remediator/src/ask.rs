@@ -11,7 +11,7 @@ use pullsafe_incident::plan::{Declined, Plan};
 use pullsafe_incident::question::Became;
 use pullsafe_incident::record::Record;
 
-use super::work::Judgement;
+use super::judge::Judgement;
 use super::{Remediator, Tally};
 
 /// How many seconds a stored yes counts before it is carried out: if the process dies, another one follows within

@@ -2,8 +2,9 @@
 //! person wants tried again.
 
 use crate::flow::has_unfinished;
+use crate::judge::Judgement;
 use crate::lease::Invocation;
-use crate::work::{Judgement, asks_again};
+use crate::work::asks_again;
 use crate::{Remediator, Tally};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use pullsafe::timestamp::Timestamp;

@@ -17,6 +17,7 @@ mod due;
 pub mod evidence;
 mod flow;
 mod held;
+mod judge;
 mod lease;
 mod leave;
 pub mod observe;
