@@ -2,18 +2,18 @@
 //! again before the act.
 
 use pullsafe_events::answer::{Answer, YesOrNo};
-use scenarios::world::{DEAD_LETTERS, FUNCTION, MIRROR_QUEUE, NAT, Setup, TABLE, WORK_QUEUE, World};
+use scenarios::world::{MIRROR_QUEUE, NAT, Setup, WORK_QUEUE, World};
 use serde_json::{Value, json};
 use testkit::aws::service::FakeService as _;
 use testkit::aws::{AwsFault, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
 
-const IMAGE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
-const ALICE: &str = "arn:aws:sts::123456789012:assumed-role/oncall/alice@example.com";
-const BOB: &str = "arn:aws:sts::123456789012:assumed-role/oncall/bob,b";
+pub(crate) const IMAGE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
+pub(crate) const ALICE: &str = "arn:aws:sts::123456789012:assumed-role/oncall/alice@example.com";
+pub(crate) const BOB: &str = "arn:aws:sts::123456789012:assumed-role/oncall/bob,b";
 
-fn asking() -> Setup {
+pub(crate) fn asking() -> Setup {
     Setup::new().with("PULLSAFE_MODE", "ask").paced(Pacing::default())
 }
 
@@ -44,7 +44,7 @@ fn subject(world: &World, name: &str) -> Value {
 }
 
 /// The open incident, of the only record that has one.
-fn incident(world: &World) -> Value {
+pub(crate) fn incident(world: &World) -> Value {
     world
         .records()
         .into_iter()
@@ -62,24 +62,24 @@ pub(crate) fn code(world: &World) -> String {
         .to_owned()
 }
 
-fn yes(code: &str) -> Value {
+pub(crate) fn yes(code: &str) -> Value {
     json!({ "pullsafe": "approve", "codes": [code] })
 }
 
 /// An answer, signed by `who`.
-fn signed(world: &World, who: &str, verdict: YesOrNo, code: &str) -> Value {
+pub(crate) fn signed(world: &World, who: &str, verdict: YesOrNo, code: &str) -> Value {
     let answer = Answer { verdict, codes: vec![code.to_owned()], proof: None };
     let mut event = answer.to_event();
     event["proof"] = json!({ "authorization": world.sts.signs(who, &answer.statement()), "date": "20260115T191700Z" });
     event
 }
 
-fn heard(answer: &Value) -> (&str, &str) {
+pub(crate) fn heard(answer: &Value) -> (&str, &str) {
     let one = &answer["answers"][0];
     (one["outcome"].as_str().unwrap_or("none"), one["said"].as_str().unwrap_or_default())
 }
 
-fn asked(world: &World) -> usize {
+pub(crate) fn asked(world: &World) -> usize {
     world
         .told()
         .iter()
@@ -87,7 +87,7 @@ fn asked(world: &World) -> usize {
         .count()
 }
 
-fn applied(world: &World) -> usize {
+pub(crate) fn applied(world: &World) -> usize {
     world
         .told()
         .iter()
@@ -95,7 +95,7 @@ fn applied(world: &World) -> usize {
         .count()
 }
 
-async fn until_asked(mut world: World) -> World {
+pub(crate) async fn until_asked(mut world: World) -> World {
     world.run_for(600).await;
     assert_eq!((world.writes(), asked(&world), applied(&world)), (Vec::new(), 1, 0), "{:#?}", world.told());
     world
@@ -147,42 +147,6 @@ async fn a_yes_pauses_the_service_and_its_way_back_needs_no_other() {
     assert_eq!(world.service("web")["desiredCount"], 2, "{:#?}", world.told());
     assert_eq!(world.service_tag("web", "pullsafe:approved-by"), Value::Null, "the mark goes with the others");
     assert_eq!(asked(&world), 1);
-}
-
-/// An answer without a valid signature counts as nobody's, and nothing is done.
-#[tokio::test]
-async fn a_name_that_is_not_proven_does_nothing() {
-    let mut world = until_asked(movable(asking())).await;
-    let code = code(&world);
-    let proof = |authorization: String| json!({ "authorization": authorization, "date": "20260115T191700Z", "token": "session-PLANTED" });
-    let other = world.sts.signs(ALICE, "approve 00000000");
-    let right = world.sts.signs(ALICE, &format!("approve {code}"));
-    for (authorization, why) in [
-        // A signature of another answer, three that cover too little, and none at all.
-        (
-            other.replace(";x-pullsafe-answer", ";x-pullsafe-answer;x-amz-security-token"),
-            "SignatureDoesNotMatch",
-        ),
-        (right.replace(";x-pullsafe-answer", ""), "does not cover"),
-        (right.replace("host;", ""), "does not cover"),
-        (right.clone(), "does not cover"),
-        ("nothing".to_owned(), "does not cover"),
-    ] {
-        let mut event = yes(&code);
-        event["proof"] = proof(authorization);
-        let answer = world.ask(&event).await;
-        let error = answer["error"].as_str().unwrap_or_default();
-        assert!(error.contains(why) && error.contains("nothing was done") && !error.contains("PLANTED"), "{answer}");
-    }
-    world.aws.inject(AwsFault::on("sts", "GetCallerIdentity", FaultKind::InternalError).always());
-    let event = signed(&world, ALICE, YesOrNo::Yes, &code);
-    let answer = world.ask(&event).await;
-    assert!(answer["error"].as_str().is_some_and(|error| error.contains("could not be found out")), "{answer}");
-    world.aws.clear_faults();
-    assert_eq!(world.writes(), Vec::<String>::new());
-    // The question still waits.
-    let answer = world.ask(&yes(&code)).await;
-    assert_eq!(heard(&answer).0, "done", "{answer}");
 }
 
 #[tokio::test]
@@ -294,33 +258,6 @@ async fn an_unanswered_question_is_told_once_and_quietly() {
     assert_eq!(expired(&world).len(), 0);
 }
 
-/// Two people answer, one after the other or at once, yes and yes or yes and no: there is one act at most.
-#[tokio::test]
-async fn two_people_are_one_act_at_most() {
-    for second in ["approve", "decline"] {
-        let mut world = until_asked(movable(asking())).await;
-        let code = code(&world);
-        let remediator = world.remediator.clone().expect("it is deployed");
-        let (one, other) = (yes(&code), json!({ "pullsafe": second, "codes": [code] }));
-        let (one, other) = tokio::join!(remediator.handle(&one, "one"), remediator.handle(&other, "other"));
-        let (one, other) = (one.expect("it answers"), other.expect("it answers"));
-        let outcomes = [heard(&one).0, heard(&other).0];
-        assert!(
-            outcomes.iter().filter(|outcome| ["done", "declined"].contains(outcome)).count() == 1,
-            "{one} {other}"
-        );
-        assert!(
-            outcomes.iter().all(|outcome| ["done", "declined", "busy", "answered-before"].contains(outcome)),
-            "{outcomes:?}"
-        );
-        let later = world.ask(&yes(&code)).await;
-        assert_eq!(heard(&later).0, "answered-before", "{later}");
-        world.settle().await;
-        let clones = world.writes().iter().filter(|write| *write == "ecs:RegisterTaskDefinition").count();
-        assert!(clones <= 1 && applied(&world) <= 1, "{:?}", world.writes());
-    }
-}
-
 /// A person changes the service between the question and the yes. The plan would now be another one, or none.
 #[tokio::test]
 async fn a_yes_to_what_has_changed_does_nothing() {
@@ -423,111 +360,6 @@ async fn a_refused_act_is_asked_about_again() {
     assert_eq!(heard(&world.ask(&answer).await).0, "done");
 }
 
-/// Many services behind one address: one question for each, one list of them, and one answer for all.
-#[tokio::test]
-async fn a_storm_is_answered_in_one_go() {
-    const SERVICES: usize = 12;
-    let mut world = movable(asking());
-    let definition = world.service("web")["taskDefinition"].as_str().unwrap_or_default().to_owned();
-    for number in 1..SERVICES {
-        world.create_service(&format!("web-{number}"), &definition, 1, json!({}));
-    }
-    let other = world.define("other", &[IMAGE]);
-    world.images.store().create_repository("app", Mutability::Mutable);
-    world.create_service("other", &other, 1, json!({}));
-    world.run_for(600).await;
-    assert_eq!(world.writes(), Vec::<String>::new());
-    // The first questions come one by one, the others in the digests of the outbreak.
-    let told = world.told();
-    assert!(
-        told.len() <= 5 && told.iter().any(|notice| notice.message.contains("`pullsafe approve CODE --all`")),
-        "{told:#?}"
-    );
-    let all = world.ask(&json!({ "pullsafe": "questions" })).await;
-    let codes = |list: &Value| -> Vec<String> {
-        list["questions"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one["code"].as_str())
-            .map(str::to_owned)
-            .collect()
-    };
-    assert_eq!(codes(&all).len(), SERVICES + 1, "{all}");
-    let one = all["questions"]
-        .as_array()
-        .and_then(|all| all.iter().find(|one| one["subject"] == "prod/web"))
-        .expect("web asks");
-    let alike = world.ask(&json!({ "pullsafe": "questions", "like": one["code"] })).await;
-    assert_eq!(codes(&alike).len(), SERVICES, "{alike}");
-    world.tables.take_units();
-    let answer = world.ask(&json!({ "pullsafe": "approve", "codes": codes(&alike) })).await;
-    let units = world.tables.take_units();
-    let outcomes = answer["answers"].as_array().expect("answers");
-    assert!(outcomes.len() == SERVICES && outcomes.iter().all(|one| one["outcome"] == "done"), "{answer}");
-    let updates = world.writes().iter().filter(|write| *write == "ecs:UpdateService").count();
-    assert_eq!(updates, SERVICES);
-    println!("{SERVICES} answers: {} writes, {} write units", units.writes, units.write);
-    assert!(units.writes <= 8 * SERVICES as u64, "{units:?}");
-    // The last of them gets no answer, and is not asked again.
-    let questions = asked(&world);
-    world.run_for(6 * 3600).await;
-    assert_eq!(asked(&world), questions);
-}
-
-/// Unanswered questions of a storm are told in its digests, not in a message each.
-#[tokio::test]
-async fn a_storm_that_nobody_answers_is_no_storm_of_messages() {
-    let mut world = movable(asking());
-    let definition = world.service("web")["taskDefinition"].as_str().unwrap_or_default().to_owned();
-    for number in 1..12 {
-        world.create_service(&format!("web-{number}"), &definition, 1, json!({}));
-    }
-    world.run_for(3 * 3600).await;
-    let kinds: Vec<String> = world.told().iter().map(|told| told.attributes["detail-type"].clone()).collect();
-    let of = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
-    assert_eq!(of("Approval Requested"), 2, "{kinds:?}");
-    assert!(of("Approval Expired") <= 2 && kinds.len() <= 10, "{kinds:?}");
-    let last = world.told().pop().expect("a digest").message;
-    assert!(last.contains("12 were not approved"), "{last}");
-}
-
-/// Only an invocation of the function itself can answer.
-#[tokio::test]
-async fn what_comes_by_a_queue_or_a_rule_is_no_answer() {
-    let mut world = until_asked(movable(asking())).await;
-    let code = code(&world);
-    world.queues.send(WORK_QUEUE, &yes(&code));
-    world.queues.send(WORK_QUEUE, &json!({ "requestPayload": yes(&code) }));
-    world.settle().await;
-    let wrapped = [
-        json!({ "requestPayload": yes(&code) }),
-        json!({ "source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": yes(&code) }),
-        json!({ "source": "pullsafe", "detail-type": "Image Mirrored", "detail": yes(&code) }),
-        json!({ "Records": [{ "eventSource": "aws:sns", "Sns": { "Message": yes(&code).to_string() } }] }),
-    ];
-    for event in &wrapped {
-        world.deliver(event).await;
-    }
-    assert_eq!(world.writes(), Vec::<String>::new());
-    let ignored = world
-        .answers
-        .iter()
-        .filter(|answer| answer["why"].as_str().is_some_and(|why| why.contains("invoking the function")));
-    assert_eq!(ignored.count(), 1, "{:?}", world.answers);
-    assert_eq!(world.queues.bodies(DEAD_LETTERS), Vec::<Value>::new());
-    // A code that never existed, or that is forgotten, reveals nothing.
-    for wrong in ["00000000", "ZZZZZZZZ"] {
-        let answer = world.ask(&yes(wrong)).await;
-        assert_eq!(heard(&answer), ("unknown", "there is no question with this code, or it is long over"), "{answer}");
-        assert_eq!(answer["answers"][0].get("subject"), None);
-    }
-    for wrong in [json!({ "pullsafe": "approve" }), json!({ "pullsafe": "approve", "codes": ["x"] })] {
-        assert!(world.ask(&wrong).await["error"].is_string());
-    }
-    assert_eq!(incident(&world)["act"]["state"], "asked");
-}
-
 /// The mirror belongs to the stack and is filled without a question. An image is brought back from the archive only
 /// after a question.
 #[tokio::test]
@@ -565,45 +397,4 @@ async fn a_tag_lowers_act_to_ask_and_raises_it_only_where_tags_may() {
         assert_eq!(world.writes(), Vec::<String>::new(), "{mode}");
         assert_eq!(asked(&world), usize::from(asks), "{mode} {raises}: {:#?}", world.told());
     }
-}
-
-/// The commands behind the buttons of a channel (packages/integrations), with the code that the message gives them.
-#[tokio::test]
-async fn the_buttons_of_a_channel_answer() {
-    const TEMPLATE: &str = include_str!("../../packages/integrations/slack.yaml");
-    let payloads: Vec<&str> = TEMPLATE
-        .lines()
-        .filter_map(|line| {
-            line.trim().strip_prefix("CommandText: !Sub '")?.strip_suffix('\'')?.split_once("--payload ")
-        })
-        .map(|(_, payload)| payload)
-        .collect();
-    assert_eq!(payloads.len(), 2, "{payloads:?}");
-    for (payload, outcome) in payloads.into_iter().zip(["done", "declined"]) {
-        let mut world = until_asked(movable(asking().with("PULLSAFE_NOTIFICATION_FORMAT", "chatbot"))).await;
-        let message: Value = serde_json::from_str(&world.told()[0].message).expect("a message for a channel");
-        let given = message["metadata"]["additionalContext"]["code"].as_str().expect("the code").to_owned();
-        assert_eq!(given, code(&world));
-        let said: Value = serde_json::from_str(&payload.replace("$Code", &given)).expect("JSON");
-        let answer = world.ask(&said).await;
-        assert_eq!(heard(&answer).0, outcome, "{answer}");
-    }
-}
-
-/// The message names the function that takes the answer, and contains no secret.
-#[tokio::test]
-async fn the_message_says_how_to_answer() {
-    let world = until_asked(movable(asking())).await;
-    let message = world.told().pop().expect("it is asked").message;
-    let code = code(&world);
-    for wanted in [
-        format!("pullsafe approve {code} --function arn:aws:lambda:eu-west-1:123456789012:function:{FUNCTION}"),
-        format!("--function-name {FUNCTION} --region eu-west-1"),
-        format!("'{{\"pullsafe\":\"approve\",\"codes\":[\"{code}\"]}}'"),
-        format!("pullsafe decline {code} --for 7d"),
-    ] {
-        assert!(message.contains(&wanted), "{wanted}: {message}");
-    }
-    let rows = world.tables.items(TABLE);
-    assert!(rows.iter().any(|row| row["pk"] == json!(format!("waits#answer#{code}"))), "{rows:?}");
 }
