@@ -70,7 +70,7 @@ impl BuildLog {
 
     /// Finds the failed pull in this log, with the base image that the lines before it name.
     pub(super) fn failed_pull(&self, name: &str) -> Option<Diagnosis> {
-        let (mut base, mut cut) = (None, None);
+        let (mut base, mut cut, mut first) = (None, None, None::<Diagnosis>);
         for (at, line) in self.lines.iter().enumerate() {
             if let Some(image) = base_image(line) {
                 base = Some(image.image);
@@ -82,13 +82,16 @@ impl BuildLog {
             let image = own.or_else(|| image_of_url(line).map(|image| self.tagged(image))).or_else(|| base.clone());
             match diagnose_text_at(line, image.as_deref(), &format!("logs[{name}]"), &StopSetting::of_build()) {
                 Some(found) if found.cause == Cause::Unknown => cut = cut.or(Some(found)),
-                Some(found) if found.cause.is_about_image() || found.cause == Cause::DiskFull => {
-                    return Some(self.in_more_words(found, at, image.as_deref(), name));
-                }
+                Some(found) if found.cause.is_about_image() || found.cause == Cause::DiskFull => match &first {
+                    None => first = Some(self.in_more_words(found, at, image.as_deref(), name)),
+                    // What failed before may have been tolerated; the builder's last word is why the build ended.
+                    Some(before) if before.cause != found.cause && ends_the_build(line) => return Some(found),
+                    Some(_) => {}
+                },
                 Some(_) | None => {}
             }
         }
-        cut
+        first.or(cut)
     }
 
     /// Finds which limit it was if the line itself does not name it: the body of the answer follows over several lines.
@@ -180,11 +183,21 @@ const OF_PULLS: &[&str] = &[
     ".dkr.ecr",
     "ghcr.io",
     "quay.io",
+    "gcr.io",
+    "pkg.dev",
+    "azurecr.io",
+    "mcr.microsoft.com",
+    "public.ecr.aws",
+    "short-name",
     "/v2/",
     "basic auth",
     "denied",
     "bake",
     "no match for platform",
+    "invalid reference format",
+    "could not parse reference",
+    "missing signature key",
+    "thin pool",
 ];
 /// Words of a line that reports a failure.
 const OF_FAILURES: &[&str] = &[
@@ -216,6 +229,17 @@ const OF_FAILURES: &[&str] = &[
     "invalid reference",
     "fatal",
     "unable to",
+    "unreachable",
+    "no route to host",
+    "could not",
+    "cannot",
+    "can't",
+    "missing",
+    "invalid",
+    "less than",
+    "expired",
+    "timed out",
+    "did not resolve",
 ];
 
 /// Words of a line about another transfer, such as a push, or a file that a Dockerfile adds.
@@ -240,6 +264,14 @@ fn may_tell(line: &str) -> bool {
     OF_PULLS.iter().any(|word| lower.contains(word))
         && !OF_DOWNLOADS.iter().any(|word| lower.contains(word))
         && OF_FAILURES.iter().any(|word| lower.contains(word))
+}
+
+/// Whether a builder ends with this line.
+fn ends_the_build(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    ["failed to solve", "error building image", "creating build container"]
+        .iter()
+        .any(|word| lower.contains(word))
 }
 
 /// What precedes the image in lines that name one.

@@ -107,7 +107,38 @@ pub(super) fn read_line(trimmed: &str) -> LineText<'_> {
         None => text,
     };
     let mild = is_mild(&text);
+    let text = match text {
+        Cow::Borrowed(line) => Cow::Borrowed(undecorated(line)),
+        Cow::Owned(line) => Cow::Owned(undecorated(&line).to_owned()),
+    };
     LineText { text, mild }
+}
+
+/// Returns a line without what tools put before each: `app-1  | ` of Docker Compose, and a time.
+fn undecorated(line: &str) -> &str {
+    let of_compose = line.split_once('|').and_then(|(name, rest)| {
+        let name = name.trim_end();
+        let stem = name.trim_end_matches(|next: char| next.is_ascii_digit());
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+        (is_name && stem.len() < name.len() && stem.ends_with(['-', '_'])).then(|| rest.trim_start())
+    });
+    without_time(of_compose.unwrap_or(line))
+}
+
+/// Returns a line without the time that it begins with (`2026-01-15T19:49:42.113Z `); a space may stand for the `T`.
+fn without_time(line: &str) -> &str {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let fits = |(byte, wanted): (u8, &u8)| match wanted {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b' '),
+        other => byte == *other,
+    };
+    if line.len() <= SHAPE.len() || !line.bytes().zip(SHAPE).all(fits) {
+        return line;
+    }
+    let of_time = |next: char| next.is_ascii_digit() || matches!(next, '.' | ',' | 'Z' | '+' | '-' | ':');
+    let rest = line.get(SHAPE.len()..).unwrap_or_default().trim_start_matches(of_time);
+    if rest.starts_with(char::is_whitespace) { rest.trim_start() } else { line }
 }
 
 /// Parses the JSON that a line is, or that follows a time and a name.
@@ -264,6 +295,23 @@ mod tests {
             (r#"[{"message":"one"},{"message":"two"}]"#, "one | two"),
             ("[error] <<98,111,111,109>> in x", "[error] boom in x"),
             ("[1] plain text", "[1] plain text"),
+        ] {
+            assert_eq!(read_line(line).text, wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_tools_put_before_a_line_is_left_out() {
+        for (line, wanted) in [
+            ("app-1  | exec ./run.sh: no such file or directory", "exec ./run.sh: no such file or directory"),
+            ("web_1   | 2026-01-15 19:49:42,113 sh: 1: x: not found", "sh: 1: x: not found"),
+            ("2026-01-15T19:49:42.113456789Z sh: 1: x: not found", "sh: 1: x: not found"),
+            ("2026-01-15T19:49:42+02:00 Error: boom", "Error: boom"),
+            // A level, a table, and a time that is the whole line, or part of a word, stay.
+            ("ERROR | boom", "ERROR | boom"),
+            ("id-1 name | value", "id-1 name | value"),
+            ("2026-01-15T19:49:42", "2026-01-15T19:49:42"),
+            ("2026-01-15T19:49:42_backup failed", "2026-01-15T19:49:42_backup failed"),
         ] {
             assert_eq!(read_line(line).text, wanted, "{line}");
         }

@@ -131,6 +131,8 @@ impl<'a> Chain<'a> {
             "manifest",
             "repository",
             "source image",
+            "base image",
+            "build image",
             "admission webhook",
             "image verification",
         ];

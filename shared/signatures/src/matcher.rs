@@ -11,7 +11,7 @@ use crate::row::SignatureRow;
 use pullsafe::reference::Registry;
 
 /// The most different phrases in one matcher; a test checks that the tables stay below it.
-const CAPACITY: usize = 1024;
+const CAPACITY: usize = 1280;
 
 /// What is known of the image that a text is about.
 #[derive(Debug, Clone, Copy, Default)]

@@ -28,6 +28,9 @@ const UNAUTHORIZED: &[&str] = &[
     "http status: 401",
     "unauthorized:",
     "authentication required",
+    "authentication is required",
+    "registry auth data",
+    "unable to fetch docker auth",
     "no basic auth",
     "incorrect username",
     "invalid username",
@@ -73,7 +76,7 @@ pub static ROWS: &[SignatureRow] = &[
         cause: Cause::EcrPermissionDenied,
         registry: Some(Registry::EcrPrivate),
         why: Some(Why::Permission),
-        all: &[&["not authorized to perform: ecr", "policy allows the ecr:"]],
+        all: &[&["not authorized to perform: ecr", "policy allows the ecr:", "does not grant ecr:"]],
         subject: ACTION,
         advice: "Amazon ECR does not let {puller} pull from {repository|this repository}. Add \
             `{subject|ecr:BatchGetImage}` to it, usually together with `ecr:BatchGetImage`, \
@@ -130,6 +133,7 @@ pub static ROWS: &[SignatureRow] = &[
             "name unknown",
             "name_unknown",
             "repositorynotfoundexception",
+            "cannot find repository",
             "does not exist in the registry",
             "repository name not known to registry",
             "project not found",

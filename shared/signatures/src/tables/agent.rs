@@ -8,7 +8,8 @@ const HOST: &str = "The agent or the container runtime of the host failed, not t
 /// Whether the text goes on after a place in the runtime's source (`rootfs_linux.go:58`): only then does it say why.
 fn says_why(text: &str) -> bool {
     let end = text
-        .trim_end_matches(['.', ' ', '"', '\\'])
+        .trim_end_matches("mounting")
+        .trim_end_matches(['.', ' ', '"', '\\', ':'])
         .trim_end_matches(|character: char| character.is_ascii_digit());
     let end = end.to_ascii_lowercase();
     ![".go:", ".go", "rootfs_linux"].iter().any(|place| end.ends_with(place))
@@ -81,6 +82,7 @@ pub static ROWS: &[SignatureRow] = &[
             "cannotpullcontainererror",
             "500 internal server error",
             "memory usage",
+            "volume resources",
             "(http code",
             "500 server error",
         ],
@@ -93,7 +95,12 @@ pub static ROWS: &[SignatureRow] = &[
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
         all: &[
-            &["cannotcreatecontainererror", "cannotstartcontainererror"],
+            &[
+                "cannotcreatecontainererror",
+                "cannotstartcontainererror",
+                "cannot start container",
+                "error response from daemon",
+            ],
             &[
                 "devicemapper",
                 "devmapper",
@@ -116,6 +123,84 @@ pub static ROWS: &[SignatureRow] = &[
         example: seen(
             "CannotCreateContainerError: API error (500): devicemapper: Error running deviceResume dm_task_run failed",
             "Docker Engine",
+        ),
+        ..SignatureRow::EMPTY
+    },
+    SignatureRow {
+        id: "daemon-unreachable",
+        cause: Cause::AgentError,
+        confidence: Confidence::Medium,
+        all: &[&["error during connect", "cannot connect to the docker daemon", "docker client must be run"]],
+        settled_by: Some("the container runtime's own log on the host"),
+        advice: HOST,
+        example: seen(
+            "CannotPullContainerError: error during connect: In the default daemon configuration on Windows, the docker \
+             client must be run with elevated privileges",
+            "Docker Engine on Windows",
+        ),
+        ..SignatureRow::EMPTY
+    },
+    SignatureRow {
+        id: "settings-refused",
+        cause: Cause::InvalidConfiguration,
+        confidence: Confidence::Low,
+        all: &[
+            &["cannotcreatecontainererror", "cannotstartcontainererror"],
+            &[
+                "invalid ",
+                "must be ",
+                "must not ",
+                "must provide ",
+                "cannot be ",
+                "can't be ",
+                "not supported",
+                "isn't supported",
+                "only supported",
+                "not valid",
+                "not allowed",
+                "duplicate ",
+                "conflict",
+                "mutually exclusive",
+                "cannot have ",
+                "greater than ",
+                "less than ",
+            ],
+        ],
+        none: &["manifest", "pull", "no such image", "invalid header"],
+        settled_by: Some("the container definition beside what the text names"),
+        advice: "The container runtime seems to refuse a setting of the container. Compare what the text names with the \
+            {definition}.",
+        example: seen(
+            "CannotCreateContainerError: Error response from daemon: Interval in Healthcheck cannot be less than 1ms",
+            "Docker Engine",
+        ),
+        ..SignatureRow::EMPTY
+    },
+    SignatureRow {
+        id: "request-refused",
+        cause: Cause::InvalidConfiguration,
+        confidence: Confidence::Medium,
+        all: &[
+            &["invalidparameterexception", "clientexception", "invalid parameter", "invalid request provided"],
+            &[
+                "amazonecs",
+                "ecs service",
+                "ecs-fargate",
+                "aws_ecs_",
+                "aws::ecs::",
+                "ecs task definition",
+                "createservice",
+                "updateservice",
+                "runtask",
+                "registertaskdefinition",
+                "invalid request provided",
+            ],
+        ],
+        advice: "ECS refuses the request and says why: correct that in the service or the {definition}.",
+        example: seen(
+            "An error occurred (InvalidParameterException) when calling the CreateService operation: The load balancer \
+             web does not exist.",
+            "ECS API",
         ),
         ..SignatureRow::EMPTY
     },

@@ -34,6 +34,7 @@ const OTHER: SignatureRow = SignatureRow {
         "no match for platform",
         "no match for current platform",
         "descriptor matching platform",
+        "a descriptor for platform",
         "does not match the specified platform",
         "platform mismatch",
         "does not match the detected host platform",
@@ -115,6 +116,10 @@ pub static MISSING: &[SignatureRow] = &[
         cause: Cause::InvalidImageReference,
         all: &[&[
             "invalid reference format",
+            "normalize image reference",
+            "object required",
+            "provide a valid source image",
+            "did not resolve to an alias",
             "invalid tag format",
             "is not a valid repository/tag",
             "must be lowercase",
@@ -233,6 +238,7 @@ pub static BROKEN: &[SignatureRow] = &[
         id: "attestation-as-layer",
         cause: Cause::ImageCorrupt,
         all: &[&["in-toto", "no processor for media-type", "failed to get stream processor"]],
+        none: &["unsupported media type"],
         advice: "The image's index is broken: an attestation stands where a layer is expected. Build and push again \
             with `--provenance=false --sbom=false`, or with a newer buildx.",
         example: seen(
@@ -260,6 +266,10 @@ pub static BROKEN: &[SignatureRow] = &[
             "config mediatype",
             "unsupported docker v1",
             "application/vnd.docker.distribution.manifest.v1",
+            "missing signature key",
+            "ctr: no signatures",
+            "media type for the source image",
+            "unsupportedimagelayer",
         ]],
         advice: "The runtime cannot run this kind of artifact (an old manifest schema, a Helm chart, a Windows image, \
             an attestation). Push an OCI or Docker schema 2 image.",
@@ -339,6 +349,9 @@ pub static BROKEN: &[SignatureRow] = &[
                 "file exists",
                 "operation not permitted",
                 "not a directory",
+                "re-exec error",
+                "utilityvm",
+                "importlayer",
             ],
         ],
         none: &["thin pool", "no space left"],

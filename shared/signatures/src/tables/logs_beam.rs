@@ -52,6 +52,18 @@ pub static ROWS: &[SignatureRow] = &[
         )
     },
     SignatureRow {
+        subject: named(NameShape::Path, &["error when reading ", "open_error,\""], &[':', '"', '\'']),
+        advice: "Erlang may not read or write a file{subject? (`$`)}: its owner is another user than the container's, as \
+            on a volume that is new or shared. Give the file to that user, and keep mode 400 for the cookie.",
+        example: seen("Error when reading /var/lib/rabbitmq/.erlang.cookie: eacces", "Erlang/OTP"),
+        ..crash(
+            "beam-denied",
+            Signature::PermissionDenied,
+            3,
+            &[&[": eacces", ",eacces}", "must be accessible by owner only"]],
+        )
+    },
+    SignatureRow {
         subject: named(NameShape::Module, &["module ", "function "], WORD),
         advice: "The release lacks a module or function{subject? (`$`)}. Build it again with all applications \
             (`extra_applications`, a clean `_build`), for the OTP version of the image.",

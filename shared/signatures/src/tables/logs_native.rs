@@ -69,7 +69,7 @@ pub static ROWS: &[SignatureRow] = &[
             "nomemoryerror",
             "enomem",
         ]],
-        none: &["fork"],
+        none: &["fork", "mlock", "lock memory"],
         advice: "The program could not allocate memory. Raise its own limit (`memory_limit`, GOMEMLIMIT) where it has \
             one, or make it use less. {memory} where that is near its limit.",
         example: seen(

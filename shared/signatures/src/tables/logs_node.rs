@@ -34,11 +34,18 @@ pub static ROWS: &[SignatureRow] = &[
             &[&[
                 "cannot find module",
                 "cannot find package",
-                "module_not_found",
                 "module not found: error",
                 "can't resolve '",
+                "could not locate the query engine",
             ]],
         )
+    },
+    SignatureRow {
+        advice: "Node.js cannot find a module. The line before says which: add it to `dependencies`, and look at \
+            .dockerignore, WORKDIR and the path of the build output.",
+        example: seen("  code: 'MODULE_NOT_FOUND',", "Node.js"),
+        // The line with the module's name says more, so that it decides where both are there.
+        ..crash("node-module-code", Signature::ModuleMissing, 2, &[&["module_not_found"]])
     },
     SignatureRow {
         subject: named(NameShape::Command, &["missing script: \"", "missing script: ", "path "], WORD),
@@ -102,7 +109,6 @@ pub static ROWS: &[SignatureRow] = &[
                 "err_package_path_not_exported",
                 "invalid elf header",
                 "err_dlopen_failed",
-                "error loading shared library",
             ]],
         )
     },

@@ -41,6 +41,7 @@ pub static ROWS: &[SignatureRow] = &[
                 "cannot open /",
                 "exec failed: no such file",
                 "^exec /",
+                "^exec ./",
                 "/usr/bin/env: ",
                 "bad interpreter",
                 "sh: 0: can't open",
@@ -162,6 +163,7 @@ pub static ROWS: &[SignatureRow] = &[
                 "accessdeniedexception: /",
                 "permissionerror",
                 "unauthorizedaccessexception",
+                "is not writable",
             ]],
         )
     },

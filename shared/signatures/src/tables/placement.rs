@@ -49,6 +49,15 @@ pub static ROWS: &[SignatureRow] = &[
             "role is invalid or cannot be assumed",
             "ecs can no longer maintain your service",
             "could not assume the role",
+            "could not assume role",
+            "cannot assume role",
+            "cannot assume the role",
+            "failed to assume role",
+            "unable to assume the configured",
+            "unable to assume the execution",
+            "unable to assume the infrastructure",
+            "unable to assume the task",
+            "proper trust relationship",
         ]],
         subject: named(
             NameShape::Arn,
@@ -73,8 +82,10 @@ pub static ROWS: &[SignatureRow] = &[
         all: &[&[
             "unable to retrieve credentials for role",
             "could not get credentials for the execution role",
+            "unable to find execution role credentials",
             "unable to fetch execution role credentials",
         ]],
+        none: &["credentialspec"],
         confidence: Confidence::Medium,
         advice: "ECS has no credentials of the role: check that it exists and trusts `ecs-tasks.amazonaws.com`.",
         example: seen("unable to retrieve credentials for role arn:aws:iam::123456789012:role/exec", "ECS agent"),
@@ -131,6 +142,16 @@ pub static ROWS: &[SignatureRow] = &[
             "networkinterfacelimitexceeded",
             "setting up container network namespace",
             "cni setup",
+            "pause container namespace",
+            "veth pair",
+            "no such network interface",
+            "could not find bridge",
+            "cni configuration",
+            "cni plugin invocation",
+            "container resource provisioning: ",
+            "container resource provisioning bridge mode: ",
+            "does not have a primary eni",
+            "networkdriver.",
         ]],
         none: &["a task because no container instance"],
         settled_by: Some("DescribeSubnets (free addresses), the account's network interface quota, tag policies"),
@@ -145,6 +166,10 @@ pub static ROWS: &[SignatureRow] = &[
         all: &[&[
             "limit on the number of tasks",
             "limit on the number of vcpus",
+            "above your limit",
+            "count exceeds limit",
+            "instance count exceeded",
+            "exceeds your limit",
             "you've reached the limit on",
             "you have reached the limit on",
             "vcpu limit",
@@ -194,6 +219,7 @@ pub static ROWS: &[SignatureRow] = &[
         all: &[&[
             "missing an attribute",
             "resource:attribute",
+            "[\"attribute\"",
             "^attribute$",
             "^location$",
             "resource:location",
@@ -289,6 +315,22 @@ pub static ROWS: &[SignatureRow] = &[
             "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance \
              type [instanceTypeName]",
             "AWS Batch",
+        ),
+        ..SignatureRow::EMPTY
+    },
+    SignatureRow {
+        id: "deployment-configuration",
+        cause: Cause::InvalidConfiguration,
+        all: &[&[
+            "because of the service deployment configuration",
+            "update the minimumhealthypercent or maximumpercent",
+        ]],
+        advice: "With this `minimumHealthyPercent` and `maximumPercent` ECS may neither stop an old task nor start a \
+            new one. With one task, let the minimum be 0 or the maximum 200.",
+        example: seen(
+            "service web was unable to stop or start tasks during a deployment because of the service deployment \
+             configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
+            "ECS service event",
         ),
         ..SignatureRow::EMPTY
     },

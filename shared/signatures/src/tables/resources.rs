@@ -75,10 +75,56 @@ pub static EFS: &[SignatureRow] = &[
         ),
         ..SignatureRow::EMPTY
     },
+    SignatureRow {
+        id: "volume-in-time",
+        cause: Cause::VolumeMountFailed,
+        all: &[
+            &["cannotcreatevolume", "to volume on host"],
+            &["deadline exceeded", "timed out", "timeout", "connection refused", "dial ", "no such host"],
+        ],
+        settled_by: Some("a start on another host"),
+        advice: "The volume was not ready in time: the host's disk, its container runtime or the volume's driver is \
+            slow or does not answer. {machine}",
+        example: seen(
+            "CannotCreateVolumeError: unable to copy contents to volume on host: containerd: failed to get image \
+             reference: context deadline exceeded",
+            "Fargate",
+        ),
+        ..SignatureRow::EMPTY
+    },
+    SignatureRow {
+        id: "volume-plugin",
+        cause: Cause::VolumeMountFailed,
+        all: &[&["volumedriver.", "volume plugin", "task scoped volume"]],
+        settled_by: Some("the plugin's own log on the host"),
+        advice: "A volume plugin of the host (`driver` in `dockerVolumeConfiguration`) failed or does not run. Look at \
+            the plugin on the instance, at its own settings, and at the options of the volume in the {definition}.",
+        example: seen(
+            "create data: found reference to volume 'data' in driver 'rexray', but got an error while checking the \
+             driver: Post http://%2Frun%2Fdocker%2Fplugins%2Frexray.sock/VolumeDriver.Get: dial unix \
+             /run/docker/plugins/rexray.sock: connect: connection refused",
+            "Docker Engine",
+        ),
+        ..SignatureRow::EMPTY
+    },
 ];
 
 /// A full disk, which explains any text that mentions it.
 pub static DISK: &[SignatureRow] = &[
+    SignatureRow {
+        id: "cgroups-full",
+        cause: Cause::AgentError,
+        all: &[&["/sys/fs/cgroup"], &["no space left on device"]],
+        settled_by: Some("`cat /proc/cgroups` on the host"),
+        advice: "The host has no room for another cgroup; its disk is not full. Old kernels and runtimes leave cgroups \
+            behind. {machine}",
+        example: seen(
+            "oci runtime error: process_linux.go:261: applying cgroup configuration for process caused \"mkdir \
+             /sys/fs/cgroup/memory/docker/74ad: no space left on device\"",
+            "runc",
+        ),
+        ..SignatureRow::EMPTY
+    },
     SignatureRow {
         id: "disk-full",
         cause: Cause::DiskFull,
@@ -93,6 +139,8 @@ pub static DISK: &[SignatureRow] = &[
             "disk is full",
             "no free inodes",
         ]],
+        // The kernel says the same when it has no room for another watch on a file.
+        none: &["inotify", "fsnotify"],
         advice: "The disk is full. {disk} A smaller image helps as well.",
         example: seen_with(
             "CannotPullContainerError: failed to register layer: Error processing tar file(exit status 1): write \
@@ -129,6 +177,8 @@ const LOGS: &[&str] = &[
     "fluentd",
     "splunk",
     "syslog",
+    "gelf",
+    "journald",
     "s3 config file",
 ];
 const LOG_ADVICE: &str = "The log driver could not start, and with it the container. {driver}";
@@ -231,6 +281,11 @@ pub static LOG_DRIVER: &[SignatureRow] = &[
                 "no log driver named",
                 "log driver arguments",
                 "must specify a value for log opt",
+                "endpoint needs to be",
+                "should be in form proto://",
+                "gelf: ",
+                "splunk: ",
+                "journald is not enabled",
             ],
             LOGS,
         ],
@@ -312,6 +367,11 @@ pub static VOLUMES: &[SignatureRow] = &[
             "failed to mount volume",
             "unable to mount",
             "create volume",
+            "volumeerror",
+            "stage volume",
+            "s3 files volume",
+            "for a local volume name",
+            "volume resources",
         ]],
         none: &["overlay mount", "manifest"],
         settled_by: Some("the volume's definition and what exists on the host or file system"),

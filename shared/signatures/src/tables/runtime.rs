@@ -17,6 +17,8 @@ const RUNTIME: &[&str] = &[
     "containerd task",
     "container init",
     "start container process",
+    "starting container process",
+    "cannot start container",
     "container runtime task",
     "create new container",
     "cannotstartcontainererror",
@@ -74,7 +76,7 @@ pub static ROWS: &[SignatureRow] = &[
                 "not a valid win32",
             ],
         ],
-        none: &["hnscall", "element not found"],
+        none: &["hnscall", "element not found", "register layer", "importlayer", "preparelayer", "activatelayer"],
         settled_by: Some("the file in the image: `docker run --entrypoint cmd IMAGE /c dir`"),
         advice: "Windows does not find or may not run the program of the container. Check `command` and `entryPoint` \
             of the task definition against the image: path, extension, working directory.",
@@ -199,7 +201,7 @@ pub static ROWS: &[SignatureRow] = &[
                 "cwd",
             ],
         ],
-        none: &["no space left", "cannot allocate memory"],
+        none: &["no space left", "cannot allocate memory", "mountpoint for cgroup"],
         settled_by: Some("the container definition: cpu, memory, ulimits, linuxParameters, user, workingDirectory"),
         advice: "The runtime rejects a setting of the container (a limit, capability, namespace, user or working \
             directory). Compare it with the task definition's `cpu`, `memory`, `ulimits`, `linuxParameters`, `user` \
@@ -229,6 +231,23 @@ pub static ROWS: &[SignatureRow] = &[
              runtime create failed: container_linux.go:370: starting container process caused: exec: \
              \"/opt/app/run.sh\": stat /opt/app/run.sh...no such file or direct...",
             "Fargate",
+        ),
+        ..SignatureRow::EMPTY
+    },
+    SignatureRow {
+        id: "runtime-command-cut",
+        cause: Cause::CommandNotFound,
+        confidence: Confidence::Low,
+        all: &[RUNTIME, &["caused \"exec: ", "caused \\\"exec: ", "caused: exec: ", "process: exec: "]],
+        none: &["argument list too long", "cannot allocate memory", "text file busy"],
+        settled_by: Some("the file in the image: `docker run --entrypoint ls IMAGE -l PATH`"),
+        advice: "The runtime could not start the program of the container, and the text is cut before the reason: \
+            usually there is no such file. Check `command` and `entryPoint` against the image; each is a list with one \
+            element for each argument, not one string.",
+        example: seen(
+            "CannotStartContainerError: oci runtime error: container_linux.go:247: starting container process caused \
+             \"exec: \\\"apt-get update && apt-get -y install p",
+            "runc, cut",
         ),
         ..SignatureRow::EMPTY
     },

@@ -411,6 +411,10 @@ pub static ROWS: &[SignatureRow] = &[
             "secret has no value",
             "no value for secret",
             "invalid parameters: /",
+            "decrypted secret",
+            "missing secret value",
+            "asm fetching",
+            "failed to decrypt secret",
         ]],
         settled_by: Some("the secret's current version"),
         advice: "A secret or parameter that the {definition} names does not exist or has no value. Create it, give it \

@@ -7,7 +7,16 @@ pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "stopped-by-user",
         cause: Cause::UserStopped,
-        all: &[&["task stopped by user", "task stopped by a user", "stopped by user request"]],
+        all: &[&[
+            "task stopped by user",
+            "task stopped by a user",
+            "stopped by user request",
+            "^stopped by ",
+            "^job killed by ",
+            "cancelled by user",
+            "canceled by user",
+        ]],
+        none: &["deployment", "scaling", "scheduler"],
         advice: "Nothing to do: a person or a program called StopTask.",
         example: seen("Task stopped by user", "ECS"),
         ..SignatureRow::EMPTY
@@ -29,9 +38,10 @@ pub static ROWS: &[SignatureRow] = &[
             "is not healthy in (target-group",
             "unhealthy in target group",
             "target group is not found",
-            "health checks failed with these codes",
             "failed load balancer health check",
+            "health checks failed",
         ]],
+        none: &["container health"],
         settled_by: Some(
             "DescribeTargetHealth: its reason code (Target.Timeout, Target.ResponseCodeMismatch, \
              Target.FailedHealthChecks)",
@@ -57,6 +67,7 @@ pub static ROWS: &[SignatureRow] = &[
             "container health checks failed",
             "container health check failed",
             "due to container health",
+            "due to an unhealthy status",
             "failed due to health check",
             "container is unhealthy",
         ]],
@@ -135,8 +146,7 @@ pub static ROWS: &[SignatureRow] = &[
         id: "host-terminated",
         cause: Cause::HostTerminated,
         all: &[&[
-            "host ec2 (instance",
-            "host ec2 instance",
+            "host ec2",
             "container instance was terminated",
             "container instance has been terminated",
             "instance terminated",
@@ -175,6 +185,7 @@ pub static ROWS: &[SignatureRow] = &[
             "scaling activity initiated by",
             "service scheduler initiated",
             "stopped by deployment",
+            "rolling back to deployment",
             "task was replaced",
             "replaced by newer deployment",
             "instance is draining",
@@ -203,6 +214,7 @@ pub static ROWS: &[SignatureRow] = &[
     SignatureRow {
         id: "scheduler-replaced",
         cause: Cause::ScalingOrDeployment,
+        confidence: Confidence::Medium,
         // The head alone tells nothing: the scheduler's complaints begin with the same words.
         all: &[
             &["^(service ", "^(deployment ecs-svc", "^(taskset ecs-svc"],
