@@ -198,6 +198,7 @@ const OF_PULLS: &[&str] = &[
     "could not parse reference",
     "missing signature key",
     "thin pool",
+    "operating system",
 ];
 /// Words of a line that reports a failure.
 const OF_FAILURES: &[&str] = &[

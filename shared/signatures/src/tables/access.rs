@@ -24,6 +24,7 @@ const UNAUTHORIZED: &[&str] = &[
     "401 unauthorized",
     "server returned 401",
     "denied: denied",
+    "denied: permission denied for",
     "status code 401",
     "http status: 401",
     "unauthorized:",

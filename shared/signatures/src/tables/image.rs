@@ -13,6 +13,7 @@ const WINDOWS: SignatureRow = SignatureRow {
         "no matching manifest for windows/",
         "descriptor matching platform 'windows/",
         "no match for current platform windows/",
+        "based image is incompatible with a ",
     ]],
     settled_by: Some("the image index: the platforms and Windows versions it offers"),
     advice: "The host is Windows, and `{image|the image}` has no variant for it, or none for its version: layers of \
@@ -256,6 +257,8 @@ pub static BROKEN: &[SignatureRow] = &[
             "unsupported media type",
             "media type is no longer supported",
             "schema1 manifest",
+            "schema 1 support",
+            "docker image format v1",
             "manifest schema 1",
             "unsupported manifest",
             "unsupported image",

@@ -72,26 +72,6 @@ pub static ROWS: &[SignatureRow] = &[
         ..SignatureRow::EMPTY
     },
     SignatureRow {
-        id: "hub-pull-quota-by-link",
-        cause: Cause::RegistryRateLimited,
-        registry: Some(Registry::DockerHub),
-        kind: Some(Kind::Quota),
-        // Docker says so: the answer of the pull limit has a link to the documentation, that of the abuse limit none.
-        all: &[
-            &["docs.docker.com/docker-hub/download-rate-limit", "docker.com/increase-rate-limit"],
-            &["toomanyrequests", "too many requests"],
-        ],
-        hosts: &[Registry::DockerHub],
-        or_unknown_host: true,
-        advice: QUOTA_ADVICE,
-        example: seen(
-            "CannotPullContainerError: error pulling image configuration: toomanyrequests: Too Many Requests. Please see \
-             https://docs.docker.com/docker-hub/download-rate-limit/",
-            "Docker Hub",
-        ),
-        ..SignatureRow::EMPTY
-    },
-    SignatureRow {
         id: "hub-pull-quota-behind-proxy",
         cause: Cause::RegistryRateLimited,
         kind: Some(Kind::Quota),

@@ -314,6 +314,13 @@ pub static ROWS: &[SignatureRow] = &[
         )
     },
     SignatureRow {
+        subject: named(NameShape::Name, &["role \""], WORD),
+        advice: "The database has no such user{subject? (`$`)}. Create it there, or correct the user in the \
+            application's configuration.",
+        example: seen("Caused by: role \"kemal\" does not exist (PQ::PQError)", "PostgreSQL"),
+        ..crash("role-missing", Signature::DependencyAuth, 2, &[&["role \""], &["\" does not exist"]])
+    },
+    SignatureRow {
         advice: "The program looks for credentials of AWS in a file that the container does not have. Give the {task} \
             a task role (`taskRoleArn`) with what the program needs: the SDK finds it by itself.",
         example: seen("executable: MissingFileError \"/root/.aws/credentials\"", "amazonka"),

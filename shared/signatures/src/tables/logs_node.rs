@@ -37,6 +37,7 @@ pub static ROWS: &[SignatureRow] = &[
                 "module not found: error",
                 "can't resolve '",
                 "could not locate the query engine",
+                "module not found \"",
             ]],
         )
     },

@@ -37,6 +37,9 @@ pub static ROWS: &[SignatureRow] = &[
             3,
             &[&[
                 "in @inc",
+                "no field package.preload",
+                "there is no package called",
+                "not found in current path",
                 "cannot load such file",
                 "in any of the sources",
                 "bundler::gemnotfound",

@@ -141,6 +141,7 @@ pub static ROWS: &[SignatureRow] = &[
                 "php version",
                 "version `glibc_",
                 "version `glibcxx_",
+                "version `cxxabi_",
                 "requires node",
                 "node.js version",
                 "requires go",

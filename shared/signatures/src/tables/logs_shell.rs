@@ -164,6 +164,7 @@ pub static ROWS: &[SignatureRow] = &[
                 "permissionerror",
                 "unauthorizedaccessexception",
                 "is not writable",
+                "access to file denied",
             ]],
         )
     },

@@ -74,6 +74,7 @@ pub static ROWS: &[SignatureRow] = &[
                     "bundler::",
                     "is not yet checked out",
                     "run `bundle install`",
+                    "required gems weren't found",
                 ],
                 &["gem", "bundle"],
             ],

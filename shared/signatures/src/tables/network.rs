@@ -53,6 +53,8 @@ pub static ROWS: &[SignatureRow] = &[
             "status code 524",
             "error from registry: unknown",
             "parsing http 5",
+            "parsing http 408",
+            "status code 408",
             "upstream connect error",
             "origin error",
         ]],

@@ -146,6 +146,7 @@ pub static ROWS: &[SignatureRow] = &[
             "veth pair",
             "no such network interface",
             "could not find bridge",
+            "non-overlapping",
             "cni configuration",
             "cni plugin invocation",
             "container resource provisioning: ",

@@ -77,7 +77,6 @@ pub static ROWS: &[SignatureRow] = &[
             "bind: address already in use",
             "listen tcp 0.0.0.0",
             "already using a port",
-            "driver failed programming external connectivity",
             "bind for 0.0.0.0",
             "bind for :::",
         ]],
@@ -87,6 +86,33 @@ pub static ROWS: &[SignatureRow] = &[
         example: seen(
             "CannotStartContainerError: bind for 0.0.0.0:8080 failed: port is already allocated",
             "Docker Engine",
+        ),
+        ..SignatureRow::EMPTY
+    },
+    SignatureRow {
+        id: "iptables",
+        cause: Cause::AgentError,
+        all: &[&["iptables"], &["failed", "no chain/target/match"]],
+        settled_by: Some("`iptables -L -t nat` on the host"),
+        advice: "The host's firewall rules and the container runtime do not fit together: something else has changed \
+            them. {machine}",
+        example: seen(
+            "CannotStartContainerError: driver failed programming external connectivity on endpoint web: (iptables \
+             failed: iptables --wait -t nat -A DOCKER: iptables: No chain/target/match by that name.)",
+            "Docker Engine",
+        ),
+        ..SignatureRow::EMPTY
+    },
+    SignatureRow {
+        id: "host-port-likely",
+        cause: Cause::HostPortConflict,
+        confidence: Confidence::Medium,
+        all: &[&["driver failed programming external connectivity"]],
+        settled_by: Some("`ss -ltnp` on the host"),
+        advice: "The host could not publish the port, most often because it is taken. {port}",
+        example: seen(
+            "CannotStartContainerError: API error (500): driver failed programming external connectivity on endpoint web",
+            "Docker Engine, cut",
         ),
         ..SignatureRow::EMPTY
     },
