@@ -211,6 +211,11 @@ const FIRST_SIGHT: &[(&str, &str)] = &[
          programs that are rare on ECS; three signatures, whose labels the texts do not bear, were then given up and one \
          was corrected",
     ),
+    (
+        "eleventh",
+        "101 of 104, signatures 49 of 52, 2 unknown, 0 wrong at high confidence (read after the tenth had taught); what \
+         people on ECS see; one signature's label was then corrected",
+    ),
 ];
 
 /// The second looks.

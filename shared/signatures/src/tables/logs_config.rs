@@ -93,6 +93,21 @@ pub static ROWS: &[SignatureRow] = &[
         )
     },
     SignatureRow {
+        subject: named(NameShape::Path, &["cannot load certificate \"", "open() \""], WORD),
+        advice: "nginx cannot open a file that its configuration names{subject? (`$`)}. Look whether it is in the image or \
+            mounted, at its path, and at its owner.",
+        example: seen(
+            "nginx: [emerg] cannot load certificate \"/etc/nginx/ssl/fullchain.pem\": BIO_new_file() failed",
+            "nginx",
+        ),
+        ..crash(
+            "nginx-file",
+            Signature::ConfigMissing,
+            3,
+            &[&["[emerg]"], &["cannot load", "open() \""], &["no such file", "bio_new_file"]],
+        )
+    },
+    SignatureRow {
         subject: named(
             NameShape::Path,
             &["open config file ", "config file ", "configuration file ", "open '", "open "],

@@ -220,6 +220,7 @@ pub static ROWS: &[SignatureRow] = &[
                 "php_network_getaddresses",
                 "unknown host",
                 "host not found in upstream",
+                "server misbehaving",
                 "nxdomain",
                 "name resolution failure",
                 "getaddrinfo: ",

@@ -38,6 +38,7 @@ pub static ROWS: &[SignatureRow] = &[
             &[&[
                 "in @inc",
                 "no field package.preload",
+                "find a valid icu package",
                 "there is no package called",
                 "not found in current path",
                 "cannot load such file",

@@ -77,7 +77,8 @@ pub static ROWS: &[SignatureRow] = &[
         none: &[
             "exec format",
             "$'\\r'",
-            "module",
+            " module",
+            "modulenotfound",
             "manifest",
             "page not found",
             "http",

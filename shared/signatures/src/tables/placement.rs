@@ -14,6 +14,7 @@ pub static ROWS: &[SignatureRow] = &[
             "^agent$",
             "taskfailedtostart: agent$",
             "agent is not connected",
+            "waiting for amazon ecs agent to start",
             "agent not connected",
         ]],
         advice: "The container agent of the instance is not connected to ECS. Look at the agent, and at the \

@@ -80,6 +80,8 @@ const SM: &[&str] = &[
     "secret arn:",
     "failed to fetch secret",
     "did not contain json key",
+    "in literal ",
+    "looking for beginning of object key",
     "retrieved secret",
 ];
 /// Words that mean a parameter.
