@@ -102,7 +102,8 @@ impl BuildLog {
         let behind = self.lines.iter().skip(at + 1).take(BODY);
         let mut said =
             behind.filter_map(|line| diagnose_text_at(line, image, &format!("logs[{name}]"), &StopSetting::of_build()));
-        said.find(|said| said.cause == found.cause && said.kind.is_some()).unwrap_or(found)
+        said.find(|said| said.cause == Cause::RegistryDataLimit || said.cause == found.cause && said.kind.is_some())
+            .unwrap_or(found)
     }
 
     /// Adds the tag to an image that a URL names only by repository and digest, if the log shows a base image from
@@ -189,6 +190,7 @@ const OF_PULLS: &[&str] = &[
     "mcr.microsoft.com",
     "public.ecr.aws",
     "short-name",
+    "creating build container",
     "/v2/",
     "basic auth",
     "denied",
@@ -249,6 +251,9 @@ const OF_DOWNLOADS: &[&str] = &[
     "push permission",
     "error pushing",
     "failed to push",
+    "checking push permission",
+    "error writing manifest blob",
+    "error writing layer blob",
     "add failed",
     "curl: (",
     "wget: ",

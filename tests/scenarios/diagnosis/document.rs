@@ -216,6 +216,11 @@ const FIRST_SIGHT: &[(&str, &str)] = &[
         "101 of 104, signatures 49 of 52, 2 unknown, 0 wrong at high confidence (read after the tenth had taught); what \
          people on ECS see; one signature's label was then corrected",
     ),
+    (
+        "twelfth",
+        "44 of 51, 2 unknown, 0 wrong at high confidence (read after the eleventh had taught); three failed pushes were \
+         taken for broken images; nine more, which are about no base image, were left out",
+    ),
 ];
 
 /// The second looks.

@@ -310,6 +310,8 @@ pub static ROWS: &[SignatureRow] = &[
         id: "refused-with-a-page",
         cause: Cause::RegistryAuthDenied,
         all: &[&["403", "401"], &["<html", "<!doctype html", "body: invalid character"]],
+        // S3, behind a registry, answers in XML.
+        cut_inside: &["body: invalid character '<' looking for beginning of value: \"<?xml"],
         none: &["<?xml"],
         hosts: OTHERS,
         or_unknown_host: true,

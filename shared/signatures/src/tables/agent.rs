@@ -74,7 +74,7 @@ pub static ROWS: &[SignatureRow] = &[
             "cgroup",
             "unrecognized container state",
             "unexpectederror",
-            "server error",
+            " server error",
             "internal error",
             "fatal error: runtime",
         ]],
