@@ -131,6 +131,26 @@ fn advice_names_the_exact_change() {
     assert!(text(platform, "acme/api:1").contains("linux/amd64"));
 }
 
+/// Words of one language's errors stand in another's too.
+#[test]
+fn a_log_is_not_advised_about_another_language() {
+    let read = |line: &str| diagnose_log("app", &[line.to_owned()]);
+    for line in ["Error: EACCES: permission denied, open '/data/x'", "{ errno: -13, code: EACCES, syscall: 'open' }"] {
+        let advice = read(line).map(|found| found.advice).unwrap_or_default();
+        assert!(!advice.contains("Erlang"), "{line}: {advice}");
+    }
+    for line in [
+        "The application 'web' was started by root.",
+        "tls: client certificate not provided, going on without",
+    ] {
+        let found = read(line).and_then(|found| found.signature);
+        assert_eq!(found, None, "{line}");
+    }
+    let module =
+        read("Error: Cannot find module '/app/node_modules/pg/lib/index.js'").and_then(|found| found.signature);
+    assert_eq!(module, Some(Signature::ModuleMissing));
+}
+
 #[test]
 fn signed_urls_and_secrets_are_masked_in_evidence() {
     let found = diagnose_text(

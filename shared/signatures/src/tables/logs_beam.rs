@@ -60,7 +60,11 @@ pub static ROWS: &[SignatureRow] = &[
             "beam-denied",
             Signature::PermissionDenied,
             3,
-            &[&[": eacces", ",eacces}", "must be accessible by owner only"]],
+            &[
+                &[": eacces", ",eacces}", "must be accessible by owner only"],
+                // Node.js and others write EACCES too.
+                &["error when reading", ".erlang", "cookie", "{error,", "open_error"],
+            ],
         )
     },
     SignatureRow {

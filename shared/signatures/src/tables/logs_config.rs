@@ -173,7 +173,7 @@ pub static ROWS: &[SignatureRow] = &[
                     "config file error",
                     "error opening",
                     "no config file found",
-                    "not provided",
+                    "not provided to",
                     "parse error",
                     "interface conversion",
                     "found in config",
@@ -195,8 +195,8 @@ pub static ROWS: &[SignatureRow] = &[
             ],
             WORD,
         ),
-        // A JSON file is data that the program reads, not the program.
-        none: &[".json'"],
+        // A JSON file is data that the program reads, not the program; what lies in node_modules is a module.
+        none: &[".json'", "node_modules"],
         advice: "The program of the entry point{subject?, `$`,} is not in the image. Correct `command` or \
             `entryPoint`, WORKDIR, or the COPY of the Dockerfile (and .dockerignore).",
         example: seen("python: can't open file '/app/manage2.py': [Errno 2] No such file or directory", "Python"),
@@ -216,7 +216,6 @@ pub static ROWS: &[SignatureRow] = &[
                 "could not find or load main class -",
                 "cannot find module '/",
                 "the application to execute does not exist",
-                "the application '",
                 "because the application was not found",
                 "couldn't find a project to run",
                 "can't open perl script",
